@@ -1,0 +1,101 @@
+// SPDX-License-Identifier: Apache-2.0
+// Observer: where the edges report what happened, and where metrics and service data sources read it.
+#pragma once
+
+#include <prometheus/collectable.h>
+#include <prometheus/metric_family.h>
+
+#include <array>
+#include <atomic>
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "observe/records.h"
+#include "observe/ring.h"
+#include "runtime/guarded.h"
+
+namespace kinglet::observe {
+
+/// Rows of one data source since the server started. The invariant of ingestion (design.md 4):
+/// accepted = stored + quarantined + deduplicated + pending, where pending is what the spool still holds.
+struct RowCounts {
+  std::uint64_t accepted = 0;      // acknowledged to a client, good and bad rows
+  std::uint64_t stored = 0;        // the engine has them
+  std::uint64_t quarantined = 0;   // stored in the quarantine twin
+  std::uint64_t deduplicated = 0;  // sent before under the same key: counted, not stored again
+  /// Rows accepted and not yet accounted for; negative means that the books are wrong.
+  std::int64_t pending() const {
+    return static_cast<std::int64_t>(accepted) - static_cast<std::int64_t>(stored + quarantined + deduplicated);
+  }
+};
+
+/// Counters of one data source. Thread: any, relaxed atomics. Lifetime: shared; ingest keeps the pointer.
+class RowAccount {
+ public:
+  void accept(std::uint64_t rows) { accepted_.fetch_add(rows, std::memory_order_relaxed); }
+  void store(std::uint64_t rows) { stored_.fetch_add(rows, std::memory_order_relaxed); }
+  void quarantine(std::uint64_t rows) { quarantined_.fetch_add(rows, std::memory_order_relaxed); }
+  void deduplicate(std::uint64_t rows) { deduplicated_.fetch_add(rows, std::memory_order_relaxed); }
+  RowCounts read() const;
+
+ private:
+  std::atomic<std::uint64_t> accepted_{0}, stored_{0}, quarantined_{0}, deduplicated_{0};
+};
+
+/// Calls of one endpoint since the server started.
+struct CallCounts {
+  std::uint64_t calls = 0, errors = 0;
+  std::uint64_t read_rows = 0, read_bytes = 0, result_rows = 0;
+  double seconds = 0;
+  static constexpr std::array<double, 8> bucket_seconds = {0.001, 0.005, 0.02, 0.1, 0.5, 2, 10, 60};
+  std::array<std::uint64_t, 9> buckets = {};  // not cumulative; the last one is the rest
+};
+
+class Observer : public prometheus::Collectable {
+ public:
+  static constexpr std::size_t requests_kept = 20'000;
+  static constexpr std::size_t operations_kept = 20'000;
+  /// Data sources and endpoints beyond this many share one account named "other".
+  static constexpr std::size_t accounts_max = 20'000;
+
+  Observer();
+  /// Adds to the ring and to the endpoint's counters.
+  void record(RequestRecord request);
+  void record(OperationRecord operation);
+
+  /// The account of a data source; made at first use.
+  std::shared_ptr<RowAccount> rows(std::string_view workspace_id, std::string_view data_source_id,
+                                   std::string_view data_source_name);
+  /// Drops the account and the endpoint counters of what a deployment deleted.
+  void forget(std::string_view workspace_id, std::string_view resource_id);
+
+  const Ring<RequestRecord>& requests() const { return requests_; }
+  const Ring<OperationRecord>& operations() const { return operations_; }
+  CallCounts calls(std::string_view workspace_id, std::string_view pipe_id) const;
+  RowCounts row_counts(std::string_view workspace_id, std::string_view data_source_id) const;
+
+  /// kinglet_data_source_rows_total{workspace,data_source,outcome}, kinglet_data_source_rows_pending,
+  /// kinglet_endpoint_requests_total{workspace,endpoint,outcome}, kinglet_endpoint_duration_seconds.
+  std::vector<prometheus::MetricFamily> Collect() const override;
+
+ private:
+  using Key = std::pair<std::string, std::string>;  // workspace id, resource id
+  struct NamedRows {
+    std::string name;
+    std::shared_ptr<RowAccount> account;
+  };
+  struct NamedCalls {
+    std::string name;
+    CallCounts counts;
+  };
+  Ring<RequestRecord> requests_;
+  Ring<OperationRecord> operations_;
+  Guarded<std::map<Key, NamedRows>> rows_;
+  Guarded<std::map<Key, NamedCalls>> calls_;
+};
+
+}  // namespace kinglet::observe
