@@ -68,6 +68,9 @@ struct ServerOptions {
   std::string socket_path;
   std::string ip = "127.0.0.1";
   std::uint16_t port = 0;
+  /// A bound and listening TCP or Unix socket that the server takes over; then the three above are ignored. For a process
+  /// that must bind before it fences itself and start threads only after.
+  int listening_socket = -1;
   /// PEM files; both or none.
   std::string tls_certificate_file, tls_key_file;
   ServerLimits limits;

@@ -1,0 +1,130 @@
+// SPDX-License-Identifier: Apache-2.0
+// What the connections of one server share, and the sweeper that ends the late ones. Included by .cc files of http/ only.
+#pragma once
+
+#include <atomic>
+#include <boost/asio/cancellation_signal.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <future>
+#include <memory>
+#include <string>
+#include <unordered_map>
+#include <unordered_set>
+#include <vector>
+
+#include "http/connection.h"
+#include "http/server.h"
+
+namespace kinglet::http::internal {
+
+/// One accepted connection: reads requests, calls the handler, writes replies, one after the other.
+class ServerConnection final : public Connection, public std::enable_shared_from_this<ServerConnection> {
+ public:
+  struct Peer {
+    std::string ip;
+    bool loopback = false;
+  };
+  ServerConnection(std::shared_ptr<ServerState> state, std::size_t loop_index, Stream::Socket socket, Peer peer);
+
+  /// Spawns the coroutine that serves it. Thread: its io thread, as everything here.
+  void start();
+
+  void sweep(Deadline now);
+  /// Ends it as soon as no request is being answered.
+  void drain();
+  /// Ends it now: cancels the handler.
+  void abort();
+
+  void watch_peer();
+  bool peer_left() const { return peer_left_; }
+
+ private:
+  Task<void> run();
+  Task<bool> handshake();
+  /// False when the connection is to be closed.
+  Task<bool> serve_one();
+  /// The head of the next request in the buffer; false when the connection ended, or a refusal was sent.
+  Task<bool> read_head();
+  Task<Response> call_handler(Request& request);
+  Task<bool> send(Request& request, Response& response, SocketBody& body);
+  Task<Status> send_stream(Response& response, std::string head, bool chunked, bool trailers_wanted,
+                           std::uint64_t& body_bytes, bool& source_failed);
+  Task<void> refuse(Refusal refusal);
+  /// Reads away what the peer still sends, so that it sees our reply instead of a reset.
+  Task<void> linger();
+  /// True when the rest of an unread body was read away within the limit.
+  Task<bool> drain_body(SocketBody& body);
+  std::string response_head(const Response& response, int version_minor, std::optional<std::uint64_t> length,
+                            bool chunked, bool close) const;
+  Response error_response(int status, std::string_view message) const;
+  void arm_watch();
+  void on_readable();
+  void unwatch();
+  void leave();
+  void finish();
+
+  const ServerLimits& limits() const;
+
+  std::shared_ptr<ServerState> state_;
+  std::size_t loop_index_;
+  Peer peer_;
+  HeadScanner scanner_;
+  asio::cancellation_signal cancel_;  // of the whole coroutine
+  asio::cancellation_signal watch_cancel_;
+  bool idle_ = true;  // between requests
+  bool draining_ = false;
+  bool watching_ = false, poll_peer_ = false, peer_left_ = false;
+};
+
+class ServerState : public std::enable_shared_from_this<ServerState> {
+ public:
+  ServerState(IoThreads& threads, ServerOptions options, Handler handler);
+
+  Status listen();
+  void stop(Deadline drain);
+  void connection_ended(std::size_t loop_index, ServerConnection* connection, const std::string& peer_ip);
+  ServerStatistics statistics() const;
+
+  struct Counters {
+    std::atomic<std::uint64_t> accepted = 0, refused = 0, requests = 0, requests_refused = 0, timeouts = 0,
+                               disconnects = 0, handler_exceptions = 0, bytes_received = 0, bytes_sent = 0;
+  };
+
+  const ServerOptions options;
+  const Handler handler;
+  Counters counters;
+  std::uint16_t port = 0;
+  std::unique_ptr<asio::ssl::context> tls;
+
+ private:
+  struct Loop {
+    explicit Loop(asio::any_io_executor loop_executor) : executor(std::move(loop_executor)), sweep_timer(executor) {}
+    asio::any_io_executor executor;
+    asio::steady_timer sweep_timer;
+    std::unordered_set<ServerConnection*> connections;
+    bool draining = false, aborting = false;
+  };
+  Status load_tls();
+  Status listen_tcp();
+  Status listen_unix();
+  Status adopt_socket();
+  template <class Acceptor>
+  Task<void> accept(std::shared_ptr<ServerState> self, Acceptor& acceptor);
+  void admit(Stream::Socket socket, ServerConnection::Peer peer);
+  void arm_sweeper(std::size_t loop_index);
+  void release();
+
+  std::vector<std::unique_ptr<Loop>> loops_;
+  std::optional<asio::ip::tcp::acceptor> tcp_acceptor_;
+  std::optional<asio::local::stream_protocol::acceptor> unix_acceptor_;
+  std::unordered_map<std::string, std::size_t> connections_of_peer_;  // touched on loop 0 only
+  std::size_t next_loop_ = 0;
+  std::chrono::milliseconds sweep_interval_{250};
+  std::atomic<std::size_t> open_ = 0;
+  std::atomic<std::size_t> users_ = 0;  // the acceptor and every connection; 0 ends stop()
+  std::atomic<bool> stopping_ = false;
+  std::promise<void> ended_;
+  std::shared_future<void> ended_future_ = ended_.get_future().share();
+};
+
+}  // namespace kinglet::http::internal
