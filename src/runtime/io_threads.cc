@@ -3,21 +3,12 @@
 
 #include <pthread.h>
 
-#include <csignal>
-
 #include "base/check.h"
+#include "runtime/threads.h"
 
 namespace kinglet {
 namespace {
 thread_local std::optional<std::size_t> current_io_thread;
-
-/// Signals belong to the main thread.
-void block_signals() {
-  sigset_t all;
-  sigfillset(&all);
-  for (const int fault : {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT}) sigdelset(&all, fault);
-  pthread_sigmask(SIG_BLOCK, &all, nullptr);
-}
 }  // namespace
 
 IoThreads::IoThreads(std::size_t count, std::string name) {
@@ -30,7 +21,7 @@ IoThreads::IoThreads(std::size_t count, std::string name) {
   }
   for (std::size_t i = 0; i < count; ++i) {
     loops_[i]->thread = std::thread([context = loops_[i]->context.get(), i, name] {
-      block_signals();
+      block_signals_in_this_thread();
       const std::string thread_name = (name + std::to_string(i)).substr(0, 15);
       pthread_setname_np(pthread_self(), thread_name.c_str());
       current_io_thread = i;
