@@ -177,6 +177,8 @@ struct File {
 
 /// What a deployment changes, as one transaction. Resources not named stay.
 struct DeploymentChange {
+  /// A deployment recorded before as pending or data_ready; empty makes a new record.
+  std::string deployment_id = {};
   bool is_build = false;
   std::vector<File> files = {};  // the whole project as sent
   std::vector<DataSource> data_sources = {};  // new or changed; an empty id keeps the id of the same name, or makes one

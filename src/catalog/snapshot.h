@@ -19,8 +19,8 @@ class TokenSet {
  public:
   using Pointer = std::shared_ptr<const Token>;
   const std::map<std::string, Pointer, std::less<>>& by_id() const { return by_id_; }
-  /// By id, then by name, then by value (compared by hash); null when there is none.
-  Pointer find(std::string_view reference) const;
+  /// By id, then by name; null when there is none.
+  Pointer find(std::string_view id_or_name) const;
   Pointer find_name(std::string_view name) const;
   void put(Pointer token);
   void remove(std::string_view id);
@@ -96,6 +96,8 @@ struct Snapshot {
   std::shared_ptr<const Workspace> default_workspace() const { return workspace(default_workspace_id); }
   /// The static token with this value; null when there is none. Cost: one SHA-256 and one hash look-up.
   const TokenPlace* find_token(std::string_view value) const;
+  /// A token of this workspace by id, name or value; null when there is none (also when it is another workspace's).
+  std::shared_ptr<const Token> token(const Workspace& workspace, std::string_view reference) const;
 };
 
 using SnapshotPtr = std::shared_ptr<const Snapshot>;

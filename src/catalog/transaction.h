@@ -2,7 +2,9 @@
 // Transaction: what a mutation may do. Each call changes the database and the snapshot to come, both or neither.
 #pragma once
 
+#include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -32,6 +34,9 @@ struct TokenUpdate {
 };
 
 enum class VariableWrite : std::uint8_t { create, replace };
+
+/// What SecretBox authenticates with the value of a variable.
+std::string secret_place(const Workspace& workspace, std::string_view name);
 
 /// Thread: catalog. Lifetime: one run of one mutation. After an error the mutation must return it: the transaction is
 /// rolled back as a whole.
@@ -83,22 +88,46 @@ class Transaction {
 
  private:
   friend class Catalog;
-  friend struct Bootstrap;
+  /// A workspace being changed: each part is copied at its first change.
+  struct Draft {
+    std::shared_ptr<Workspace> workspace;
+    std::shared_ptr<Resources> resources = nullptr;
+    std::shared_ptr<TokenSet> tokens = nullptr;
+    std::shared_ptr<DeploymentList> deployments = nullptr;
+    std::shared_ptr<JobList> jobs = nullptr;
+    std::shared_ptr<VariableMap> variables = nullptr;
+
+    Resources& edit_resources();
+    TokenSet& edit_tokens();
+    DeploymentList& edit_deployments();
+    JobList& edit_jobs();
+    VariableMap& edit_variables();
+  };
+
   Transaction(internal::Store& store, const internal::SecretBox& secrets, SnapshotPtr base, Time now,
               std::string token_host);
 
-  Workspace& edit(const std::shared_ptr<const Workspace>& workspace);
-  void index_token(const std::string& workspace_id, const std::shared_ptr<const Token>& token);
-  void unindex_token(const Token& token);
-  Status put_token(Workspace& workspace, Token token);
-  Status follow_file_tokens(Workspace& workspace);
+  Result<Draft*> edit(std::string_view workspace_id);
+  TokenIndex& edit_index();
+
+  /// First start: the account, its tokens and the default workspace; and values fixed by configuration.
+  Status bootstrap(const struct Options& options);
+  Status put_account_token(std::shared_ptr<const Token>& slot, std::string name, const std::optional<std::string>& fixed);
+  /// Writes a token and indexes its value; `former` is the one it replaces, if any.
+  Status put_token(Draft& draft, std::shared_ptr<const Token> token, const Token* former);
+  Status drop_token(Draft& draft, const Token& token);
+  /// Makes the file scopes of all tokens follow the TOKEN lines of the workspace's resources.
+  Status follow_file_tokens(Draft& draft);
+  Status put_deployment(Draft& draft, std::shared_ptr<const Deployment> deployment);
+  Status put_data_source(Draft& draft, DataSource source, ChangeNames& names);
+  Status put_pipe(Draft& draft, Pipe pipe, ChangeNames& names);
+  Status put_connection(Draft& draft, Connection connection, ChangeNames& names);
 
   internal::Store& store_;
   const internal::SecretBox& secrets_;
-  SnapshotPtr base_;
   std::shared_ptr<Snapshot> next_;
-  std::shared_ptr<TokenIndex> index_;  // set when this transaction has its own copy
-  std::map<std::string, std::shared_ptr<Workspace>, std::less<>> edited_;
+  std::shared_ptr<TokenIndex> index_;  // this transaction's own copy, once it has one
+  std::map<std::string, Draft, std::less<>> drafts_;
   Time now_;
   std::string token_host_;
 };

@@ -33,13 +33,13 @@ struct RowCounts {
   }
 };
 
-/// Counters of one data source. Thread: any, relaxed atomics. Lifetime: shared; ingest keeps the pointer.
+/// Counters of one data source. Thread: any. Lifetime: shared; ingest keeps the pointer.
 class RowAccount {
  public:
-  void accept(std::uint64_t rows) { accepted_.fetch_add(rows, std::memory_order_relaxed); }
-  void store(std::uint64_t rows) { stored_.fetch_add(rows, std::memory_order_relaxed); }
-  void quarantine(std::uint64_t rows) { quarantined_.fetch_add(rows, std::memory_order_relaxed); }
-  void deduplicate(std::uint64_t rows) { deduplicated_.fetch_add(rows, std::memory_order_relaxed); }
+  void accept(std::uint64_t rows) { accepted_.fetch_add(rows, std::memory_order_release); }
+  void store(std::uint64_t rows) { stored_.fetch_add(rows, std::memory_order_release); }
+  void quarantine(std::uint64_t rows) { quarantined_.fetch_add(rows, std::memory_order_release); }
+  void deduplicate(std::uint64_t rows) { deduplicated_.fetch_add(rows, std::memory_order_release); }
   RowCounts read() const;
 
  private:

@@ -1,0 +1,146 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "observe/observer.h"
+
+namespace kinglet::observe {
+
+namespace {
+
+/// The shared account of what came after accounts_max.
+const std::string other = "other";
+
+void count(CallCounts& counts, const RequestRecord& request) {
+  ++counts.calls;
+  if (request.status_code >= 400) ++counts.errors;
+  counts.read_rows += request.read_rows;
+  counts.read_bytes += request.read_bytes;
+  counts.result_rows += request.result_rows;
+  counts.seconds += request.duration_seconds;
+  const auto bucket = std::ranges::lower_bound(CallCounts::bucket_seconds, request.duration_seconds);
+  ++counts.buckets[static_cast<std::size_t>(bucket - CallCounts::bucket_seconds.begin())];
+}
+
+prometheus::MetricFamily family(std::string name, std::string help, prometheus::MetricType type) {
+  prometheus::MetricFamily out;
+  out.name = std::move(name);
+  out.help = std::move(help);
+  out.type = type;
+  return out;
+}
+
+prometheus::ClientMetric labelled(const std::string& workspace, const char* kind, const std::string& resource) {
+  prometheus::ClientMetric metric;
+  metric.label = {{"workspace", workspace}, {kind, resource}};
+  return metric;
+}
+
+}  // namespace
+
+RowCounts RowAccount::read() const {
+  RowCounts out;
+  // In this order: a row is accepted before it is stored, so a reader never sees more stored than accepted.
+  out.stored = stored_.load(std::memory_order_acquire);
+  out.quarantined = quarantined_.load(std::memory_order_acquire);
+  out.deduplicated = deduplicated_.load(std::memory_order_acquire);
+  out.accepted = accepted_.load(std::memory_order_acquire);
+  return out;
+}
+
+Observer::Observer() : requests_(requests_kept), operations_(operations_kept) {}
+
+void Observer::record(RequestRecord request) {
+  calls_.with([&](auto& calls) {
+    Key key{request.workspace_id, request.pipe_id};
+    if (calls.size() >= accounts_max && !calls.contains(key)) key = {other, other};
+    NamedCalls& entry = calls[key];
+    entry.name = key.second == other ? other : request.pipe_name;
+    count(entry.counts, request);
+  });
+  requests_.add(std::move(request));
+}
+
+void Observer::record(OperationRecord operation) { operations_.add(std::move(operation)); }
+
+std::shared_ptr<RowAccount> Observer::rows(std::string_view workspace_id, std::string_view data_source_id,
+                                           std::string_view data_source_name) {
+  return rows_.with([&](auto& rows) {
+    Key key{workspace_id, data_source_id};
+    if (rows.size() >= accounts_max && !rows.contains(key)) key = {other, other};
+    NamedRows& entry = rows[key];
+    if (!entry.account) entry.account = std::make_shared<RowAccount>();
+    entry.name = key.second == other ? other : std::string(data_source_name);
+    return entry.account;
+  });
+}
+
+void Observer::forget(std::string_view workspace_id, std::string_view resource_id) {
+  const Key key{workspace_id, resource_id};
+  rows_.with([&](auto& rows) { rows.erase(key); });
+  calls_.with([&](auto& calls) { calls.erase(key); });
+}
+
+CallCounts Observer::calls(std::string_view workspace_id, std::string_view pipe_id) const {
+  return calls_.with([&](const auto& calls) {
+    const auto it = calls.find(Key{workspace_id, pipe_id});
+    return it == calls.end() ? CallCounts{} : it->second.counts;
+  });
+}
+
+RowCounts Observer::row_counts(std::string_view workspace_id, std::string_view data_source_id) const {
+  return rows_.with([&](const auto& rows) {
+    const auto it = rows.find(Key{workspace_id, data_source_id});
+    return it == rows.end() ? RowCounts{} : it->second.account->read();
+  });
+}
+
+std::vector<prometheus::MetricFamily> Observer::Collect() const {
+  auto rows = family("kinglet_data_source_rows_total", "Rows by what became of them", prometheus::MetricType::Counter);
+  auto pending = family("kinglet_data_source_rows_pending", "Rows accepted and not yet accounted for; negative: the books are wrong",
+                        prometheus::MetricType::Gauge);
+  rows_.with([&](const auto& all) {
+    for (const auto& [key, entry] : all) {
+      const RowCounts counts = entry.account->read();
+      const auto add = [&](const char* outcome, std::uint64_t value) {
+        auto metric = labelled(key.first, "data_source", entry.name);
+        metric.label.push_back({"outcome", outcome});
+        metric.counter.value = static_cast<double>(value);
+        rows.metric.push_back(std::move(metric));
+      };
+      add("accepted", counts.accepted);
+      add("stored", counts.stored);
+      add("quarantined", counts.quarantined);
+      add("deduplicated", counts.deduplicated);
+      auto metric = labelled(key.first, "data_source", entry.name);
+      metric.gauge.value = static_cast<double>(counts.pending());
+      pending.metric.push_back(std::move(metric));
+    }
+  });
+
+  auto requests = family("kinglet_endpoint_requests_total", "Endpoint and query calls", prometheus::MetricType::Counter);
+  auto durations = family("kinglet_endpoint_duration_seconds", "Time to answer", prometheus::MetricType::Histogram);
+  calls_.with([&](const auto& all) {
+    for (const auto& [key, entry] : all) {
+      const auto add = [&](const char* outcome, std::uint64_t value) {
+        auto metric = labelled(key.first, "endpoint", entry.name);
+        metric.label.push_back({"outcome", outcome});
+        metric.counter.value = static_cast<double>(value);
+        requests.metric.push_back(std::move(metric));
+      };
+      add("ok", entry.counts.calls - entry.counts.errors);
+      add("error", entry.counts.errors);
+      auto metric = labelled(key.first, "endpoint", entry.name);
+      metric.histogram.sample_count = entry.counts.calls;
+      metric.histogram.sample_sum = entry.counts.seconds;
+      std::uint64_t below = 0;
+      for (std::size_t i = 0; i < entry.counts.buckets.size(); ++i) {
+        below += entry.counts.buckets[i];
+        const double bound = i < CallCounts::bucket_seconds.size() ? CallCounts::bucket_seconds[i]
+                                                                   : std::numeric_limits<double>::infinity();
+        metric.histogram.bucket.push_back({.cumulative_count = below, .upper_bound = bound});
+      }
+      durations.metric.push_back(std::move(metric));
+    }
+  });
+  return {std::move(rows), std::move(pending), std::move(requests), std::move(durations)};
+}
+
+}  // namespace kinglet::observe
