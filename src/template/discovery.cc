@@ -1,0 +1,343 @@
+// SPDX-License-Identifier: Apache-2.0
+// What a template declares, found without rendering it: parameters, lists, secrets; and the constants of its calls.
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+
+#include "template/parser.h"
+
+namespace kinglet::templates {
+namespace internal {
+namespace {
+
+using Kind = Expression::Kind;
+
+/// The value of a literal, a negative literal, or a list or dictionary of such; nothing for anything else.
+std::optional<Value> constant_of(const Expression& expression) {
+  switch (expression.kind) {
+    case Kind::literal: return expression.value;
+    case Kind::negative: {
+      const auto inner = constant_of(*expression.children[0]);
+      if (!inner) return std::nullopt;
+      if (const auto* number = inner->as<Integer>()) return Value(Integer(-*number));
+      if (const auto* real = inner->as<double>()) return Value(-*real);
+      return std::nullopt;
+    }
+    case Kind::list: {
+      Items items;
+      for (const auto& child : expression.children) {
+        auto item = constant_of(*child);
+        if (!item) return std::nullopt;
+        items.push_back(std::move(*item));
+      }
+      return Value(std::move(items));
+    }
+    default: return std::nullopt;
+  }
+}
+
+class Discovery {
+ public:
+  explicit Discovery(Program& program) : program_(program), assigned_(program.names.size(), false) {}
+
+  std::expected<void, SyntaxError> run() {
+    block(program_.body);
+    if (!error_.message.empty()) return std::unexpected(std::move(error_));
+    for (auto& call : calls_) merge(std::move(call));
+    for (std::size_t i = 0; i < program_.parameters.size(); ++i) {
+      const auto& parameter = program_.parameters[i];
+      const auto slot = std::find(program_.names.begin(), program_.names.end(), parameter.name) - program_.names.begin();
+      program_.declared[static_cast<std::size_t>(slot)] = &program_.parameters[i];
+    }
+    return {};
+  }
+
+ private:
+  /// One mention of a parameter, and what merging asks of it.
+  struct Mention {
+    Parameter parameter;
+    bool typed = true;
+    bool has_default = false;
+    std::optional<bool> required = std::nullopt;  // as written
+    bool empty_default = true;                    // none, or '', 0, False, []: a later merge may replace it
+  };
+  struct Merged {
+    bool typed = false;
+    int calls = 0;
+    bool optional = false;
+  };
+
+  void fail(std::size_t offset, std::string message, std::string hint = {}) {
+    if (error_.message.empty()) error_ = {std::move(message), std::move(hint), offset};
+  }
+  void warn(std::size_t offset, std::string message) {
+    program_.warnings.push_back({std::move(message), position_at(program_.source, offset)});
+  }
+
+  // Names count as parameters until the text assigns them: `set a = String(a, 'x')` declares a.
+  void block(Block& statements) {
+    for (auto& statement : statements) {
+      switch (statement.kind) {
+        case Statement::Kind::text:
+        case Statement::Kind::leave:
+        case Statement::Kind::next: break;
+        case Statement::Kind::output: visit(*statement.expression, true); break;
+        case Statement::Kind::conditional:
+          for (auto& branch : statement.branches) {
+            if (branch.condition) visit(*branch.condition, false);
+            block(branch.body);
+          }
+          break;
+        case Statement::Kind::loop:
+          visit(*statement.expression, true);
+          for (const auto slot : statement.slots) assigned_[slot] = true;
+          block(statement.body);
+          break;
+        case Statement::Kind::assign:
+          visit(*statement.expression, false);
+          assigned_[statement.slots[0]] = true;
+          break;
+      }
+    }
+  }
+
+  /// `needed`: the value is printed or otherwise must be there.
+  void visit(Expression& expression, bool needed) {
+    switch (expression.kind) {
+      case Kind::name: mention(expression, needed ? std::optional(true) : std::nullopt); return;
+      case Kind::call: call(expression); return;
+      default:
+        for (auto& child : expression.children)
+          if (child) visit(*child, expression.kind == Kind::arithmetic || expression.kind == Kind::method);
+    }
+  }
+
+  void mention(const Expression& name, std::optional<bool> required) {
+    if (assigned_[name.slot]) return;
+    const auto& text = program_.names[name.slot];
+    if (text == "true" || text == "false") return;
+    Mention made;
+    made.parameter.name = text;
+    made.parameter.position = position_at(program_.source, name.offset);
+    made.parameter.required = required.value_or(false);
+    made.typed = false;
+    made.required = required;
+    calls_.push_back(std::move(made));
+  }
+
+  static Expression* positional(Expression& expression, int wanted) {
+    for (auto& argument : expression.arguments)
+      if (argument.keyword.empty() && wanted-- == 0) return argument.value.get();
+    return nullptr;
+  }
+  static Expression* keyword(Expression& expression, std::string_view name) { return const_cast<Expression*>(expression.keyword(name)); }
+
+  void call(Expression& expression) {
+    const auto& function = *expression.function;
+    if (function.id == FunctionId::defined) {
+      auto& argument = *expression.arguments[0].value;
+      if (argument.kind != Kind::name)
+        return fail(argument.offset, "defined() takes the name of a parameter, without quotes");
+      return mention(argument, false);
+    }
+    if (function.id == FunctionId::tb_secret) return secret(expression);
+    if (function.id == FunctionId::ignored)
+      warn(expression.offset, fmt::format("{}() has no effect here", function.name));
+    if (function.declares_parameter() || function.id == FunctionId::symbol || function.id == FunctionId::split_to_array)
+      return parameter_call(expression);
+    for (auto& argument : expression.arguments) visit(*argument.value, function.id != FunctionId::ignored);
+  }
+
+  void secret(Expression& expression) {
+    const auto* name = positional(expression, 0);
+    // A name that a request could choose would let it read every secret.
+    if (name == nullptr || name->kind != Kind::literal || name->value.text() == nullptr)
+      return fail(expression.offset, "tb_secret() takes the name of a secret as a quoted text");
+    auto* otherwise = positional(expression, 1);
+    if (otherwise == nullptr) otherwise = keyword(expression, "default");
+    expression.first = name;
+    expression.default_value = otherwise;
+    if (otherwise != nullptr) visit(*otherwise, true);
+    auto [entry, added] = program_.secrets.emplace(*name->value.text(), otherwise != nullptr);
+    if (!added) entry->second = entry->second && otherwise != nullptr;
+  }
+
+  void parameter_call(Expression& expression) {
+    const auto& function = *expression.function;
+    auto* first = positional(expression, 0);
+    if (first == nullptr) return;  // counted by the parser
+    const bool literal_allowed = function.id != FunctionId::typed && function.id != FunctionId::array;
+    if (!literal_allowed && constant_of(*first)) {
+      const bool quoted = first->value.text() != nullptr;
+      return fail(first->offset, fmt::format("{}() takes the name of a parameter, not a constant", function.name),
+                  quoted ? "write the name without quotes" : "");
+    }
+    expression.first = first;
+    expression.type = function.type;
+    Expression* otherwise = positional(expression, 1);
+    Mention made;
+    made.parameter.type = function.id == FunctionId::symbol || function.id == FunctionId::split_to_array ? "String" : function.name;
+    if (function.id == FunctionId::array) otherwise = element_type(expression, made.parameter);
+    if (otherwise == nullptr) otherwise = keyword(expression, "default");
+    expression.default_value = otherwise;
+    expression.defined_flag = keyword(expression, "defined");
+    describe(expression, made);
+    if (otherwise != nullptr) default_of(expression, *otherwise, made);
+    if (first->kind != Kind::name) return visit(*first, false);
+    if (assigned_[first->slot]) return;
+    made.parameter.name = program_.names[first->slot];
+    made.parameter.position = position_at(program_.source, expression.offset);
+    if (function.id == FunctionId::array) program_.array_parameters.insert(made.parameter.name);
+    calls_.push_back(std::move(made));
+  }
+
+  /// Array(x, 'Int32', default), Array(x, Int32) or Array(x, default): sets the type, returns the default.
+  Expression* element_type(Expression& expression, Parameter& parameter) {
+    expression.type = find_type("String");
+    auto* second = positional(expression, 1);
+    auto* third = positional(expression, 2);
+    Expression* otherwise = third;
+    if (second != nullptr) {
+      std::string_view word;
+      if (second->kind == Kind::name) word = program_.names[second->slot];
+      if (second->kind == Kind::literal && second->value.text() != nullptr) word = *second->value.text();
+      const auto* type = find_type(word);
+      if (type != nullptr) {
+        expression.type = type;
+      } else if (third != nullptr) {
+        fail(second->offset, "Array(): the second of three arguments is not a type", suggest(word, type_names()));
+      } else {
+        otherwise = second;
+        if (const auto near = suggest(word, type_names()); word.size() > 3 && near.size() && !word.contains(','))
+          warn(second->offset, fmt::format("Array(): '{}' is no type, so it is taken as the default; {}", word, near));
+      }
+    }
+    parameter.element_type = expression.type->name;
+    return otherwise;
+  }
+
+  void describe(Expression& expression, Mention& made) {
+    auto& parameter = made.parameter;
+    if (const auto* text = keyword(expression, "description"); text != nullptr && text->value.text() != nullptr)
+      parameter.description = *text->value.text();
+    if (const auto* text = keyword(expression, "format"); text != nullptr && text->value.text() != nullptr)
+      parameter.format = *text->value.text();
+    if (const auto* example = keyword(expression, "example")) parameter.example_json = constant_json(*example);
+    if (const auto* values = keyword(expression, "enum"); values != nullptr)
+      if (const auto constant = constant_of(*values); constant && constant->as<List>() != nullptr)
+        for (const auto& item : **constant->as<List>())
+          if (auto text = scalar_text(item)) parameter.enum_values.push_back(std::move(*text));
+    if (const auto* required = keyword(expression, "required")) {
+      if (required->kind == Kind::name && program_.names[required->slot] == "true") made.required = true;
+      if (required->kind == Kind::name && program_.names[required->slot] == "false") made.required = false;
+      if (const auto constant = constant_of(*required)) made.required = truth(*constant);
+    }
+  }
+
+  static std::optional<std::string> constant_json(const Expression& expression) {
+    const auto constant = constant_of(expression);
+    if (!constant) return std::nullopt;
+    std::uint32_t budget = 10'000;
+    const auto made = to_json(*constant, budget);
+    return made ? std::optional(json::write(*made)) : std::nullopt;
+  }
+
+  void default_of(Expression& expression, Expression& otherwise, Mention& made) {
+    made.has_default = true;
+    // `true` and `false` in small letters are booleans unless somebody sends a parameter of that name.
+    if (otherwise.kind == Kind::name && !assigned_[otherwise.slot]) {
+      const auto& word = program_.names[otherwise.slot];
+      if (word == "true" || word == "false") {
+        made.parameter.default_json = word;
+        made.empty_default = word == "false";
+        return;
+      }
+    }
+    const auto constant = constant_of(otherwise);
+    if (!constant) return visit(otherwise, true);
+    made.empty_default = !truth(*constant);
+    made.parameter.default_json = constant_json(otherwise);
+    if (expression.function->id != FunctionId::typed) return;
+    Value converted;
+    std::string expected;
+    if (convert(*expression.type, *constant, converted, expected))
+      expression.converted_default = std::move(converted);
+    else if (!constant->is_none())
+      warn(otherwise.offset, fmt::format("the default is not a valid {}: {} is expected", expression.type->name, expected));
+  }
+
+  /// The rules of templates.md section 10 for several calls of one name.
+  void merge(Mention mention) {
+    auto& list = program_.parameters;
+    auto found = std::find_if(list.begin(), list.end(), [&](const Parameter& p) { return p.name == mention.parameter.name; });
+    auto& state = merged_[mention.parameter.name];
+    if (found == list.end()) {
+      list.push_back(mention.parameter);
+      found = list.end() - 1;
+      found->required = !mention.typed && mention.required.value_or(false);
+    } else if (mention.typed && !state.typed) {  // a mention without type says nothing beside a call
+      const auto position = found->position;
+      *found = mention.parameter;
+      found->position = position;
+    } else if (mention.typed) {
+      found->type = mention.parameter.type;
+      found->element_type = mention.parameter.element_type;
+      if (!mention.empty_default || (!found->default_json && mention.parameter.default_json)) found->default_json = mention.parameter.default_json;
+      if (!mention.parameter.description.empty()) found->description = mention.parameter.description;
+      if (!mention.parameter.format.empty()) found->format = mention.parameter.format;
+      if (mention.parameter.example_json) found->example_json = mention.parameter.example_json;
+      if (!mention.parameter.enum_values.empty()) found->enum_values = mention.parameter.enum_values;
+    }
+    if (!mention.typed) {
+      if (state.typed) return;
+      // Named only: needed when printed, unless the text asks whether it is defined.
+      if (mention.required == false) state.optional = true;
+      if (mention.required == true) ++state.calls;
+      found->required = state.calls > 0 && !state.optional;
+      return;
+    }
+    if (!state.typed) state = {.typed = true};
+    ++state.calls;
+    if (mention.required == false || mention.has_default) state.optional = true;
+    found->required = state.calls == 1 ? mention.required.value_or(!mention.has_default) : !state.optional;
+  }
+
+  Program& program_;
+  std::vector<bool> assigned_;
+  std::vector<Mention> calls_;
+  std::map<std::string, Merged> merged_;
+  SyntaxError error_;
+};
+
+}  // namespace
+
+std::expected<void, SyntaxError> discover(Program& program) {
+  program.declared.assign(program.names.size(), nullptr);
+  return Discovery(program).run();
+}
+
+}  // namespace internal
+
+void merge_parameters(std::vector<Parameter>& into, const std::vector<Parameter>& from) {
+  const auto empty = [](const std::optional<std::string>& json) {
+    return !json || *json == "\"\"" || *json == "0" || *json == "false" || *json == "[]" || *json == "null" || *json == "0E0";
+  };
+  for (const auto& parameter : from) {
+    const auto found = std::find_if(into.begin(), into.end(), [&](const Parameter& p) { return p.name == parameter.name; });
+    if (found == into.end()) {
+      into.push_back(parameter);
+      continue;
+    }
+    found->type = parameter.type;
+    found->element_type = parameter.element_type;
+    if (!empty(parameter.default_json) || !found->default_json) found->default_json = parameter.default_json;
+    if (!parameter.description.empty()) found->description = parameter.description;
+    if (!parameter.format.empty()) found->format = parameter.format;
+    if (parameter.example_json) found->example_json = parameter.example_json;
+    if (!parameter.enum_values.empty()) found->enum_values = parameter.enum_values;
+    found->required = found->required && parameter.required;
+  }
+}
+
+}  // namespace kinglet::templates

@@ -1,0 +1,721 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "template/evaluator.h"
+
+#include <fmt/format.h>
+
+#include <cmath>
+
+#include "template/types.h"
+
+namespace kinglet::templates::internal {
+
+using Kind = Expression::Kind;
+using ErrorKind = RenderError::Kind;
+
+std::string shown(std::string_view text) {
+  std::string made(text.substr(0, Limits::shown_bytes_max));
+  if (text.size() > made.size()) {
+    while (!made.empty() && (static_cast<unsigned char>(made.back()) & 0xC0) == 0x80) made.pop_back();
+    if (!made.empty() && static_cast<unsigned char>(made.back()) >= 0xC0) made.pop_back();
+    made += "…";
+  }
+  for (char& c : made)
+    if (static_cast<unsigned char>(c) < 0x20 || c == 0x7F) c = '.';
+  return made;
+}
+
+Evaluator::Evaluator(const Program& program, const RenderInput& input)
+    : program_(program),
+      input_(input),
+      slots_(program.names.size()),
+      met_(input.required_met != nullptr ? input.required_met : &own_met_) {
+  out_.reserve(program.source.size() + program.source.size() / 4 + 64);
+}
+
+std::expected<Rendered, RenderError> Evaluator::run() {
+  if (block(program_.body) == Flow::stop) return std::unexpected(std::move(error_));
+  return Rendered{.sql = std::move(out_), .settings = std::move(settings_)};
+}
+
+// ---- errors and limits
+
+bool Evaluator::fail(ErrorKind kind, std::size_t offset, std::string message) {
+  error_.kind = kind;
+  error_.position = position_at(program_.source, offset);
+  if (kind == ErrorKind::refused || kind == ErrorKind::limit)
+    message = fmt::format("Template Syntax Error: line {}, column {}: {}", error_.position.line, error_.position.column, message);
+  error_.message = std::move(message);
+  return false;
+}
+
+bool Evaluator::charge(std::size_t units, std::size_t offset) {
+  if (units < work_left_) {
+    work_left_ -= static_cast<std::uint32_t>(units);
+    return true;
+  }
+  work_left_ = 0;
+  return fail(ErrorKind::limit, offset, fmt::format("the template does too much work: more than {} steps", Limits::work_max));
+}
+
+bool Evaluator::charge_text(std::size_t bytes, std::size_t offset) {
+  if (bytes > Limits::text_bytes_max)
+    return fail(ErrorKind::limit, offset, fmt::format("a text of {} bytes; at most {} are allowed", bytes, Limits::text_bytes_max));
+  return charge(bytes / 64 + 1, offset);
+}
+
+void Evaluator::met(const std::string& name) {
+  for (const auto& known : *met_)
+    if (known == name) return;
+  met_->push_back(name);
+}
+
+bool Evaluator::missing(const std::string& name, std::size_t offset) {
+  std::erase(*met_, name);
+  met_->push_back(name);
+  std::string list;
+  for (std::size_t i = 0; i < met_->size(); ++i) {
+    if (i > 0) list += i + 1 == met_->size() ? " and " : ", ";
+    list += (*met_)[i];
+  }
+  return fail(ErrorKind::missing_parameter, offset,
+              fmt::format("Template Syntax Error: Required parameter is not defined. Check the parameters {}. Please provide a "
+                          "value or set a default value in the pipe code.",
+                          list));
+}
+
+/// False, with the missing-parameter error, for an undefined value.
+bool Evaluator::defined_value(const Expression& expression, Value& value) {
+  if (!value.is_undefined()) {
+    // A raw parameter that is used where it must be there counts as met, sent or not.
+    if (expression.kind == Kind::name && is_request_name(expression.slot)) met(program_.names[expression.slot]);
+    return true;
+  }
+  if (input_.stand_ins != StandIns::off) {
+    value = Value(stand_in_text);
+    return true;
+  }
+  const auto* name = value.as<Undefined>()->name;
+  return missing(name != nullptr ? *name : std::string("?"), expression.offset);
+}
+
+// ---- names
+
+bool Evaluator::is_request_name(std::uint32_t slot) const { return slots_[slot].state != Slot::State::assigned; }
+
+void Evaluator::load(std::uint32_t slot) {
+  auto& entry = slots_[slot];
+  if (entry.state != Slot::State::unread) return;
+  const auto& name = program_.names[slot];
+  const std::vector<std::string>* values = nullptr;
+  // A name that the token fixes is never looked up in the request, not even when the fixed value is empty.
+  for (const auto* source : {input_.fixed, input_.arguments}) {
+    if (source == nullptr) continue;
+    const auto found = source->find(name);
+    if (found == source->end()) continue;
+    values = &found->second;
+    if (source == input_.fixed || !values->empty()) break;
+    values = nullptr;
+  }
+  const bool is_list = program_.array_parameters.contains(name) ||
+                       (input_.array_parameters != nullptr && input_.array_parameters->contains(name));
+  std::vector<std::string> made;
+  if (values != nullptr && values->empty()) values = nullptr;  // fixed to nothing: undefined
+  if (values == nullptr && input_.stand_ins == StandIns::all_defined) {
+    std::string text(stand_in_text);
+    const auto* declared = program_.declared[slot];
+    if (declared != nullptr) {
+      const auto* type = find_type(is_list ? declared->element_type : declared->type);
+      if (type != nullptr) text = scalar_text(stand_in(*type)).value_or("{}");
+    }
+    made.push_back(std::move(text));
+    values = &made;
+  }
+  if (values == nullptr) {
+    entry.state = Slot::State::undefined;
+    entry.value = Value(Undefined{&name});
+    if (name == "true" || name == "false") entry.value = Value(name == "true");
+    return;
+  }
+  entry.state = Slot::State::request;
+  if (!is_list) {
+    entry.value = Value(values->front());
+    return;
+  }
+  Items items;
+  for (const auto& text : *values) {
+    std::size_t start = 0;
+    for (;;) {
+      const auto comma = text.find(',', start);
+      items.emplace_back(std::string_view(text).substr(start, comma == text.npos ? text.npos : comma - start));
+      if (comma == text.npos) break;
+      start = comma + 1;
+    }
+  }
+  entry.value = Value(std::move(items));
+}
+
+bool Evaluator::assign(std::uint32_t slot, Value value, std::size_t offset) {
+  if (input_.from_request && input_.fixed != nullptr && input_.fixed->contains(program_.names[slot]))
+    return refuse(offset, fmt::format("'{}' is fixed by the token and cannot be set", program_.names[slot]));
+  slots_[slot].state = Slot::State::assigned;
+  slots_[slot].value = std::move(value);
+  return true;
+}
+
+// ---- statements
+
+Evaluator::Flow Evaluator::block(const Block& statements) {
+  for (const auto& statement : statements) {
+    switch (statement.kind) {
+      case Statement::Kind::text:
+        if (!print_text(statement)) return Flow::stop;
+        break;
+      case Statement::Kind::output: {
+        Value value;
+        if (!evaluate(*statement.expression, value) || !print_value(statement, value)) return Flow::stop;
+        break;
+      }
+      case Statement::Kind::conditional:
+        if (const auto flow = conditional(statement); flow != Flow::on) return flow;
+        break;
+      case Statement::Kind::loop:
+        if (const auto flow = loop(statement); flow != Flow::on) return flow;
+        break;
+      case Statement::Kind::assign: {
+        Value value;
+        if (!evaluate(*statement.expression, value) || !assign(statement.slots[0], std::move(value), statement.offset)) return Flow::stop;
+        break;
+      }
+      case Statement::Kind::leave: return Flow::leave;
+      case Statement::Kind::next: return Flow::next;
+    }
+  }
+  return Flow::on;
+}
+
+Evaluator::Flow Evaluator::conditional(const Statement& statement) {
+  for (const auto& branch : statement.branches) {
+    if (branch.condition) {
+      Value value;
+      if (!evaluate(*branch.condition, value)) return Flow::stop;
+      if (!truth(value)) continue;
+    }
+    return block(branch.body);
+  }
+  return Flow::on;
+}
+
+Evaluator::Flow Evaluator::loop(const Statement& statement) {
+  const auto& source = *statement.expression;
+  Value value;
+  if (!evaluate(source, value)) return Flow::stop;
+  if (input_.stand_ins != StandIns::off && (value.is_undefined() || value.text() != nullptr)) return Flow::on;
+  if (!defined_value(source, value)) return Flow::stop;
+  List items;
+  if (const auto* list = value.as<List>()) {
+    items = *list;
+  } else if (const auto* dictionary = value.as<Dictionary>()) {
+    Items keys;
+    for (const auto& [key, item] : **dictionary) keys.emplace_back(key);
+    items = std::make_shared<const Items>(std::move(keys));
+  } else {
+    refuse(source.offset, fmt::format("{} cannot be looped over; use Array(), split_to_array() or JSON()", kind_name(value)));
+    return Flow::stop;
+  }
+  const auto count = statement.slots.size();
+  for (const auto& item : *items) {
+    if (++loop_steps_ > Limits::loop_steps_max) {
+      fail(ErrorKind::limit, statement.offset, fmt::format("more than {} loop steps", Limits::loop_steps_max));
+      return Flow::stop;
+    }
+    if (count == 1) {
+      if (item.text() != nullptr && !charge_text(item.text()->size(), statement.offset)) return Flow::stop;
+      if (!assign(statement.slots[0], item, statement.offset)) return Flow::stop;
+    } else {
+      const auto* parts = item.as<List>();
+      if (parts == nullptr || (*parts)->size() != count) {
+        refuse(statement.offset, fmt::format("the loop has {} variables, but an item is not a list of {}", count, count));
+        return Flow::stop;
+      }
+      for (std::size_t i = 0; i < count; ++i)
+        if (!charge(1, statement.offset) || !assign(statement.slots[i], (**parts)[i], statement.offset)) return Flow::stop;
+    }
+    const auto flow = block(statement.body);
+    if (flow == Flow::stop) return Flow::stop;
+    if (flow == Flow::leave) break;
+  }
+  return Flow::on;
+}
+
+bool Evaluator::print_text(const Statement& statement) {
+  if (out_.size() + statement.text.size() > Limits::output_bytes_max)
+    return fail(ErrorKind::limit, statement.offset, fmt::format("the SQL would be longer than {} bytes", Limits::output_bytes_max));
+  out_ += statement.text;
+  // From plain code on, the end of the text is known; `$` alone may depend on the byte before it.
+  if (cursor_.plain() && statement.text[0] != '$')
+    cursor_ = statement.cursor_after;
+  else
+    cursor_.advance(statement.text);
+  return true;
+}
+
+bool Evaluator::print_value(const Statement& statement, const Value& printed) {
+  const auto& expression = *statement.expression;
+  Value value;
+  const Value* source = &printed;
+  if (printed.is_undefined() || expression.kind == Kind::name) {
+    value = printed;
+    if (!defined_value(expression, value)) return false;
+    source = &value;
+  }
+  const auto where = cursor_.where();
+  // Inside a comment no quoting holds: a line break in a value would end it. The value was evaluated, which is all it is for.
+  if (where == SqlCursor::Where::comment) return true;
+  if (where == SqlCursor::Where::heredoc) return refuse(statement.offset, "a value cannot be printed inside a $tag$ … $tag$ text");
+  const std::size_t before = out_.size();
+  if (!append_sql(out_, *source, work_left_)) {
+    if (source->text() != nullptr && source->text()->find('\0') != std::string::npos)
+      return fail(ErrorKind::invalid_value, statement.offset, "Error validating value: a NUL byte cannot be part of a query");
+    if (out_.size() > Limits::output_bytes_max || work_left_ == 0)
+      return fail(ErrorKind::limit, statement.offset, fmt::format("the SQL would be longer than {} bytes", Limits::output_bytes_max));
+    return refuse(statement.offset, "a value that cannot be printed as SQL");
+  }
+  const auto size = out_.size() - before;
+  if (!charge(size / 64 + 1, statement.offset)) return false;
+  if (out_.size() > Limits::output_bytes_max)
+    return fail(ErrorKind::limit, statement.offset, fmt::format("the SQL would be longer than {} bytes", Limits::output_bytes_max));
+  if (size == 0) return true;
+  if (where == SqlCursor::Where::quotes) {
+    // The author's quotes hold digits and plain words, and nothing that could end them.
+    const auto text = std::string_view(out_).substr(before);
+    const auto harmless = [](char c) {
+      return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' || c == '.' || c == '+' || c == '-';
+    };
+    if (!std::all_of(text.begin(), text.end(), harmless))
+      return refuse(statement.offset, "a placeholder inside quotes: values are printed with their own quotes, so remove those around the tag");
+    return true;
+  }
+  // A literal that touches a word or another literal would be read as one with it: x'41' is not a text, 'a''b' is one.
+  if (out_[before] == '\'' && before > 0) {
+    const char touching = out_[before - 1];
+    const bool word = (touching >= 'a' && touching <= 'z') || (touching >= 'A' && touching <= 'Z') || (touching >= '0' && touching <= '9') || touching == '_' || touching == '$';
+    if (word || touching == '\'') out_.insert(before, 1, ' ');
+  }
+  cursor_.value_printed(out_.back());
+  return true;
+}
+
+// ---- expressions
+
+bool Evaluator::evaluate(const Expression& expression, Value& out) {
+  if (!charge(1, expression.offset)) return false;
+  switch (expression.kind) {
+    case Kind::literal:
+      if (expression.value.text() != nullptr && !charge_text(expression.value.text()->size(), expression.offset)) return false;
+      out = expression.value;
+      return true;
+    case Kind::name: {
+      load(expression.slot);
+      const auto& value = slots_[expression.slot].value;
+      if (value.text() != nullptr && !charge_text(value.text()->size(), expression.offset)) return false;
+      if (const auto* fragment = value.as<Fragment>(); fragment != nullptr && !charge_text(fragment->sql.size(), expression.offset)) return false;
+      out = value;
+      return true;
+    }
+    case Kind::list: {
+      Items items;
+      items.reserve(expression.children.size());
+      for (const auto& child : expression.children)
+        if (!evaluate(*child, items.emplace_back()) || !defined_value(*child, items.back())) return false;
+      out = Value(std::move(items));
+      return true;
+    }
+    case Kind::dictionary: {
+      Entries entries;
+      for (std::size_t i = 0; i + 1 < expression.children.size(); i += 2) {
+        Value key;
+        if (!evaluate(*expression.children[i], key)) return false;
+        auto name = scalar_text(key);
+        if (!name) return refuse(expression.children[i]->offset, fmt::format("{} cannot be a key", kind_name(key)));
+        Value value;
+        if (!evaluate(*expression.children[i + 1], value)) return false;
+        const auto same = std::find_if(entries.begin(), entries.end(), [&](const auto& entry) { return entry.first == *name; });
+        if (same != entries.end())
+          same->second = std::move(value);
+        else
+          entries.emplace_back(std::move(*name), std::move(value));
+        if (!charge(entries.size() / 16, expression.offset)) return false;
+      }
+      out = Value(std::move(entries));
+      return true;
+    }
+    case Kind::negative:
+    case Kind::positive: {
+      Value operand;
+      if (!evaluate(*expression.children[0], operand) || !defined_value(*expression.children[0], operand)) return false;
+      const bool negate = expression.kind == Kind::negative;
+      if (const auto* flag = operand.as<bool>()) operand = Value(Integer(*flag ? 1 : 0));
+      if (const auto* number = operand.as<Integer>()) {
+        out = Value(negate ? Integer(-*number) : *number);
+        if (!fits_256(*out.as<Integer>())) return refuse(expression.offset, "an integer beyond 256 bits");
+        return true;
+      }
+      if (const auto* real = operand.as<double>()) {
+        out = Value(negate ? -*real : *real);
+        return true;
+      }
+      return refuse(expression.offset, fmt::format("a sign before {}", kind_name(operand)));
+    }
+    case Kind::arithmetic: return evaluate_arithmetic(expression, out);
+    case Kind::comparison: return evaluate_comparison(expression, out);
+    case Kind::logical_not: {
+      Value operand;
+      if (!evaluate(*expression.children[0], operand)) return false;
+      out = Value(!truth(operand));
+      return true;
+    }
+    case Kind::logical_and:
+    case Kind::logical_or:
+      for (const auto& child : expression.children) {
+        if (!evaluate(*child, out)) return false;
+        if (truth(out) == (expression.kind == Kind::logical_or)) return true;
+      }
+      return true;
+    case Kind::conditional: {
+      Value condition;
+      if (!evaluate(*expression.children[1], condition)) return false;
+      return evaluate(*expression.children[truth(condition) ? 0 : 2], out);
+    }
+    case Kind::call: return call(expression, out);
+    case Kind::method: return method(expression, out);
+    case Kind::index:
+    case Kind::slice: return evaluate_index(expression, out);
+  }
+  return false;
+}
+
+bool Evaluator::evaluate_arithmetic(const Expression& expression, Value& out) {
+  if (!evaluate(*expression.children[0], out) || !defined_value(*expression.children[0], out)) return false;
+  for (std::size_t i = 0; i < expression.operators.size(); ++i) {
+    Value right;
+    const auto& child = *expression.children[i + 1];
+    if (!evaluate(child, right) || !defined_value(child, right)) return false;
+    if (!arithmetic(expression.operators[i], out, right, expression.offset)) return false;
+  }
+  return true;
+}
+
+namespace {
+
+constexpr std::string_view symbol_of(Operator op) {
+  constexpr std::string_view symbols[] = {"+", "-", "*", "/", "//", "%", "==", "!=", "<", "<=", ">", ">=", "in", "not in", "is", "is not"};
+  return symbols[static_cast<std::size_t>(op)];
+}
+
+/// Numbers for arithmetic and order; booleans count as 0 and 1, as in Python.
+const Integer* as_integer(const Value& value, Integer& held) {
+  if (const auto* number = value.as<Integer>()) return number;
+  if (const auto* flag = value.as<bool>()) {
+    held = *flag ? 1 : 0;
+    return &held;
+  }
+  return nullptr;
+}
+std::optional<double> as_real(const Value& value) {
+  if (const auto* real = value.as<double>()) return *real;
+  if (const auto* number = value.as<Integer>()) return static_cast<double>(*number);
+  if (const auto* flag = value.as<bool>()) return *flag ? 1.0 : 0.0;
+  return std::nullopt;
+}
+
+}  // namespace
+
+bool Evaluator::arithmetic(Operator op, Value& left, const Value& right, std::size_t offset) {
+  if (op == Operator::add) {
+    if (left.text() != nullptr && right.text() != nullptr) {
+      if (!charge_text(left.text()->size() + right.text()->size(), offset)) return false;
+      std::string joined = *left.text();
+      joined += *right.text();
+      left = Value(std::move(joined));
+      return true;
+    }
+    if (left.as<List>() != nullptr && right.as<List>() != nullptr) {
+      const auto& a = **left.as<List>();
+      const auto& b = **right.as<List>();
+      if (a.size() + b.size() > Limits::list_items_max)
+        return fail(ErrorKind::limit, offset, fmt::format("a list of more than {} items", Limits::list_items_max));
+      if (!charge(a.size() + b.size(), offset)) return false;
+      Items joined(a);
+      joined.insert(joined.end(), b.begin(), b.end());
+      left = Value(std::move(joined));
+      return true;
+    }
+  }
+  Integer left_held;
+  Integer right_held;
+  const auto* a = as_integer(left, left_held);
+  const auto* b = as_integer(right, right_held);
+  if (a != nullptr && b != nullptr && op != Operator::divide) {
+    Integer result;
+    if ((op == Operator::floor_divide || op == Operator::modulo) && *b == 0) return refuse(offset, "division by zero");
+    switch (op) {
+      case Operator::add: result = *a + *b; break;
+      case Operator::subtract: result = *a - *b; break;
+      case Operator::multiply: result = *a * *b; break;
+      default: {
+        Integer quotient = *a / *b;
+        Integer rest = *a % *b;
+        if (rest != 0 && (rest < 0) != (*b < 0)) {  // Python rounds down, C++ towards zero
+          quotient -= 1;
+          rest += *b;
+        }
+        result = op == Operator::floor_divide ? quotient : rest;
+      }
+    }
+    if (!fits_256(result)) return refuse(offset, "an integer beyond 256 bits");
+    left = Value(std::move(result));
+    return true;
+  }
+  const auto x = as_real(left);
+  const auto y = as_real(right);
+  if (!x || !y) {
+    std::string message = fmt::format("'{}' between {} and {}", symbol_of(op), kind_name(left), kind_name(right));
+    if ((left.text() != nullptr) != (right.text() != nullptr))
+      message += "; parameters are texts until a type function such as Int32() is put around them";
+    return refuse(offset, std::move(message));
+  }
+  double result = 0;
+  switch (op) {
+    case Operator::add: result = *x + *y; break;
+    case Operator::subtract: result = *x - *y; break;
+    case Operator::multiply: result = *x * *y; break;
+    default:
+      if (*y == 0) return refuse(offset, "division by zero");
+      if (op == Operator::divide) result = *x / *y;
+      if (op == Operator::floor_divide) result = std::floor(*x / *y);
+      if (op == Operator::modulo) result = *x - *y * std::floor(*x / *y);
+  }
+  if (!std::isfinite(result)) return refuse(offset, "a number out of range");
+  left = Value(result);
+  return true;
+}
+
+bool Evaluator::evaluate_comparison(const Expression& expression, Value& out) {
+  Value left;
+  if (!evaluate(*expression.children[0], left)) return false;
+  for (std::size_t i = 0; i < expression.operators.size(); ++i) {
+    Value right;
+    if (!evaluate(*expression.children[i + 1], right)) return false;
+    const auto op = expression.operators[i];
+    if (op == Operator::less || op == Operator::less_equal || op == Operator::greater || op == Operator::greater_equal) {
+      if (!defined_value(*expression.children[i], left) || !defined_value(*expression.children[i + 1], right)) return false;
+    }
+    bool holds = false;
+    if (!compare(op, left, right, holds, expression.offset)) return false;
+    if (!holds) {
+      out = Value(false);
+      return true;
+    }
+    left = std::move(right);
+  }
+  out = Value(true);
+  return true;
+}
+
+bool Evaluator::compare(Operator op, const Value& left, const Value& right, bool& out, std::size_t offset) {
+  switch (op) {
+    case Operator::equal:
+    case Operator::not_equal:
+    case Operator::is:
+    case Operator::is_not:
+      if (!equal(left, right, out)) return false;
+      if (op == Operator::not_equal || op == Operator::is_not) out = !out;
+      return true;
+    case Operator::in:
+    case Operator::not_in:
+      if (!contains(right, left, out, offset)) return false;
+      if (op == Operator::not_in) out = !out;
+      return true;
+    default: break;
+  }
+  int order = 0;
+  Integer left_held;
+  Integer right_held;
+  const auto* a = as_integer(left, left_held);
+  const auto* b = as_integer(right, right_held);
+  if (a != nullptr && b != nullptr) {
+    order = *a < *b ? -1 : *a > *b ? 1 : 0;
+  } else if (left.text() != nullptr && right.text() != nullptr) {
+    if (!charge_text(std::min(left.text()->size(), right.text()->size()), offset)) return false;
+    const int compared = left.text()->compare(*right.text());
+    order = compared < 0 ? -1 : compared > 0 ? 1 : 0;
+  } else {
+    const auto x = as_real(left);
+    const auto y = as_real(right);
+    if (!x || !y) {
+      if (input_.stand_ins != StandIns::off) {  // the values are ours, so their kinds prove nothing
+        out = false;
+        return true;
+      }
+      std::string message = fmt::format("'{}' between {} and {}", symbol_of(op), kind_name(left), kind_name(right));
+      if ((left.text() != nullptr) != (right.text() != nullptr))
+        message += "; parameters are texts until a type function such as Int32() is put around them";
+      return refuse(offset, std::move(message));
+    }
+    order = *x < *y ? -1 : *x > *y ? 1 : 0;
+  }
+  out = op == Operator::less ? order < 0 : op == Operator::less_equal ? order <= 0 : op == Operator::greater ? order > 0 : order >= 0;
+  return true;
+}
+
+bool Evaluator::equal(const Value& left, const Value& right, bool& out, int depth) {
+  out = false;
+  if (!charge(1, 0)) return false;
+  if (depth > 64) return fail(ErrorKind::limit, 0, "lists nested too deeply to compare");
+  if (left.is_undefined() || right.is_undefined()) return true;
+  if (left.is_none() || right.is_none()) {
+    out = left.is_none() && right.is_none();
+    return true;
+  }
+  if (left.text() != nullptr && right.text() != nullptr) {
+    if (left.text()->size() == right.text()->size() && !charge_text(left.text()->size(), 0)) return false;
+    out = *left.text() == *right.text();
+    return true;
+  }
+  if (const auto* a = left.as<List>()) {
+    if (const auto* b = right.as<List>()) {
+      if ((*a)->size() != (*b)->size()) return true;
+      for (std::size_t i = 0; i < (*a)->size(); ++i) {
+        if (!equal((**a)[i], (**b)[i], out, depth + 1)) return false;
+        if (!out) return true;
+      }
+      out = true;
+      return true;
+    }
+    // An Array parameter of one element beside a text: `level != 'ERROR'`.
+    if (right.text() != nullptr && (*a)->size() == 1 && (**a)[0].text() != nullptr) out = *(**a)[0].text() == *right.text();
+    return true;
+  }
+  if (right.as<List>() != nullptr) return equal(right, left, out, depth + 1);
+  if (const auto* a = left.as<Dictionary>()) {
+    const auto* b = right.as<Dictionary>();
+    if (b == nullptr || (*a)->size() != (*b)->size()) return true;
+    for (const auto& [key, value] : **a) {
+      if (!charge((*b)->size(), 0)) return false;
+      const auto other = std::find_if((*b)->begin(), (*b)->end(), [&](const auto& entry) { return entry.first == key; });
+      out = false;
+      if (other == (*b)->end()) return true;
+      if (!equal(value, other->second, out, depth + 1)) return false;
+      if (!out) return true;
+    }
+    out = true;
+    return true;
+  }
+  Integer left_held;
+  Integer right_held;
+  const auto* a = as_integer(left, left_held);
+  const auto* b = as_integer(right, right_held);
+  if (a != nullptr && b != nullptr) {
+    out = *a == *b;
+    return true;
+  }
+  const auto x = as_real(left);
+  const auto y = as_real(right);
+  out = x && y && *x == *y;
+  return true;
+}
+
+bool Evaluator::contains(const Value& whole, const Value& item, bool& out, std::size_t offset) {
+  out = false;
+  if (whole.is_undefined()) return true;  // as `==`: nothing is in what was not sent
+  if (const auto* list = whole.as<List>()) {
+    for (const auto& candidate : **list) {
+      if (!equal(item, candidate, out)) return false;
+      if (out) return true;
+    }
+    return true;
+  }
+  if (const auto* dictionary = whole.as<Dictionary>()) {
+    if (item.text() == nullptr) return true;
+    if (!charge((*dictionary)->size(), offset)) return false;
+    out = std::any_of((*dictionary)->begin(), (*dictionary)->end(), [&](const auto& entry) { return entry.first == *item.text(); });
+    return true;
+  }
+  if (whole.text() != nullptr) {
+    if (item.is_undefined()) return true;
+    if (item.text() != nullptr) {
+      if (!charge_text(whole.text()->size(), offset)) return false;
+      out = whole.text()->find(*item.text()) != std::string::npos;
+      return true;
+    }
+  }
+  return refuse(offset, fmt::format("'in' needs a list on its right side, not {}", kind_name(whole)));
+}
+
+bool Evaluator::evaluate_index(const Expression& expression, Value& out) {
+  const auto& child = *expression.children[0];
+  Value object;
+  if (!evaluate(child, object) || !defined_value(child, object)) return false;
+  const auto bound = [&](std::size_t i, std::int64_t otherwise, std::int64_t size, std::int64_t& at) {
+    at = otherwise;
+    if (expression.children[i] == nullptr) return true;
+    Value value;
+    if (!evaluate(*expression.children[i], value) || !defined_value(*expression.children[i], value)) return false;
+    const auto* number = value.as<Integer>();
+    if (number == nullptr) return refuse(expression.children[i]->offset, fmt::format("an index must be an integer, not {}", kind_name(value)));
+    const std::int64_t far = std::int64_t{1} << 40;
+    at = *number > far ? far : *number < -far ? -far : static_cast<std::int64_t>(*number);
+    if (at < 0) at += size;
+    return true;
+  };
+  if (const auto* dictionary = object.as<Dictionary>(); dictionary != nullptr && expression.kind == Kind::index) {
+    Value key;
+    if (!evaluate(*expression.children[1], key) || !charge((*dictionary)->size() / 8, expression.offset)) return false;
+    const auto name = scalar_text(key);
+    for (const auto& [known, value] : **dictionary) {
+      if (!name || known != *name) continue;
+      out = value;
+      return true;
+    }
+    if (input_.stand_ins != StandIns::off) {
+      out = Value(stand_in_text);
+      return true;
+    }
+    return refuse(expression.offset, fmt::format("no key '{}'", shown(name.value_or("?"))));
+  }
+  const auto* list = object.as<List>();
+  const auto* text = object.text();
+  if (list == nullptr && text == nullptr) return refuse(expression.offset, fmt::format("{} has no items", kind_name(object)));
+  const auto size = static_cast<std::int64_t>(list != nullptr ? (*list)->size() : text->size());
+  // Text is indexed by bytes only where that is the same as by characters.
+  if (text != nullptr && std::any_of(text->begin(), text->end(), [](char c) { return static_cast<unsigned char>(c) >= 0x80; }))
+    return refuse(expression.offset, "only texts of ASCII characters can be cut by position");
+  std::int64_t low = 0;
+  if (!bound(1, 0, size, low)) return false;
+  if (expression.kind == Kind::index) {
+    if (low < 0 || low >= size) {
+      if (input_.stand_ins != StandIns::off) {
+        out = Value(stand_in_text);
+        return true;
+      }
+      return refuse(expression.offset, fmt::format("index out of range: {} of {} items", low, size));
+    }
+    if (list != nullptr)
+      out = (**list)[static_cast<std::size_t>(low)];
+    else
+      out = Value(std::string_view(*text).substr(static_cast<std::size_t>(low), 1));
+    return true;
+  }
+  std::int64_t high = 0;
+  if (!bound(2, size, size, high)) return false;
+  low = std::clamp<std::int64_t>(low, 0, size);
+  high = std::clamp<std::int64_t>(high, low, size);
+  if (!charge(static_cast<std::size_t>(high - low), expression.offset)) return false;
+  if (list != nullptr)
+    out = Value(Items((*list)->begin() + low, (*list)->begin() + high));
+  else
+    out = Value(std::string_view(*text).substr(static_cast<std::size_t>(low), static_cast<std::size_t>(high - low)));
+  return true;
+}
+
+}  // namespace kinglet::templates::internal

@@ -1,0 +1,112 @@
+// SPDX-License-Identifier: Apache-2.0
+// The compiled tree of a template: statements and expressions. Built by the parsers, walked by the evaluator.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "template/functions.h"
+#include "template/sql_text.h"
+#include "template/template.h"
+#include "template/value.h"
+
+namespace kinglet::templates::internal {
+
+enum class Operator : std::uint8_t {
+  add, subtract, multiply, divide, floor_divide, modulo,
+  equal, not_equal, less, less_equal, greater, greater_equal, in, not_in, is, is_not,
+};
+
+struct Expression;
+using ExpressionPointer = std::unique_ptr<Expression>;
+
+struct Argument {
+  std::string keyword;  // empty for a positional one
+  ExpressionPointer value;
+  std::uint32_t offset = 0;
+};
+
+struct Expression {
+  enum class Kind : std::uint8_t {
+    literal,      // value
+    name,         // slot
+    list,         // children
+    dictionary,   // children: key, value, key, value…
+    negative,     // children[0]
+    positive,     // children[0]
+    arithmetic,   // children[0] operators[0] children[1] operators[1] …, left to right
+    comparison,   // the same, chained as in Python
+    logical_not,  // children[0]
+    logical_and,  // children, short-circuit
+    logical_or,   // children, short-circuit
+    conditional,  // children: value if true, condition, value if false
+    call,         // call
+    method,       // children[0] is the object; method, the arguments are the rest
+    index,        // children[0] [ children[1] ]
+    slice,        // children[0] [ children[1] : children[2] ], either bound may be null
+  };
+  Kind kind = Kind::literal;
+  std::uint32_t offset = 0;  // in the node's text
+  Value value;
+  std::uint32_t slot = 0;
+  Method method = Method::split;
+  std::vector<Operator> operators;
+  std::vector<ExpressionPointer> children;
+
+  // Kind::call. What a type function needs is worked out once, at compile time.
+  const Function* function = nullptr;
+  std::vector<Argument> arguments;
+  const TypeInfo* type = nullptr;                // of a type function, or of the elements of Array()
+  const Expression* first = nullptr;             // the value
+  const Expression* default_value = nullptr;     // positional or default=
+  std::optional<Value> converted_default;        // when it is a constant that the type accepts
+  const Expression* defined_flag = nullptr;      // defined=
+
+  const Expression* keyword(std::string_view name) const {
+    for (const auto& argument : arguments)
+      if (argument.keyword == name) return argument.value.get();
+    return nullptr;
+  }
+};
+
+struct Statement;
+using Block = std::vector<Statement>;
+
+struct Branch {
+  ExpressionPointer condition;  // null for else
+  Block body;
+};
+
+struct Statement {
+  enum class Kind : std::uint8_t { text, output, conditional, loop, assign, leave, next };
+  Kind kind = Kind::text;
+  std::uint32_t offset = 0;
+  std::string text;
+  SqlCursor cursor_after;            // of text, begun as plain code
+  ExpressionPointer expression;      // output, loop, assign
+  std::vector<std::uint32_t> slots;  // targets of loop and assign
+  std::vector<Branch> branches;      // conditional
+  Block body;                        // loop
+};
+
+struct Program {
+  bool is_template = false;
+  bool is_setting = false;
+  std::string source;
+  Block body;
+  std::vector<std::string> names;             // by slot
+  std::vector<const Parameter*> declared;     // by slot; null for names that are no parameter
+  std::vector<bool> assigned;                 // by slot: set somewhere in the text
+  std::vector<Parameter> parameters;
+  NameSet array_parameters;
+  std::map<std::string, bool, std::less<>> secrets;
+  std::vector<Warning> warnings;
+};
+
+TextPosition position_at(std::string_view source, std::size_t offset);
+
+}  // namespace kinglet::templates::internal

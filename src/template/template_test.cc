@@ -1,0 +1,264 @@
+// SPDX-License-Identifier: Apache-2.0
+// The conformance examples of the template language, parameters, positions, and what a request may and may not do.
+#include "template/template.h"
+
+#include <gtest/gtest.h>
+
+#include "template/limits.h"
+#include "template/test_support.h"
+
+namespace kinglet::templates {
+namespace {
+
+using testing::failure;
+using testing::render;
+using testing::syntax;
+using Kind = RenderError::Kind;
+
+TEST(Conformance, TheTwentyTwoExamples) {
+  EXPECT_EQ(render("SELECT {{Int32(n, 10)}}", {{"n", {"3"}}}), "SELECT 3");
+  EXPECT_EQ(render("SELECT {{Int32(n, '10')}}"), "SELECT 10");
+  EXPECT_EQ(failure("SELECT {{Int32(n)}}", {{"n", {"x"}}}).kind, Kind::invalid_value);
+  EXPECT_EQ(failure("SELECT {{Int32(n)}}", {{"n", {"x"}}}).status, 400);
+  EXPECT_EQ(render("SELECT {{String(s)}}", {{"s", {"O'Neil\\"}}}), "SELECT 'O\\'Neil\\\\'");
+  EXPECT_EQ(render("SELECT {{s}}", {{"s", {"a"}}}), "SELECT 'a'");
+  EXPECT_EQ(render("WHERE id IN {{Array(ids, 'Int32')}}", {{"ids", {"1,2"}}}), "WHERE id IN [1,2]");
+  EXPECT_EQ(render("WHERE c IN {{Array(c, 'red')}}"), "WHERE c IN ['red']");
+  EXPECT_EQ(render("LIMIT 10 OFFSET {{Int32(page, 0) * 10}}", {{"page", {"2"}}}), "LIMIT 10 OFFSET 20");
+  EXPECT_EQ(render("{% if defined(a) %}1{% else %}0{% end %}", {{"a", {""}}}), "1");
+  EXPECT_EQ(render("{% set a = 'z' %}{{a}} {{defined(a)}}"), "'z' true");
+  EXPECT_EQ(render("{% if a == 1 %}n{% elif a == '1' %}t{% end %}", {{"a", {"1"}}}), "t");
+  EXPECT_EQ(render("{% if Int8(a) == 1 %}n{% end %}", {{"a", {"1"}}}), "n");
+  EXPECT_EQ(render("{% if Boolean(f) == 1 %}y{% end %}", {{"f", {"true"}}}), "y");
+  EXPECT_EQ(render("{% for i in JSON(f, '[]') %}{{ i.get('k','').split('.')[1] }}{{ Array(i.get('v', []), 'String') }}{% end %}",
+                   {{"f", {R"([{"k":"a.b","v":["x"]}])"}}}),
+            "'b'['x']");
+  EXPECT_EQ(render("{% if False %}{{Int32(z)}}{% end %}1"), "1");
+  EXPECT_EQ(failure("{{Int32(z)}}").message,
+            "Template Syntax Error: Required parameter is not defined. Check the parameters z. Please provide a value or set a default "
+            "value in the pipe code.");
+  EXPECT_EQ(failure("{{Int32(y)}} {{Int32(z)}}", {{"y", {"1"}}}).message,
+            "Template Syntax Error: Required parameter is not defined. Check the parameters y and z. Please provide a value or set a "
+            "default value in the pipe code.");
+  EXPECT_EQ(render("{{String(z, 'd', required=True)}}"), "'d'");
+  EXPECT_EQ(render("{% if defined(svc) and svc != [''] %} svc IN {{Array(svc)}} {% end %}1", {{"svc", {""}}}), "1");
+  const auto plain = Template::compile("SELECT '{{x}}'");
+  ASSERT_TRUE(plain);
+  EXPECT_FALSE(plain->is_template());
+  EXPECT_EQ(plain->render({})->sql, "SELECT '{{x}}'");
+  EXPECT_EQ(render("{% if x %}a{% end %}{# note #}b", {{"x", {"1"}}}), "ab");
+  EXPECT_EQ(render("{% for l, v in enumerate_with_last(['a','b']) %}{{v}}{% if not l %},{% end %}{% end %}"), "'a','b'");
+}
+
+TEST(Marker, IsTheFirstCharacterThatIsNotBlank) {
+  const auto indented = Template::compile("\n\t  % SELECT {{1}}");
+  ASSERT_TRUE(indented);
+  EXPECT_TRUE(indented->is_template());
+  EXPECT_EQ(indented->render({})->sql, " SELECT 1");
+  const auto later = Template::compile("SELECT 1 % 2 -- {% bogus %}");
+  ASSERT_TRUE(later);
+  EXPECT_EQ(later->render({})->sql, "SELECT 1 % 2 -- {% bogus %}");
+  EXPECT_EQ(render("SELECT a % b, LIKE '%x'"), "SELECT a % b, LIKE '%x'");
+}
+
+TEST(Marker, EmptyTextsAreNoTemplates) {
+  for (const auto* text : {"", "  \n"}) {
+    const auto compiled = Template::compile(text);
+    ASSERT_TRUE(compiled);
+    EXPECT_FALSE(compiled->is_template());
+    EXPECT_EQ(compiled->render({})->sql, text);
+  }
+}
+
+TEST(Lexis, BracesCommentsAndEscapes) {
+  EXPECT_EQ(render("{{!x}} {%!x%} {#!x#}"), "{{x}} {%x%} {#x#}");
+  EXPECT_EQ(render("a{% comment {{x}} %}b{# {{x}} #}c"), "abc");
+  EXPECT_EQ(render("{{{1}}}"), "{1}");
+  EXPECT_EQ(render("map{'a':1} {"), "map{'a':1} {");
+  EXPECT_EQ(render("{%if 1%}a{%end%}{{Int32(a,5,)}}"), "a5");
+  EXPECT_EQ(render("{{ Int32(\n  a,\n  5,\n) }}"), "5");
+  EXPECT_EQ(render("{% set w = 61 %} # note\n{{w}}"), " # note\n61");
+  EXPECT_EQ(render("{{ '{}' }}"), "'{}'");
+}
+
+TEST(Lexis, TagsEndAtTheFirstMarkWhateverTheQuotes) {
+  EXPECT_EQ(syntax("{{ JSON(x, '{}}') }}").message, "a text that begins with ' is not closed inside the tag");
+}
+
+TEST(Positions, ArePointedAtInTheNodesText) {
+  const auto made = Template::compile("%\nSELECT\n  ü {{ Strin(x) }}");
+  ASSERT_FALSE(made);
+  EXPECT_EQ(made.error().position, (TextPosition{3, 8}));
+  EXPECT_EQ(made.error().message, "unknown function 'Strin'");
+  EXPECT_EQ(made.error().hint, "did you mean 'String'?");
+  EXPECT_EQ(made.error().to_error().message, "line 3, column 8: unknown function 'Strin'");
+  EXPECT_EQ(made.error().to_error().code, Code::invalid);
+}
+
+TEST(Missing, ListsWhatWasMetInThisRequestAcrossNodes) {
+  std::vector<std::string> met;
+  const Arguments arguments = {{"a", {"1"}}, {"b", {"2"}}};
+  const RenderInput input{.arguments = &arguments, .required_met = &met};
+  ASSERT_TRUE(Template::compile("% {{Int8(a)}} {{Int8(o, 1)}}")->render(input));
+  ASSERT_TRUE(Template::compile("% {{b}} {{a}}")->render(input));
+  const auto failed = Template::compile("% {{String(c)}}")->render(input);
+  ASSERT_FALSE(failed);
+  EXPECT_NE(failed.error().message.find("Check the parameters a, b and c."), std::string::npos) << failed.error().message;
+}
+
+TEST(Missing, EveryPlaceThatNeedsAValueSaysSo) {
+  for (const auto* text : {"{{x}}", "{{x + 1}}", "{{-x}}", "{% if x > 3 %}{% end %}", "{% if 3 < x %}{% end %}", "{% for a in x %}{% end %}", "{{len(x)}}",
+                           "{{x.split(',')}}", "{{x[0]}}", "{{column(x)}}", "{{columns(x)}}", "{{symbol(x)}}", "{{split_to_array(x)}}", "{{[x]}}",
+                           "{{enumerate_with_last(x)}}", "{{day_diff(x, '2024-01-01')}}", "{{date_diff_in_hours('2024-01-01', x)}}", "{{error(x)}}",
+                           "{% set y = x %}{{y}}", "{{Array(x)}}", "{{JSON(x)}}", "{{String(x, required=False)}}", "{{Int32(y, x)}}",
+                           "{{'a'.join(x)}}", "{{max_threads(x)}}", "{{x if x else x}}", "{{1 if 2 else 3 + x if 0 else x}}"}) {
+    const auto compiled = Template::compile(std::string("%") + text);
+    ASSERT_TRUE(compiled) << text << ": " << compiled.error().message;
+    const auto made = compiled->render({});
+    if (std::string_view(text) == "{{1 if 2 else 3 + x if 0 else x}}") {
+      ASSERT_TRUE(made);
+      continue;
+    }
+    ASSERT_FALSE(made) << text;
+    EXPECT_EQ(made.error().kind, Kind::missing_parameter) << text;
+    EXPECT_NE(made.error().message.find("Check the parameters x."), std::string::npos) << text << ": " << made.error().message;
+  }
+}
+
+TEST(Missing, UndefinedIsFalseUnequalAndInNothing) {
+  EXPECT_EQ(render("{{defined(x)}} {{x == 'a'}} {{x != 'a'}} {{x == x}} {{not x}} {{x in ['a']}} {{x not in ['a']}} {{'a' in x}} {{x is None}}"),
+            "false false true false true false true false false");
+  EXPECT_EQ(render("{{x or 'd'}} {{x and 'd' or 'e'}}"), "'d' 'e'");
+}
+
+TEST(Names, SetWinsOverTheRequestAndStaysInTheNode) {
+  EXPECT_EQ(render("{{a}}{% set a = 2 %}{{a}}", {{"a", {"1"}}}), "'1'2");
+  EXPECT_EQ(render("{% if 1 %}{% set f = 1 %}{% end %}{% for i in [1,2] %}{% set g = i %}{% end %}{{f}}{{g}}{{i}}"), "122");
+  EXPECT_EQ(render("{{true}} {{String(true)}}", {{"true", {"x"}}}), "'x' 'x'");
+  EXPECT_EQ(render("{{true}} {{Boolean(c, false)}} {{defined(true)}}"), "true false false");
+  EXPECT_EQ(render("{{String(end)}}{{String(range, 'r')}}", {{"end", {"e"}}}), "'e' 'r'");
+}
+
+TEST(Arrays, RepeatedKeysJoinAndOthersTakeTheFirst) {
+  EXPECT_EQ(render("{{Array(a)}} {{String(b)}}", {{"a", {"1", "2,3"}}, {"b", {"x", "y"}}}), "['1','2','3'] 'x'");
+  EXPECT_EQ(render("{{len(a)}} {{a}} {{String(a)}} {{Array(a, 'Int8')}}", {{"a", {"1", "2"}}}), "2 ['1','2'] '1,2' [1,2]");
+  EXPECT_EQ(render("{% if a != 'x' %}n{% else %}y{% end %}{{Array(a)}}", {{"a", {"x"}}}), "y['x']");
+  const NameSet lists = {"a"};
+  const Arguments arguments = {{"a", {"p,q"}}};
+  EXPECT_EQ(Template::compile("%{% for r in a %}{{r}};{% end %}")->render({.arguments = &arguments, .array_parameters = &lists})->sql, "'p';'q';");
+}
+
+// S11: the token's value stands whatever the request sends, and a request's own template cannot replace it.
+TEST(FixedParameters, WinOverEveryFormOfTheRequest) {
+  const Arguments fixed = {{"tenant", {"7"}}};
+  for (const auto& sent : std::vector<Arguments>{{}, {{"tenant", {"1"}}}, {{"tenant", {"1", "2", ""}}}, {{"tenant", {""}}}, {{"tenant", {}}}, {{"Tenant", {"1"}}}, {{"tenant ", {"1"}}}, {{"tenant[]", {"1"}}}}) {
+    const RenderInput input{.arguments = &sent, .fixed = &fixed};
+    EXPECT_EQ(Template::compile("% {{tenant}} {{Int32(tenant, 1)}} {{Array(other, tenant)}} {{defined(tenant)}}")->render(input)->sql, " '7' 7 ['7'] true");
+    EXPECT_EQ(Template::compile("% {{Array(tenant, 'Int32', '1')}}")->render(input)->sql, " [7]");
+    EXPECT_EQ(Template::compile("% {{String(tenant, default='1')}}")->render(input)->sql, " '7'");
+  }
+}
+TEST(FixedParameters, ThatAreEmptyHideTheRequestsToo) {
+  const Arguments sent = {{"tenant", {"1"}}};
+  const Arguments none = {{"tenant", {}}};
+  const Arguments empty = {{"tenant", {""}}};
+  EXPECT_EQ(Template::compile("%{{defined(tenant)}}")->render({.arguments = &sent, .fixed = &none})->sql, "false");
+  EXPECT_EQ(Template::compile("%{{tenant}}")->render({.arguments = &sent, .fixed = &empty})->sql, "''");
+}
+TEST(FixedParameters, CannotBeSetByATemplateThatTheRequestSent) {
+  const Arguments fixed = {{"tenant", {"7"}}};
+  for (const auto* text : {"%{% set tenant = 1 %}{{tenant}}", "%{% for tenant in [1] %}{% end %}", "%{% for a, tenant in [[1, 2]] %}{% end %}",
+                           "%{% if 1 %}{% set tenant = String(tenant) + '0' %}{% end %}"}) {
+    const auto made = Template::compile(text)->render({.fixed = &fixed, .from_request = true});
+    ASSERT_FALSE(made) << text;
+    EXPECT_NE(made.error().message.find("'tenant' is fixed by the token"), std::string::npos);
+    EXPECT_TRUE(Template::compile(text)->render({.fixed = &fixed})) << "the pipe's author may";
+  }
+}
+
+TEST(Settings, MaxThreadsIsASettingAndOthersWarn) {
+  const auto made = Template::compile("%{{max_threads(4)}}SELECT 1{{cache_ttl('5m')}}");
+  ASSERT_TRUE(made);
+  const auto rendered = made->render({});
+  EXPECT_EQ(rendered->sql, "SELECT 1");
+  EXPECT_EQ(rendered->settings, (std::vector<std::pair<std::string, std::string>>{{"max_threads", "4"}}));
+  ASSERT_EQ(made->warnings().size(), 1U);
+  EXPECT_EQ(made->warnings()[0].message, "cache_ttl() has no effect here");
+  for (const auto* bad : {"{{max_threads(0)}}", "{{max_threads(65)}}", "{{max_threads('4')}}", "{{max_threads(1.5)}}"}) EXPECT_EQ(failure(bad).kind, Kind::refused) << bad;
+  EXPECT_EQ(Template::compile("%{{max_threads(64)}}")->render({})->settings[0].second, "64");
+}
+
+TEST(Secrets, ArePrintedAsLiteralsAndNowhereElse) {
+  const std::function<std::optional<std::string>(std::string_view)> secrets = [](std::string_view name) -> std::optional<std::string> {
+    if (name == "key") return "p'w";
+    return std::nullopt;
+  };
+  const RenderInput input{.secret = &secrets};
+  EXPECT_EQ(Template::compile("%{{tb_secret('key')}}")->render(input)->sql, "'p\\'w'");
+  EXPECT_EQ(Template::compile("%{{tb_secret(\"none\", 'd')}}")->render(input)->sql, "'d'");
+  EXPECT_FALSE(Template::compile("%{{tb_secret('key')}}")->render({})) << "not for a caller of /v0/sql";
+  EXPECT_FALSE(Template::compile("%{{tb_secret('key', 'd')}}")->render({}));
+  for (const auto* text : {"%{{tb_secret('none')}}", "%{{error(tb_secret('key'))}}", "%{{custom_error({'a': tb_secret('key')})}}", "%{{String(tb_secret('key'))}}",
+                           "%{{Int32(tb_secret('key'))}}", "%{{column(tb_secret('key'))}}", "%{{columns(tb_secret('key'))}}", "%{{tb_secret('key') + 'a'}}", "%{{tb_secret('key')[0]}}",
+                           "%{{tb_secret('key').lower()}}", "%{{split_to_array(tb_secret('key'))}}", "%{{len(tb_secret('key'))}}", "%{% for c in tb_secret('key') %}{% end %}",
+                           "%{{day_diff(tb_secret('key'), '2024-01-01')}}", "%{{'a' in tb_secret('key')}}", "%{% if tb_secret('key') < 'q' %}{% end %}",
+                           "%{{Array(tb_secret('key'), 'Int8')}}", "%{{error([tb_secret('key')])}}", "%'{{tb_secret('key')}}'"}) {
+    const auto compiled = Template::compile(text);
+    ASSERT_TRUE(compiled) << text;
+    const auto made = compiled->render(input);
+    ASSERT_FALSE(made) << text << " gave " << made->sql;
+    EXPECT_EQ(made.error().message.find("p'w"), std::string::npos) << made.error().message;
+    EXPECT_EQ(made.error().body_json, std::nullopt);
+  }
+  EXPECT_EQ(Template::compile("%{{tb_secret('key') == 'p'}}")->render(input)->sql, "false");
+  EXPECT_EQ(Template::compile("%{{tb_secret(\"a\")}}{{tb_secret('b', 'x')}}{{tb_secret('b')}}")->secrets(),
+            (std::map<std::string, bool, std::less<>>{{"a", false}, {"b", false}}));
+  EXPECT_EQ(syntax("{{tb_secret(String(n))}}").message, "tb_secret() takes the name of a secret as a quoted text");
+}
+
+TEST(Secrets, PrintBareInSettings) {
+  const std::function<std::optional<std::string>(std::string_view)> secrets = [](std::string_view) { return std::optional<std::string>("p'w"); };
+  EXPECT_EQ(Template::compile_setting("user-{{ tb_secret(\"key\") }}!")->render({.secret = &secrets})->sql, "user-p'w!");
+  EXPECT_EQ(Template::compile_setting("plain")->render({})->sql, "plain");
+  for (const auto* text : {"{{x}}", "{{String(x, 'a')}}", "{% if 1 %}a{% end %}", "{{tb_secret('a') + 'b'}}"}) EXPECT_FALSE(Template::compile_setting(text)) << text;
+}
+
+TEST(Errors, OfTheAuthorAreExact) {
+  const auto plain = failure("{% if not defined(u) %}{{ error('u is required') }}{% end %} SELECT 1");
+  EXPECT_EQ(plain.kind, Kind::raised);
+  EXPECT_EQ(plain.status, 400);
+  EXPECT_EQ(plain.message, "u is required");
+  const auto custom = failure("{{ custom_error({'code': 7, 'error': 'no access'}, 403) }}");
+  EXPECT_EQ(custom.status, 403);
+  EXPECT_EQ(custom.body_json, R"({"code":7,"error":"no access"})");
+  EXPECT_EQ(failure("{{ custom_error({'a': [1, None, True, 1.5]}) }}").body_json, R"({"a":[1,null,true,1.5E0]})");
+  for (const auto* bad : {"{{custom_error('x')}}", "{{custom_error({}, 200)}}", "{{custom_error({}, 'a')}}", "{{error([1])}}"})
+    EXPECT_EQ(failure(bad).kind, Kind::refused) << bad;
+}
+
+TEST(Errors, ShowACallersValueCutAndClean) {
+  const std::string value = "\n\x01" + std::string(500, 'a');
+  const auto error = failure("{{Int32(n)}}", {{"n", {value}}});
+  EXPECT_LT(error.message.size(), 300U);
+  EXPECT_EQ(error.message.find('\n'), std::string::npos);
+  EXPECT_NE(error.message.find("parameter 'n'"), std::string::npos);
+  EXPECT_NE(error.message.find("Int32"), std::string::npos);
+}
+
+TEST(StandIns, RenderBothModesOfADeploymentsCheck) {
+  const auto compiled = Template::compile(
+      "% SELECT {{String(s)}}, {{Int32(n)}}, {{Date(d)}}, {{Array(a, 'Int32')}} {% if defined(x) %}, {{DateTime(x)}}{% end %} ORDER BY {{column(c)}}{% if raw == 'a' %}!{% end %}");
+  ASSERT_TRUE(compiled);
+  EXPECT_EQ(compiled->render({.stand_ins = StandIns::none_defined})->sql,
+            " SELECT '__no_value__', 0, toDate('2020-01-01'), [0]  ORDER BY 1");
+  EXPECT_EQ(compiled->render({.stand_ins = StandIns::all_defined})->sql,
+            " SELECT '__no_value__', 0, toDate('2020-01-01'), [0] , toDateTime('2020-01-01 00:00:00') ORDER BY 1");
+  for (const auto mode : {StandIns::none_defined, StandIns::all_defined}) {
+    EXPECT_EQ(Template::compile("%{% if day_diff(a, b) > 1 %}x{% end %}{% if n > 3 %}{% end %}{% for i in JSON(f) %}{% end %}{{JSON(f).get('a')}}{% for r in l %}{% end %}")->render({.stand_ins = mode})->sql, "NULL");
+    EXPECT_EQ(Template::compile("%{{x.split('.')[3]}}")->render({.stand_ins = mode})->sql, "'__no_value__'");
+    EXPECT_EQ(Template::compile("%{{error('e')}}")->render({.stand_ins = mode}).error().kind, Kind::raised);
+  }
+}
+
+}  // namespace
+}  // namespace kinglet::templates
