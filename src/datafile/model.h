@@ -44,6 +44,7 @@ struct PathStep {
 };
 /// `$` has no steps.
 struct JsonPath {
+  bool operator==(const JsonPath&) const = default;
   std::vector<PathStep> steps;
   std::string text;  // as written, e.g. "$.items[:].id"
 };
@@ -137,12 +138,14 @@ struct Project {
   std::map<std::string, DataSource, std::less<>> data_sources;
   std::map<std::string, Pipe, std::less<>> pipes;
   std::map<std::string, Connection, std::less<>> connections;
-  /// resource name -> file name and text as sent, for messages and for reading back
+  /// File name and text as sent, for messages and for reading back: of data sources and pipes (one name space), and
+  /// of connections, by resource name.
   struct File {
     std::string name;
     std::string text;
   };
   std::map<std::string, File, std::less<>> files;
+  std::map<std::string, File, std::less<>> connection_files;
 };
 
 }  // namespace kinglet::datafile

@@ -1,0 +1,19 @@
+// SPDX-License-Identifier: Apache-2.0
+// The blocks of SCHEMA and INDEXES.
+#pragma once
+
+#include <string_view>
+#include <vector>
+
+#include "datafile/model.h"
+#include "datafile/source.h"
+
+namespace kinglet::datafile::internal {
+
+/// name Type [`json:path`] [DEFAULT expression] [CODEC(…)], separated by commas; any order of the last three.
+std::vector<ColumnDefinition> read_columns(Source& source, std::string_view block);
+
+/// name expression TYPE type GRANULARITY n, one a line or separated by commas.
+std::vector<IndexDefinition> read_indexes(Source& source, std::string_view block);
+
+}  // namespace kinglet::datafile::internal

@@ -1,0 +1,208 @@
+// SPDX-License-Identifier: Apache-2.0
+// What only the whole project can tell.
+#include "datafile/project_check.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <set>
+
+#include "datafile/source.h"
+#include "datafile/spelling.h"
+#include "datafile/tokens.h"
+
+namespace kinglet::datafile {
+namespace {
+
+using internal::did_you_mean;
+using internal::quoted;
+
+class ReferenceChecker {
+ public:
+  explicit ReferenceChecker(const Project& project) : project_(project) {}
+
+  std::vector<Diagnostic> check() {
+    for (const auto& [name, source] : project_.data_sources) check_data_source(name, source);
+    for (const auto& [name, pipe] : project_.pipes) {
+      check_target(name, pipe);
+      check_sink(name, pipe);
+      check_nodes(name, pipe);
+    }
+    check_circles();
+    return std::move(out_);
+  }
+
+ private:
+  void add(Severity severity, std::string_view resource, Position at, std::string message, std::string hint = {}) {
+    const auto file = project_.files.find(resource);
+    out_.push_back({.severity = severity, .file = file == project_.files.end() ? std::string(resource) : file->second.name, .position = at, .message = std::move(message), .hint = std::move(hint)});
+  }
+
+  template <class Map>
+  static std::string near(std::string_view name, const Map& map) {
+    std::vector<std::string_view> names;
+    for (const auto& [known, value] : map) names.push_back(known);
+    return did_you_mean(name, names);
+  }
+
+  /// Where the value of a line `key value` stands in the file of a resource.
+  Position find_line(std::string_view resource, std::string_view key) const {
+    const auto file = project_.files.find(resource);
+    if (file == project_.files.end()) return {};
+    std::uint32_t number = 0;
+    for (std::string_view rest = file->second.text; !rest.empty();) {
+      ++number;
+      const auto end = rest.find('\n');
+      const auto line = rest.substr(0, end);
+      if (line.starts_with(key) && line.size() > key.size() && (line[key.size()] == ' ' || line[key.size()] == '\t')) {
+        const auto value = line.find_first_not_of(" \t\"'", key.size());
+        return {.line = number, .column = static_cast<std::uint32_t>(value == std::string_view::npos ? 1 : value + 1)};
+      }
+      rest = end == std::string_view::npos ? std::string_view() : rest.substr(end + 1);
+    }
+    return {};
+  }
+
+  void check_connection(std::string_view resource, std::string_view key, std::string_view name, std::span<const std::string_view> types) {
+    if (name.find("{{") != std::string_view::npos) return;
+    const auto found = project_.connections.find(name);
+    const auto at = find_line(resource, key);
+    if (found == project_.connections.end())
+      return add(Severity::error, resource, at, fmt::format("{} names {}, but there is no connection of that name", key, quoted(name)), near(name, project_.connections).empty() ? fmt::format("add a file {}.connection", name) : near(name, project_.connections));
+    const auto& type = found->second.type;
+    if (!type.empty() && std::find(types.begin(), types.end(), type) == types.end())
+      add(Severity::error, resource, at, fmt::format("{} names {}, which is a connection of TYPE {}; here it must be {}", key, quoted(name), type, fmt::join(types, " or ")));
+  }
+
+  void check_data_source(std::string_view name, const DataSource& source) {
+    constexpr std::string_view kafka[] = {"kafka"};
+    constexpr std::string_view dynamodb[] = {"dynamodb"};
+    constexpr std::string_view buckets[] = {"s3", "gcs"};
+    const bool table = std::any_of(source.connector.begin(), source.connector.end(), [](const auto& c) { return c.first == "IMPORT_TABLE_ARN"; });
+    for (const auto& [key, value] : source.connector) {
+      if (key == "KAFKA_CONNECTION_NAME") check_connection(name, key, value, kafka);
+      if (key == "IMPORT_CONNECTION_NAME") check_connection(name, key, value, table ? std::span<const std::string_view>(dynamodb) : std::span<const std::string_view>(buckets));
+    }
+  }
+
+  void check_sink(std::string_view name, const Pipe& pipe) {
+    constexpr std::string_view kafka[] = {"kafka"};
+    constexpr std::string_view buckets[] = {"s3", "gcs"};
+    const bool topic = std::any_of(pipe.sink.begin(), pipe.sink.end(), [](const auto& s) { return s.first == "EXPORT_KAFKA_TOPIC"; });
+    for (const auto& [key, value] : pipe.sink)
+      if (key == "EXPORT_CONNECTION_NAME" && !value.empty()) check_connection(name, key, value, topic ? std::span<const std::string_view>(kafka) : std::span<const std::string_view>(buckets));
+  }
+
+  void check_target(std::string_view name, const Pipe& pipe) {
+    if (pipe.target.empty() || project_.data_sources.contains(pipe.target)) return;
+    const std::string_view key = pipe.type == PipeType::copy ? "TARGET_DATASOURCE" : "DATASOURCE";
+    if (project_.pipes.contains(pipe.target))
+      return add(Severity::error, name, pipe.target_position, fmt::format("{} names {}, which is a pipe; rows can only go to a data source", key, quoted(pipe.target)));
+    const auto hint = near(pipe.target, project_.data_sources);
+    add(Severity::error, name, pipe.target_position, fmt::format("{} names {}, but there is no data source of that name", key, quoted(pipe.target)), hint.empty() ? fmt::format("add a file {}.datasource", pipe.target) : hint);
+  }
+
+  /// Words of a node's SQL that stand where a table may stand: behind FROM, JOIN or a comma.
+  static std::set<std::string, std::less<>> tables_of(const Node& node) {
+    std::set<std::string, std::less<>> out;
+    const auto tokens = internal::tokenize(node.sql, false);
+    for (std::size_t i = 0; i + 1 < tokens.size(); ++i) {
+      const bool before_table = tokens[i].is_word("FROM") || tokens[i].is_word("JOIN") || tokens[i].is(',');
+      const auto& next = tokens[i + 1];
+      if (before_table && (next.kind == internal::Token::Kind::word || next.kind == internal::Token::Kind::name)) out.emplace(next.inner());
+    }
+    return out;
+  }
+
+  void check_nodes(std::string_view name, const Pipe& pipe) {
+    std::set<std::string, std::less<>> read;
+    for (const auto& node : pipe.nodes) read.merge(tables_of(node));
+    for (const auto& node : pipe.nodes) {
+      if (node.name == name) {
+        add(Severity::warning, name, node.position, fmt::format("the node {} has the name of its pipe", quoted(node.name)), "another name for the node is clearer in messages");
+        continue;
+      }
+      const bool is_source = project_.data_sources.contains(node.name);
+      if (!is_source && !project_.pipes.contains(node.name)) continue;
+      const auto what = fmt::format("the node {} has the name of a {}", quoted(node.name), is_source ? "data source" : "pipe");
+      if (read.contains(node.name))
+        add(Severity::error, name, node.position, fmt::format("{} that is read in this pipe: which one is meant?", what), "rename the node");
+      else
+        add(Severity::warning, name, node.position, what, "rename the node, so that nobody mistakes one for the other");
+    }
+  }
+
+  /// The name behind the first FROM outside brackets, or of the sub-query that stands there; empty if there is none.
+  static std::string_view first_table(std::span<const internal::Token> tokens) {
+    std::size_t depth = 0;
+    for (std::size_t i = 0; i + 1 < tokens.size(); ++i) {
+      if (tokens[i].is('(')) ++depth;
+      if (tokens[i].is(')')) {
+        if (depth == 0) return {};
+        --depth;
+      }
+      if (depth > 0 || !tokens[i].is_word("FROM")) continue;
+      std::size_t next = i + 1;
+      while (next < tokens.size() && tokens[next].is('(')) ++next;
+      if (next > i + 1) return first_table(tokens.subspan(next));
+      return tokens[next].kind == internal::Token::Kind::word || tokens[next].kind == internal::Token::Kind::name ? tokens[next].inner() : std::string_view();
+    }
+    return {};
+  }
+
+  /// The data source whose inserts a materialized pipe follows: the left-most table, through nodes and other pipes.
+  std::string followed_source(const Pipe& pipe, std::set<std::string, std::less<>>& visited) const {
+    if (pipe.nodes.empty()) return {};
+    const Node* node = &pipe.nodes[pipe.output_node];
+    for (std::size_t steps = 0; steps <= pipe.nodes.size(); ++steps) {
+      const auto tokens = internal::tokenize(node->sql, false);
+      const auto table = first_table(tokens);
+      const auto next = std::find_if(pipe.nodes.begin(), pipe.nodes.end(), [&](const Node& n) { return n.name == table; });
+      if (next != pipe.nodes.end()) {
+        node = &*next;
+        continue;
+      }
+      if (project_.data_sources.contains(table)) return std::string(table);
+      const auto other = project_.pipes.find(table);
+      if (other == project_.pipes.end() || !visited.emplace(table).second) return {};
+      return followed_source(other->second, visited);
+    }
+    return {};
+  }
+
+  /// A row that comes back to the table it left would be written for ever.
+  void check_circles() {
+    std::map<std::string, std::vector<std::string>, std::less<>> feeds;  // source -> targets of its views
+    std::map<std::string_view, std::string> follows;                     // pipe -> source
+    for (const auto& [name, pipe] : project_.pipes) {
+      if (pipe.type != PipeType::materialized || pipe.target.empty()) continue;
+      std::set<std::string, std::less<>> visited = {name};
+      const auto source = followed_source(pipe, visited);
+      if (source.empty()) continue;
+      follows[name] = source;
+      feeds[source].push_back(pipe.target);
+    }
+    for (const auto& [name, source] : follows) {
+      const auto& pipe = project_.pipes.find(name)->second;
+      std::set<std::string, std::less<>> reached;
+      std::vector<std::string> open = {pipe.target};
+      while (!open.empty()) {
+        const auto here = std::move(open.back());
+        open.pop_back();
+        if (!reached.emplace(here).second) continue;
+        if (const auto next = feeds.find(here); next != feeds.end()) open.insert(open.end(), next->second.begin(), next->second.end());
+      }
+      if (!reached.contains(source)) continue;
+      add(Severity::error, name, pipe.target_position, source == pipe.target ? fmt::format("the pipe reads {} and writes to it: every row would come back for ever", quoted(source)) : fmt::format("a circle: the pipe reads {}, which is fed from its target {}", quoted(source), quoted(pipe.target)));
+    }
+  }
+
+  const Project& project_;
+  std::vector<Diagnostic> out_;
+};
+
+}  // namespace
+
+std::vector<Diagnostic> check_references(const Project& project) { return ReferenceChecker(project).check(); }
+
+}  // namespace kinglet::datafile
