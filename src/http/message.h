@@ -112,14 +112,14 @@ struct Finished {
 
 struct Response {
   int status = 200;
-  Headers headers;   // Content-Length, Transfer-Encoding, Connection and Date are the server's business
-  std::string body;  // ignored when `stream` is there
-  std::unique_ptr<BodySource> stream;
+  Headers headers = {};   // Content-Length, Transfer-Encoding, Connection and Date are the server's business
+  std::string body = {};  // ignored when `stream` is there
+  std::unique_ptr<BodySource> stream = {};
   /// The length of `stream` when it is known; otherwise it is sent in chunks.
-  std::optional<std::uint64_t> stream_length;
+  std::optional<std::uint64_t> stream_length = {};
   bool close = false;  // close the connection after this reply
   /// Called once on the io thread after the last byte, or when the reply was given up.
-  std::function<void(const Finished&)> on_finished;
+  std::function<void(const Finished&)> on_finished = {};
 };
 
 /// `text` with %XX decoded once. Errors: invalid (bad escape). `plus_is_space` for query strings and forms.

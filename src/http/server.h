@@ -65,17 +65,17 @@ using Handler = std::function<Task<Response>(Request&)>;
 
 struct ServerOptions {
   /// Where to listen: a Unix socket path (mode 0600, a stale file is replaced), or an ip and a port (0: any free one).
-  std::string socket_path;
+  std::string socket_path = {};
   std::string ip = "127.0.0.1";
   std::uint16_t port = 0;
   /// A bound and listening TCP or Unix socket that the server takes over; then the three above are ignored. For a process
   /// that must bind before it fences itself and start threads only after.
   int listening_socket = -1;
   /// PEM files; both or none.
-  std::string tls_certificate_file, tls_key_file;
-  ServerLimits limits;
+  std::string tls_certificate_file = {}, tls_key_file = {};
+  ServerLimits limits = {};
   /// The reply for what the server itself refuses (400, 408, 414, 417, 431, 500, 503). Default: {"error": message}.
-  std::function<Response(int status, std::string_view message)> error_response;
+  std::function<Response(int status, std::string_view message)> error_response = {};
 };
 
 /// What happened since the start; for metrics.

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-// Guarded<T>: a value behind a mutex, reached only inside a function; Published<T>: a snapshot that any thread may load.
+// Guarded<T>: a value behind a mutex, reached only inside a function.
 #pragma once
 
-#include <memory>
-#include <mutex>
 #include <utility>
+
+#include "runtime/mutex.h"
 
 namespace kinglet {
 
@@ -17,35 +17,18 @@ class Guarded {
 
   template <class F>
   decltype(auto) with(F&& f) {
-    const std::lock_guard lock(mutex_);
+    MutexLock lock(mutex_);
     return std::forward<F>(f)(value_);
   }
   template <class F>
   decltype(auto) with(F&& f) const {
-    const std::lock_guard lock(mutex_);
+    MutexLock lock(mutex_);
     return std::forward<F>(f)(std::as_const(value_));
   }
 
  private:
-  mutable std::mutex mutex_;
-  T value_{};
-};
-
-/// The newest immutable snapshot. load() holds its lock for one reference count; libstdc++ 12's atomic<shared_ptr> would
-/// do the same with a lock that thread sanitizer rightly reports (it unlocks a load relaxed).
-template <class T>
-class Published {
- public:
-  std::shared_ptr<const T> load() const {
-    return pointer_.with([](const std::shared_ptr<const T>& p) { return p; });
-  }
-  /// The former snapshot is released after the lock.
-  void store(std::shared_ptr<const T> next) {
-    pointer_.with([&](std::shared_ptr<const T>& p) { p.swap(next); });
-  }
-
- private:
-  Guarded<std::shared_ptr<const T>> pointer_;
+  mutable Mutex mutex_;
+  T value_ KINGLET_GUARDED_BY(mutex_){};
 };
 
 }  // namespace kinglet
