@@ -5,13 +5,11 @@
 #include <sys/file.h>
 #include <unistd.h>
 
-#include <boost/asio/thread_pool.hpp>
-
 #include "base/check.h"
 #include "catalog/load.h"
 #include "catalog/secret_box.h"
 #include "catalog/store.h"
-#include "runtime/guarded.h"
+#include "runtime/snapshot.h"
 
 namespace kinglet::catalog {
 
@@ -67,18 +65,12 @@ Result<internal::SecretBox> open_secrets(const std::filesystem::path& key_file, 
 struct Catalog::State {
   explicit State(Options o, FolderLock l) : options(std::move(o)), lock(std::move(l)) {}
 
-  struct Queue {
-    bool closed = false;
-    std::size_t count = 0;
-  };
-
   Options options;
   FolderLock lock;
   std::unique_ptr<internal::Store> store;  // null once stopped
   std::optional<internal::SecretBox> secrets;
-  Published<Snapshot> published;
-  Guarded<Queue> queue;
-  asio::thread_pool worker{1};
+  kinglet::Snapshot<Snapshot> published;
+  BlockingPool pool{{.name = "catalog", .thread_count = 1, .queue_max = Limits::queued_updates_max}};
 };
 
 Catalog::Catalog(std::unique_ptr<State> state) : state_(std::move(state)) {}
@@ -96,39 +88,26 @@ Result<std::unique_ptr<Catalog>> Catalog::open(Options options) {
   State& state = *catalog->state_;
   state.store = std::move(store);
   state.secrets = std::move(secrets);
-  state.published.store(std::move(loaded));
+  state.published.publish(std::move(loaded));
   // Still on the opener's thread: the worker has nothing to do yet.
   TRY_VOID(catalog->run([&state](Transaction& transaction) { return transaction.bootstrap(state.options); }));
   return catalog;
 }
 
 void Catalog::stop() {
-  state_->queue.with([](State::Queue& queue) { queue.closed = true; });
-  state_->worker.join();
+  state_->pool.stop();
   state_->store.reset();
 }
 
-SnapshotPtr Catalog::snapshot() const { return state_->published.load(); }
+SnapshotPtr Catalog::snapshot() const { return state_->published.get(); }
 
-Status Catalog::submit(std::move_only_function<void()> work) {
-  // Posted under the lock: nothing can enter the queue behind stop(), which would leave its caller waiting for ever.
-  return state_->queue.with([&](State::Queue& queue) -> Status {
-    if (queue.closed) return fail(Code::unavailable, "the server is stopping");
-    if (queue.count >= Limits::queued_updates_max) return fail(Code::busy, "too many changes are waiting for the catalog");
-    ++queue.count;
-    asio::post(state_->worker, [this, work = std::move(work)]() mutable {
-      work();
-      state_->queue.with([](State::Queue& q) { --q.count; });
-    });
-    return {};
-  });
-}
+BlockingPool& Catalog::pool() { return state_->pool; }
 
 Status Catalog::run(const std::function<Status(Transaction&)>& change) {
   State& state = *state_;
   CHECK(state.store != nullptr, "stop() waits for all work before it closes the store");
   TRY_VOID(state.store->begin());
-  Transaction transaction(*state.store, *state.secrets, state.published.load(), state.options.now(),
+  Transaction transaction(*state.store, *state.secrets, state.published.get(), state.options.now(),
                           state.options.token_host);
   Status done = change(transaction);
   if (done) done = state.store->commit();
@@ -136,7 +115,7 @@ Status Catalog::run(const std::function<Status(Transaction&)>& change) {
     state.store->rollback();
     return done;
   }
-  state.published.store(std::move(transaction.next_));
+  state.published.publish(std::move(transaction.next_));
   return {};
 }
 

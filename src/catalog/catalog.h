@@ -2,12 +2,9 @@
 // Catalog: the one writer of what the server knows, and the door to its snapshots.
 #pragma once
 
-#include <boost/asio/associated_executor.hpp>
-#include <boost/asio/async_result.hpp>
-#include <boost/asio/bind_executor.hpp>
-#include <boost/asio/executor_work_guard.hpp>
-#include <boost/asio/post.hpp>
-#include <boost/asio/use_awaitable.hpp>
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/use_future.hpp>
 #include <filesystem>
 #include <functional>
 #include <future>
@@ -19,6 +16,7 @@
 #include "base/result.h"
 #include "catalog/snapshot.h"
 #include "catalog/transaction.h"
+#include "runtime/blocking_pool.h"
 #include "runtime/task.h"
 
 namespace kinglet::catalog {
@@ -55,9 +53,10 @@ class Catalog {
   /// Runs `change(Transaction&) -> Result<T>` on the catalog thread in one transaction. When it returns a value, the
   /// transaction is committed and fsynced, the new snapshot is published, and then the caller resumes on its own
   /// executor. When it returns an error, nothing has changed.
-  /// Errors: those of `change`; busy when Limits::queued_updates_max wait; unavailable when the disk refuses.
+  /// Errors: those of `change`; timeout when it was not started by `deadline`; unavailable when
+  /// Limits::queued_updates_max wait already, the server stops, or the disk refuses.
   template <class F>
-  Task<std::invoke_result_t<F&, Transaction&>> update(F change);
+  Task<std::invoke_result_t<F&, Transaction&>> update(F change, Deadline deadline = Clock::now() + Limits::update_wait);
 
   /// The same for threads that may block: start-up and tests. Never on an io thread.
   template <class F>
@@ -66,7 +65,8 @@ class Catalog {
   /// The decrypted value of a secret. Errors: not_found, internal (the key file does not fit).
   Result<std::string> secret(const Workspace& workspace, std::string_view name) const;
 
-  /// Finishes what is queued and closes the file. Idempotent; later updates answer unavailable.
+  /// Waits for the change that runs, drops those that wait (their callers get unavailable), closes the file. Idempotent;
+  /// snapshots stay readable. The io threads whose coroutines wait for an update must still run.
   void stop();
 
  private:
@@ -75,8 +75,7 @@ class Catalog {
 
   /// Begin, run, commit, publish; or roll back. On the catalog thread.
   Status run(const std::function<Status(Transaction&)>& change);
-  /// Queues work for the catalog thread.
-  Status submit(std::move_only_function<void()> work);
+  BlockingPool& pool();
 
   template <class F>
   std::invoke_result_t<F&, Transaction&> run_typed(F& change);
@@ -100,32 +99,17 @@ std::invoke_result_t<F&, Transaction&> Catalog::run_typed(F& change) {
 }
 
 template <class F>
-Task<std::invoke_result_t<F&, Transaction&>> Catalog::update(F change) {
-  using R = std::invoke_result_t<F&, Transaction&>;
-  const auto executor = co_await asio::this_coro::executor;
-  auto start = [this, executor](auto handler, F work) {
-    auto shared = std::make_shared<decltype(handler)>(std::move(handler));
-    // The guard keeps the caller's loop alive while its work is on the catalog thread.
-    auto guard = asio::make_work_guard(executor);
-    auto finish = [shared, executor, guard](R result) mutable {
-      asio::post(executor, [shared, result = std::move(result)]() mutable { (*shared)(std::move(result)); });
-      guard.reset();
-    };
-    auto job = [this, work = std::move(work), finish]() mutable { finish(run_typed(work)); };
-    if (Status queued = submit(std::move(job)); !queued) finish(R(fail(queued.error())));
-  };
-  R result = co_await asio::async_initiate<const asio::use_awaitable_t<>, void(R)>(std::move(start), asio::use_awaitable,
-                                                                                  std::move(change));
+Task<std::invoke_result_t<F&, Transaction&>> Catalog::update(F change, Deadline deadline) {
+  auto work = [this, change = std::move(change)]() mutable { return run_typed(change); };
+  auto result = co_await pool().run(deadline, std::move(work));
   co_return result;
 }
 
 template <class F>
 std::invoke_result_t<F&, Transaction&> Catalog::update_blocking(F change) {
-  using R = std::invoke_result_t<F&, Transaction&>;
-  std::promise<R> promise;
-  auto future = promise.get_future();
-  auto job = [&] { promise.set_value(run_typed(change)); };
-  if (Status queued = submit(std::move(job)); !queued) return fail(queued.error());
+  asio::io_context io;
+  auto future = asio::co_spawn(io, update(std::move(change)), asio::use_future);
+  io.run();
   return future.get();
 }
 

@@ -30,7 +30,8 @@ struct Limits {
   static constexpr std::size_t jobs_listed_max = 100;             // newest of the last 48 hours
   static constexpr std::chrono::hours jobs_listed_age{48};
   static constexpr std::size_t deployments_kept_max = 100;        // deleted ones a workspace; older are forgotten
-  static constexpr std::size_t queued_updates_max = 1'024;        // waiting for the catalog thread [busy]
+  static constexpr std::size_t queued_updates_max = 1'024;        // waiting for the catalog thread [unavailable]
+  static constexpr std::chrono::seconds update_wait{10};          // until an update starts [timeout]
 };
 
 // ---- tokens -----------------------------------------------------------------------------------------------------
