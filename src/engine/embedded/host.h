@@ -1,0 +1,33 @@
+// SPDX-License-Identifier: Apache-2.0
+// The process around the engine: descriptors, lock of the data folder, listening socket, ready signal, end of the parent.
+#pragma once
+
+#include <sys/types.h>
+
+#include <cstdint>
+#include <string>
+
+#include "base/result.h"
+
+namespace kinglet::embedded {
+
+/// fd 0 becomes /dev/null (libchdb reads standard input as INSERT data), core files are switched off (they would hold rows),
+/// the limit of open files is raised, the environment is emptied but for TZ=UTC, the signals that end us are blocked.
+Status prepare_process();
+
+/// Creates `folder` (0700) and locks it for this process. Errors: conflict, when another engine has it; unavailable.
+Result<int> lock_folder(const std::string& folder);
+
+struct Listening {
+  int socket = -1;
+  std::string address;  // "unix:/path" or "127.0.0.1:8123"
+};
+/// A socket file of an earlier process is replaced; mode 0600. Errors: unavailable.
+Result<Listening> listen_unix(const std::string& path);
+/// `ip` must be of this machine's loopback. Errors: invalid, unavailable.
+Result<Listening> listen_loopback(const std::string& ip, std::uint16_t port);
+
+/// Asks for SIGTERM when the parent thread ends; false when the parent is already another one.
+bool follow_parent(pid_t parent);
+
+}  // namespace kinglet::embedded
