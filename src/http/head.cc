@@ -13,6 +13,8 @@ namespace kinglet::http::internal {
 namespace beast = boost::beast;
 
 HeadScanner::State HeadScanner::scan(std::string_view bytes, const Limits& limits) {
+  // A TLS hello on a plain port, for one.
+  if (!bytes.empty() && (bytes.front() <= ' ' || bytes.front() == 127)) return State::bad;
   while (true) {
     // The byte after each line feed: a space or tab there folds the line into the one before.
     if (line_start_ != 0 && line_start_ < bytes.size() && (bytes[line_start_] == ' ' || bytes[line_start_] == '\t')) {

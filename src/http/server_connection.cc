@@ -353,12 +353,14 @@ Task<bool> ServerConnection::send(Request& request, Response& response, SocketBo
   }
   if (!sent) {
     // What was sent before the source failed must arrive (it may say why); the missing last chunk shows the cut.
-    if (source_failed) co_await linger();
+    if (source_failed && !body.done()) co_await linger();
     co_return false;
   }
   report.finished.complete = true;
   if (!body.done() && !close) close = !co_await drain_body(body);
-  if (close) co_await linger();
+  // Closing a socket with unread bytes resets it, and the peer may lose the reply.
+  const bool bytes_to_come = !body.done() || !buffer.empty() || stream.tls() != nullptr;
+  if (close && bytes_to_come) co_await linger();
   co_return !close;
 }
 
