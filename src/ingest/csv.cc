@@ -76,6 +76,10 @@ std::size_t CsvFeed::feed(std::string_view chunk) {
     held_.append(chunk.substr(0, used));
     if (held_.size() < detect_bytes) return used;
     detect();
+    if (held_.size() <= used) {
+      used -= held_.size();
+      held_.clear();
+    }
   }
   if (held_from_ < held_.size()) held_from_ += read(std::string_view(held_).substr(held_from_), false);
   if (held_from_ < held_.size()) return used;
@@ -99,6 +103,7 @@ void CsvFeed::put(const char* from, const char* to) {
   const auto size = static_cast<std::size_t>(to - from);
   if (!fault_.empty()) return;
   if (text_.size() + size > record_bytes_max_) {
+    text_.append(from, record_bytes_max_ - text_.size());
     spoil("the record is longer than the limit");
     return;
   }
@@ -124,7 +129,7 @@ void CsvFeed::end_cell() {
 void CsvFeed::end_record() {
   const bool blank = ranges_.size() == 1 && !ranges_[0].quoted && ranges_[0].from == ranges_[0].to;
   if (!fault_.empty()) {
-    sink_.malformed(std::string_view(text_).substr(0, 4096), fault_);
+    sink_.malformed(std::string_view(text_).substr(0, head_bytes_max), fault_);
   } else if (!blank) {
     cells_.clear();
     for (const Range& range : ranges_) cells_.push_back({std::string_view(text_).substr(range.from, range.to - range.from), range.quoted});

@@ -14,9 +14,9 @@ namespace kinglet::ingest {
 
 /// What is not given is detected from the first block (delimiter, header) or off (escape).
 struct CsvDialect {
-  std::optional<char> delimiter;  // one byte
-  std::optional<char> escape;     // inside quotes: the next byte stands for itself
-  std::optional<bool> header;
+  std::optional<char> delimiter = {};  // one byte
+  std::optional<char> escape = {};     // inside quotes: the next byte stands for itself
+  std::optional<bool> header = {};
 };
 
 /// Reads dialect_delimiter, dialect_escapechar, dialect_new_line as sent (empty: not given); `\t` and "tab" mean a tab.
@@ -45,6 +45,7 @@ class CsvFeed {
  public:
   static constexpr std::size_t detect_bytes = 64u << 10;
   static constexpr std::size_t cells_max = 10'000;
+  static constexpr std::size_t head_bytes_max = 4096;  // of a malformed record
 
   CsvFeed(const CsvDialect& dialect, std::size_t record_bytes_max, CsvSink& sink)
       : dialect_(dialect), record_bytes_max_(record_bytes_max), sink_(sink) {}

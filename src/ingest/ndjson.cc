@@ -15,6 +15,11 @@ std::size_t JsonFeed::feed(std::string_view chunk) {
   std::size_t used = 0;
   while (mode_ == Mode::start && used < chunk.size()) used += start(chunk.substr(used));
   if (mode_ == Mode::start) return used;
+  if (held_from_ == 0 && held_.size() <= used) {
+    // What was looked at lies in this very chunk: read it from there.
+    used -= held_.size();
+    held_ = std::string();
+  }
   drain(false);
   while (used < chunk.size() && held_.empty() && !sink_.full()) {
     const std::string_view rest = chunk.substr(used);
@@ -66,10 +71,15 @@ void JsonFeed::decide(bool at_end) {
   if (probed_ == 0) {
     std::size_t blanks = 0;
     while (blanks < held_.size() && is_blank(held_[blanks])) ++blanks;
+    blank_lines_ += static_cast<std::size_t>(std::count(held_.begin(), held_.begin() + static_cast<std::ptrdiff_t>(blanks), '\n'));
     held_.erase(0, blanks);
     if (held_.empty()) return;
     if (held_[0] != '{') {
-      mode_ = held_[0] == '[' ? Mode::documents : Mode::lines;
+      if (held_[0] == '[') {
+        mode_ = Mode::documents;
+      } else {
+        set_lines();
+      }
       return;
     }
   }
@@ -85,16 +95,22 @@ void JsonFeed::decide(bool at_end) {
     lines = lines || scan_mismatch(c);
     if (depth() == 0 && !lines) {
       const bool object = probe_newline_ && sink_.is_object(std::string_view(held_).substr(0, probed_ + 1));
-      mode_ = object ? Mode::documents : Mode::lines;
+      if (object) mode_ = Mode::documents;
+      lines = !object;
       break;
     }
   }
-  if (mode_ == Mode::start && (lines || at_end || probed_ == probe_bytes_max)) mode_ = Mode::lines;
+  if (mode_ == Mode::start && (lines || at_end || probed_ == probe_bytes_max)) set_lines();
   if (mode_ != Mode::start) {
     open_.clear();
     deeper_ = 0;
     in_string_ = escaped_ = false;
   }
+}
+
+void JsonFeed::set_lines() {
+  mode_ = Mode::lines;
+  sink_.skip_lines(blank_lines_);
 }
 
 void JsonFeed::drain(bool ignore_full) {
@@ -145,15 +161,16 @@ bool JsonFeed::scan_mismatch(char c) {
 }
 
 void JsonFeed::keep(std::string_view piece) {
-  if (too_long_) return;
-  if (piece_.size() + piece.size() > row_bytes_max_) {
-    too_long_ = true;
-    if (piece_.size() < head_bytes_max) piece_.append(piece.substr(0, head_bytes_max - piece_.size()));
-    piece_.resize(std::min(piece_.size(), head_bytes_max));
-    piece_.shrink_to_fit();
+  if (!too_long_ && piece_.size() + piece.size() <= row_bytes_max_) {
+    piece_.append(piece);
     return;
   }
-  piece_.append(piece);
+  too_long_ = true;
+  if (piece_.size() > head_bytes_max) {
+    piece_.resize(head_bytes_max);
+    piece_.shrink_to_fit();
+  }
+  piece_.append(piece.substr(0, head_bytes_max - piece_.size()));
 }
 
 void JsonFeed::line_of_pieces(std::string_view tail) {

@@ -14,6 +14,8 @@ class JsonSink {
   virtual ~JsonSink() = default;
   /// Whole lines. Returns the bytes consumed: fewer than all, at a line's end, once it is full.
   virtual std::size_t lines(std::string_view text) = 0;
+  /// Blank lines at the start of the body that lines() does not see.
+  virtual void skip_lines(std::size_t count) = 0;
   /// One JSON value of any layout.
   virtual void document(std::string_view text) = 0;
   /// Text that cannot be a row; `head` is its first bytes.
@@ -48,6 +50,7 @@ class JsonFeed {
 
   std::size_t start(std::string_view chunk);
   void decide(bool at_end);
+  void set_lines();
   void drain(bool ignore_full);
   std::size_t feed_lines(std::string_view chunk, bool ignore_full);
   std::size_t feed_documents(std::string_view chunk, bool ignore_full);
@@ -62,6 +65,7 @@ class JsonFeed {
   std::string held_;        // start: text not yet decided on
   std::size_t held_from_ = 0;
   bool bom_checked_ = false;
+  std::size_t blank_lines_ = 0;
   // Of the probe for an object over several lines:
   std::size_t probed_ = 0;
   bool probe_newline_ = false;

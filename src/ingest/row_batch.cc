@@ -279,6 +279,8 @@ struct BatchBuilder::Impl : internal::JsonSink, internal::CsvSink {
     return window.size();
   }
 
+  void skip_lines(std::size_t count) override { row_number += count; }
+
   void document(std::string_view text) override {
     ++row_number;
     row_alone(text);

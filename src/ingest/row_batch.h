@@ -18,8 +18,8 @@ enum class InputFormat : std::uint8_t { ndjson, json, csv };
 
 struct BatchOptions {
   InputFormat format = InputFormat::ndjson;
-  CsvDialect csv;
-  std::string import_id;               // for c__import_id; empty: NULL
+  CsvDialect csv = {};
+  std::string import_id = {};          // for c__import_id; empty: NULL
   std::uint32_t now_seconds = 0;       // for insertion_date
   std::size_t rows_max = 100'000;      // of both blocks together; then the builder is full
   std::size_t bytes_max = 32u << 20;   // of both blocks together, seen every few rows
