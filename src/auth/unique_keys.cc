@@ -72,8 +72,8 @@ bool has_unique_keys(std::string_view json) {
   options.max_depth = 64;
   boost::json::basic_parser<Handler> parser(options);
   boost::json::error_code error;
-  parser.write_some(false, json.data(), json.size(), error);
-  return !error && parser.done() && parser.handler().unique();
+  const std::size_t read = parser.write_some(false, json.data(), json.size(), error);
+  return !error && parser.done() && parser.handler().unique() && json.find_first_not_of(" \t\r\n", read) == json.npos;
 }
 
 }  // namespace kinglet::auth

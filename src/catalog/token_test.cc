@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The life of a token, and how tokens of datafiles follow deployments.
 #include <gtest/gtest.h>
-#include <rapidcheck/gtest.h>
+#include <rapidcheck.h>
 
 #include "catalog/testing.h"
 
@@ -196,42 +196,56 @@ TEST_F(TokenTest, ADeletedFileTokenComesBackWithANewValue) {
 }
 
 /// Whatever sequence of deployments: file tokens are exactly what the live files say.
-RC_GTEST_PROP(FileTokens, FollowTheLiveFiles, ()) {
-  testing::TempFolder folder;
-  const auto catalog = testing::open(folder.path());
-  RC_ASSERT(catalog != nullptr);
-  const std::string workspace = catalog->snapshot()->default_workspace_id;
-  std::map<std::string, std::set<std::string>> live;  // data source -> its readers
-  const auto steps = *rc::gen::inRange(1, 6);
-  for (int step = 0; step < steps; ++step) {
-    DeploymentChange change;
-    for (const std::string name : {"a", "b", "c"}) {
-      if (*rc::gen::inRange(0, 3) == 0) {
-        if (live.erase(name) > 0) change.removed_data_sources.push_back(name);
-        continue;
-      }
-      std::set<std::string> readers;
-      std::string lines;
-      for (const std::string reader : {"r1", "r2"}) {
-        if (!*rc::gen::arbitrary<bool>()) continue;
-        readers.insert(reader);
-        lines += (lines.empty() ? "TOKEN " : "\nTOKEN ") + reader + " READ";
-      }
-      live[name] = readers;
-      change.data_sources.push_back(data_source(name, lines));
+TEST_F(TokenTest, FileTokensFollowTheLiveFiles) {
+  // For each step and data source: 0 and 1 not in the project, 2 to 5 there, with or without r1 and r2.
+  using Step = std::array<int, 3>;
+  const auto wanted_after = [](const std::vector<Step>& steps, std::size_t count) {
+    std::map<std::string, std::vector<Scope>> out;
+    for (std::size_t source = 0; count > 0 && source < 3; ++source) {
+      const int choice = steps[count - 1][source];
+      if (choice < 2) continue;
+      const Scope scope{.kind = ScopeKind::data_sources_read, .resource = std::string(1, static_cast<char>('a' + source))};
+      if ((choice - 2) & 1) out["r1"].push_back(scope);
+      if ((choice - 2) & 2) out["r2"].push_back(scope);
     }
-    RC_ASSERT(deploy(*catalog, workspace, std::move(change)) != nullptr);
-    std::map<std::string, std::vector<Scope>> wanted;
-    for (const auto& [name, readers] : live)
-      for (const auto& reader : readers) wanted[reader].push_back({.kind = ScopeKind::data_sources_read, .resource = name});
-    const auto now = catalog->snapshot()->default_workspace();
-    for (const std::string reader : {"r1", "r2"}) {
-      const auto found = now->tokens->find_name(reader);
-      RC_ASSERT((found != nullptr) == wanted.contains(reader));
-      if (found) RC_ASSERT(found->all_scopes() == wanted[reader]);
+    return out;
+  };
+  // Returns what is wrong, or nothing. One transaction for all steps: a commit is slow, and the rules hold inside it too.
+  const auto wrong = [&](Transaction& t, const std::vector<Step>& steps) -> Result<std::string> {
+    TRY(const auto made, t.create_workspace(new_uuid()));
+    for (std::size_t step = 0; step < steps.size(); ++step) {
+      DeploymentChange change;
+      for (std::size_t source = 0; source < 3; ++source) {
+        const std::string name(1, static_cast<char>('a' + source));
+        const int choice = steps[step][source];
+        if (choice < 2) {
+          if (step > 0 && steps[step - 1][source] >= 2) change.removed_data_sources.push_back(name);
+          continue;
+        }
+        const int readers = choice - 2;
+        const std::string first = readers & 1 ? "TOKEN r1 READ" : "", second = readers & 2 ? "TOKEN r2 READ" : "";
+        change.data_sources.push_back(data_source(name, first + (readers == 3 ? "\n" : "") + second));
+      }
+      TRY(const auto deployment, t.apply_deployment(made->id, std::move(change)));
+      (void)deployment;
+      const auto wanted = wanted_after(steps, step + 1);
+      const auto now = t.snapshot().workspace(made->id);
+      if (now->tokens->by_id().size() != 3 + wanted.size()) return "another number of tokens";
+      for (const auto& [name, scopes] : wanted) {
+        const auto found = now->tokens->find_name(name);
+        if (!found || found->all_scopes() != scopes) return "other scopes for " + name;
+        const TokenPlace* place = t.snapshot().find_token(found->value);
+        if (place == nullptr || place->token != found) return "another token behind the value of " + name;
+      }
     }
-    RC_ASSERT(catalog->snapshot()->token_index->size() == now->tokens->by_id().size() + 2);
-  }
+    return "";
+  };
+  EXPECT_TRUE(rc::check([&] {
+    const auto steps = *rc::gen::container<std::vector<Step>>(rc::gen::container<Step>(rc::gen::inRange(0, 6)));
+    const auto found = update([&](Transaction& t) -> Result<std::string> { return wrong(t, steps); });
+    RC_ASSERT(found.has_value());
+    RC_ASSERT(*found == "");
+  }));
 }
 
 }  // namespace

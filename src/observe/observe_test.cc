@@ -1,0 +1,130 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <gtest/gtest.h>
+
+#include <thread>
+
+#include "observe/observer.h"
+
+namespace kinglet::observe {
+namespace {
+
+TEST(Ring, KeepsTheNewestInOrder) {
+  Ring<int> ring(3);
+  EXPECT_TRUE(ring.read().first.empty());
+  for (int i = 0; i < 5; ++i) ring.add(i);
+  const auto [records, next] = ring.read();
+  ASSERT_EQ(records.size(), 3U);
+  EXPECT_EQ(*records[0], 2);
+  EXPECT_EQ(*records[2], 4);
+  EXPECT_EQ(next, 5U);
+  ring.add(5);
+  const auto [more, after] = ring.read(next);
+  ASSERT_EQ(more.size(), 1U);
+  EXPECT_EQ(*more[0], 5);
+  EXPECT_TRUE(ring.read(after).first.empty());
+}
+
+TEST(Ring, TakesRecordsFromManyThreads) {
+  Ring<std::string> ring(100);
+  std::vector<std::thread> threads;
+  for (int i = 0; i < 3; ++i)
+    threads.emplace_back([&] {
+      for (int j = 0; j < 1000; ++j) {
+        ring.add(std::string(40, 'x'));
+        if (j % 100 == 0) for (const auto& one : ring.read().first) ASSERT_EQ(one->size(), 40U);
+      }
+    });
+  for (auto& one : threads) one.join();
+  EXPECT_EQ(ring.added(), 3000U);
+}
+
+TEST(Observer, AccountsForEveryRow) {
+  Observer observer;
+  const auto account = observer.rows("w", "t_1", "events");
+  EXPECT_EQ(observer.rows("w", "t_1", "events"), account);
+  EXPECT_NE(observer.rows("v", "t_1", "events"), account);
+  account->accept(10);
+  account->store(6);
+  account->quarantine(1);
+  EXPECT_EQ(observer.row_counts("w", "t_1").pending(), 3);
+  account->store(1);
+  account->deduplicate(2);
+  EXPECT_EQ(observer.row_counts("w", "t_1").pending(), 0);
+  EXPECT_EQ(observer.row_counts("w", "t_2").accepted, 0U);
+  observer.forget("w", "t_1");
+  EXPECT_EQ(observer.row_counts("w", "t_1").accepted, 0U);
+  account->accept(1);  // whoever holds it may go on
+}
+
+TEST(Observer, AReaderNeverSeesMoreStoredThanAccepted) {
+  Observer observer;
+  const auto account = observer.rows("w", "t_1", "events");
+  std::thread writer([&] {
+    for (int i = 0; i < 50'000; ++i) {
+      account->accept(1);
+      account->store(1);
+    }
+  });
+  for (int i = 0; i < 5'000; ++i) ASSERT_GE(account->read().pending(), 0);
+  writer.join();
+  EXPECT_EQ(account->read().pending(), 0);
+}
+
+TEST(Observer, CountsCallsOfAnEndpoint) {
+  Observer observer;
+  const auto call = [&](int status, double seconds) {
+    RequestRecord one;
+    one.workspace_id = "w";
+    one.pipe_id = "t_9";
+    one.pipe_name = "top";
+    one.status_code = status;
+    one.duration_seconds = seconds;
+    one.read_rows = 5;
+    observer.record(std::move(one));
+  };
+  call(200, 0.0005);
+  call(400, 0.3);
+  call(200, 1000);
+  const CallCounts counts = observer.calls("w", "t_9");
+  EXPECT_EQ(counts.calls, 3U);
+  EXPECT_EQ(counts.errors, 1U);
+  EXPECT_EQ(counts.read_rows, 15U);
+  EXPECT_EQ(counts.buckets.front(), 1U);
+  EXPECT_EQ(counts.buckets[4], 1U);
+  EXPECT_EQ(counts.buckets.back(), 1U);
+  EXPECT_EQ(observer.requests().added(), 3U);
+}
+
+TEST(Observer, MetricsSayWhatWasCounted) {
+  Observer observer;
+  observer.rows("w", "t_1", "events")->accept(4);
+  RequestRecord call;
+  call.workspace_id = "w";
+  call.pipe_id = "t_9";
+  call.pipe_name = "top";
+  observer.record(call);
+  bool rows = false, pending = false, histogram = false;
+  for (const auto& family : observer.Collect())
+    for (const auto& metric : family.metric) {
+      ASSERT_GE(metric.label.size(), 2U);
+      EXPECT_EQ(metric.label[0].value, "w");
+      if (family.name == "kinglet_data_source_rows_total" && metric.label[2].value == "accepted") rows = metric.counter.value == 4;
+      if (family.name == "kinglet_data_source_rows_pending") pending = metric.gauge.value == 4;
+      if (family.name == "kinglet_endpoint_duration_seconds")
+        histogram = metric.histogram.bucket.back().cumulative_count == 1 && metric.histogram.sample_count == 1;
+    }
+  EXPECT_TRUE(rows);
+  EXPECT_TRUE(pending);
+  EXPECT_TRUE(histogram);
+}
+
+TEST(Observer, StrangersBeyondTheLimitShareOneAccount) {
+  Observer observer;
+  for (std::size_t i = 0; i < Observer::accounts_max; ++i) observer.rows("w", std::to_string(i), "n");
+  const auto shared = observer.rows("w", "one more", "n");
+  EXPECT_EQ(observer.rows("w", "another", "n"), shared);
+  EXPECT_NE(observer.rows("w", "5", "n"), shared);
+}
+
+}  // namespace
+}  // namespace kinglet::observe
