@@ -17,6 +17,8 @@ constexpr std::string_view record_magic{"KSR\x01", 4};
 /// At most this many sections, columns: far above any request; a larger count in a valid record is a bug of its writer.
 constexpr std::uint64_t sections_max = 65'536;
 constexpr std::uint64_t columns_max = 65'536;
+/// So much of an engine's error text is kept.
+constexpr std::size_t error_text_max = 8'192;
 
 template <class T>
 void put(std::string& out, std::size_t at, T value) {
@@ -242,7 +244,11 @@ std::string encode_failure(const FailureRecord& failure) {
   put(out, 8, failure.engine_code);
   put(out, 12, static_cast<std::uint32_t>(failure.rows_stored ? 1 : 0));
   put_text(out, failure.token);
-  put_text(out, failure.error);
+  put_text(out, std::string_view(failure.error).substr(0, error_text_max));
+  put_text(out, failure.table.database);
+  put_text(out, failure.table.table);
+  put_varint(out, failure.row_count);
+  put_varint(out, failure.byte_count);
   return out;
 }
 
@@ -254,6 +260,10 @@ Result<FailureRecord> decode_failure(std::string_view meta) {
   failure.rows_stored = fields.fixed<std::uint32_t>() != 0;
   failure.token = fields.text();
   failure.error = fields.text();
+  failure.table.database = fields.text();
+  failure.table.table = fields.text();
+  failure.row_count = fields.varint();
+  failure.byte_count = fields.varint();
   if (!fields.done()) return fail(Code::invalid, "the failure record is malformed");
   return failure;
 }

@@ -110,6 +110,9 @@ struct FailureRecord {
   std::int32_t engine_code = 0;
   std::int64_t failed_at_ms = 0;
   bool rows_stored = false;  // a materialized view failed: the rows themselves are in the table
+  TableName table;
+  std::uint64_t row_count = 0;
+  std::uint64_t byte_count = 0;
 };
 std::string encode_failure(const FailureRecord& failure);
 Result<FailureRecord> decode_failure(std::string_view meta);

@@ -48,7 +48,7 @@ struct SpoolOptions {
   std::chrono::milliseconds retry_min{50};
   std::chrono::milliseconds retry_max{5'000};
   /// A definite refusal is tried this often before the batch is cut down and set aside.
-  int refused_tries_max = 3;
+  int refused_tries_max = 4;
   /// An engine error that we do not know is taken as a refusal after so many tries.
   int unknown_tries_max = 20;
   /// A batch whose view fails is tried so often in order, then again beside later ones, until so many later inserts of the
@@ -101,6 +101,12 @@ struct AppendReceipt {
   /// The idempotency key was known: counts are those of the first request, nothing was added.
   bool duplicate = false;
   std::shared_ptr<internal::Ticket> ticket;
+};
+
+/// Why a table is held.
+enum class HoldKind : std::uint8_t {
+  change,  // the table or its views change; its deduplication tokens stay
+  clear,   // rows go (truncate, replace): tokens are forgotten, so batches that wait for a view are set aside first
 };
 
 /// A batch in failed/: what the engine refused for good.
@@ -183,9 +189,9 @@ class Spool {
   Task<FlushOutcome> wait(AppendReceipt receipt, Deadline deadline);
 
   /// Stores all that was accepted for `table` up to now, then holds later batches of it in the spool until the Hold is
-  /// destroyed: for truncate, replace and deploy. Errors: timeout (nothing is held).
+  /// destroyed: for truncate, replace and deploy. Errors: timeout (nothing is held), busy (held already).
   class Hold;
-  Task<Result<Hold>> hold(TableName table, Deadline deadline);
+  Task<Result<Hold>> hold(TableName table, HoldKind kind, Deadline deadline);
   /// Seals the active segment and waits until everything accepted up to now left the spool. Errors: timeout.
   Task<Status> flush(Deadline deadline);
 
@@ -195,8 +201,8 @@ class Spool {
   void stop();
 
   SpoolStats stats() const;
-  /// At most `failed_listed_max` of them, oldest first.
-  std::vector<FailedBatch> failed() const;
+  /// The newest `failed_listed_max` of them, oldest first.
+  Task<std::vector<FailedBatch>> failed();
   static constexpr std::size_t failed_listed_max = 1'000;
 
  private:
@@ -208,6 +214,7 @@ class Spool {
 /// Keeps later batches of one table in the spool; destroying it lets them go. Thread: any.
 class Spool::Hold {
  public:
+  Hold() = default;  // holds nothing
   explicit Hold(std::function<void()> release) : release_(std::move(release)) {}
   Hold(Hold&& other) noexcept : release_(std::exchange(other.release_, nullptr)) {}
   Hold& operator=(Hold&&) = delete;
