@@ -204,6 +204,22 @@ TEST(Bounds, LongChainsDoNotRecurse) {
   for (int i = 0; i < 20'000; ++i) branches += "{% elif 0 %}";
   EXPECT_EQ(Template::compile(branches + "{% else %}x{% end %}")->render({})->sql, "x");
 }
+TEST(Bounds, CompilingIsLinear) {
+  // Each of these was quadratic in one of its parts before it was counted: positions, names, arguments.
+  std::string names = "%";
+  std::string calls = "%";
+  for (int i = 0; i < 60'000; ++i) names += "{{a" + std::to_string(i) + "}}";
+  while (calls.size() < 900'000) calls += "{{Int8(a,1)}}";
+  EXPECT_EQ(Template::compile(names)->parameters().size(), 60'000U);
+  EXPECT_EQ(Template::compile(calls)->parameters().size(), 1U);
+  std::string arguments = "%{{sql_and(";
+  for (std::size_t i = 0; i < Limits::arguments_max; ++i) arguments += "a" + std::to_string(i) + "__in=1,";
+  EXPECT_TRUE(Template::compile(arguments + ")}}"));
+  EXPECT_FALSE(Template::compile(arguments + "b__in=1)}}"));
+  Arguments sent;
+  for (int i = 0; i < 60'000; ++i) sent["a" + std::to_string(i)] = {"1"};
+  EXPECT_EQ(Template::compile(names)->render({.arguments = &sent}).error().kind, Kind::limit);
+}
 TEST(Bounds, LoopStepsEndAtTheirLimit) {
   EXPECT_EQ(render("{% for a in range(10000) %}{% end %}1"), "1");
   EXPECT_EQ(failure("{% for a in range(10000) %}{% end %}{% for a in [1] %}{% end %}").kind, Kind::limit);

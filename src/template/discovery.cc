@@ -39,17 +39,15 @@ std::optional<Value> constant_of(const Expression& expression) {
 
 class Discovery {
  public:
-  explicit Discovery(Program& program) : program_(program), assigned_(program.names.size(), false) {}
+  explicit Discovery(Program& program) : program_(program), positions_(program.source), assigned_(program.names.size(), false) {}
 
   std::expected<void, SyntaxError> run() {
     block(program_.body);
     if (!error_.message.empty()) return std::unexpected(std::move(error_));
     for (auto& call : calls_) merge(std::move(call));
-    for (std::size_t i = 0; i < program_.parameters.size(); ++i) {
-      const auto& parameter = program_.parameters[i];
-      const auto slot = std::find(program_.names.begin(), program_.names.end(), parameter.name) - program_.names.begin();
-      program_.declared[static_cast<std::size_t>(slot)] = &program_.parameters[i];
-    }
+    for (std::size_t slot = 0; slot < program_.names.size(); ++slot)
+      if (const auto found = merged_.find(program_.names[slot]); found != merged_.end())
+        program_.declared[slot] = &program_.parameters[found->second.index];
     return {};
   }
 
@@ -63,6 +61,7 @@ class Discovery {
     bool empty_default = true;                    // none, or '', 0, False, []: a later merge may replace it
   };
   struct Merged {
+    std::size_t index = 0;  // in program_.parameters
     bool typed = false;
     int calls = 0;
     bool optional = false;
@@ -72,28 +71,45 @@ class Discovery {
     if (error_.message.empty()) error_ = {std::move(message), std::move(hint), offset};
   }
   void warn(std::size_t offset, std::string message) {
-    program_.warnings.push_back({std::move(message), position_at(program_.source, offset)});
+    program_.warnings.push_back({std::move(message), positions_.at(offset)});
   }
 
   // Names count as parameters until the text assigns them: `set a = String(a, 'x')` declares a.
   void block(Block& statements) {
     for (auto& statement : statements) {
       switch (statement.kind) {
-        case Statement::Kind::text:
         case Statement::Kind::leave:
         case Statement::Kind::next: break;
-        case Statement::Kind::output: visit(*statement.expression, true); break;
-        case Statement::Kind::conditional:
+        case Statement::Kind::text: cursor_.advance(statement.text); break;
+        case Statement::Kind::output:
+          visit(*statement.expression, true);
+          output(statement);
+          break;
+        case Statement::Kind::conditional: {
+          const auto before = cursor_;
+          std::optional<SqlCursor> after;
+          bool has_else = false;
           for (auto& branch : statement.branches) {
             if (branch.condition) visit(*branch.condition, false);
+            has_else = has_else || !branch.condition;
+            cursor_ = before;
             block(branch.body);
+            if (!after) after = cursor_;
+            balanced(statement, *after, cursor_);
           }
+          if (!has_else) balanced(statement, before, *after);
+          cursor_ = before;
+          if (has_else) cursor_ = *after;
           break;
-        case Statement::Kind::loop:
+        }
+        case Statement::Kind::loop: {
           visit(*statement.expression, true);
           for (const auto slot : statement.slots) assigned_[slot] = true;
+          const auto before = cursor_;
           block(statement.body);
+          balanced(statement, before, cursor_);
           break;
+        }
         case Statement::Kind::assign:
           visit(*statement.expression, false);
           assigned_[statement.slots[0]] = true;
@@ -102,11 +118,27 @@ class Discovery {
     }
   }
 
+  /// A value inside the author's own quotes is refused when it is rendered; the author should hear of it before.
+  void output(const Statement& statement) {
+    const auto where = cursor_.where();
+    const auto& expression = *statement.expression;
+    const bool digits = expression.kind == Kind::arithmetic ||
+                        (expression.kind == Kind::call && expression.type != nullptr && expression.type->kind != TypeClass::text);
+    if (where == SqlCursor::Where::heredoc || (where == SqlCursor::Where::quotes && !digits))
+      warn(statement.offset, "a placeholder inside quotes: values are printed with their own quotes, so remove those around the tag");
+    cursor_.value_printed(')');
+  }
+
+  void balanced(const Statement& statement, const SqlCursor& one, const SqlCursor& other) {
+    if (one.where() != other.where()) warn(statement.offset, "a quote or comment that begins in this block does not end in it, or the other way round");
+  }
+
   /// `needed`: the value is printed or otherwise must be there.
   void visit(Expression& expression, bool needed) {
     switch (expression.kind) {
       case Kind::name: mention(expression, needed ? std::optional(true) : std::nullopt); return;
       case Kind::call: call(expression); return;
+      case Kind::unavailable: warn(expression.offset, *expression.value.text()); return;
       default:
         for (auto& child : expression.children)
           if (child) visit(*child, expression.kind == Kind::arithmetic || expression.kind == Kind::method);
@@ -119,7 +151,7 @@ class Discovery {
     if (text == "true" || text == "false") return;
     Mention made;
     made.parameter.name = text;
-    made.parameter.position = position_at(program_.source, name.offset);
+    made.parameter.position = positions_.at(name.offset);
     made.parameter.required = required.value_or(false);
     made.typed = false;
     made.required = required;
@@ -187,7 +219,7 @@ class Discovery {
     if (first->kind != Kind::name) return visit(*first, false);
     if (assigned_[first->slot]) return;
     made.parameter.name = program_.names[first->slot];
-    made.parameter.position = position_at(program_.source, expression.offset);
+    made.parameter.position = positions_.at(expression.offset);
     if (function.id == FunctionId::array) program_.array_parameters.insert(made.parameter.name);
     calls_.push_back(std::move(made));
   }
@@ -270,11 +302,11 @@ class Discovery {
   /// The rules of templates.md section 10 for several calls of one name.
   void merge(Mention mention) {
     auto& list = program_.parameters;
-    auto found = std::find_if(list.begin(), list.end(), [&](const Parameter& p) { return p.name == mention.parameter.name; });
-    auto& state = merged_[mention.parameter.name];
-    if (found == list.end()) {
-      list.push_back(mention.parameter);
-      found = list.end() - 1;
+    const auto [entry, is_new] = merged_.try_emplace(mention.parameter.name, Merged{.index = list.size()});
+    auto& state = entry->second;
+    if (is_new) list.push_back(mention.parameter);
+    auto* found = &list[state.index];
+    if (is_new) {
       found->required = !mention.typed && mention.required.value_or(false);
     } else if (mention.typed && !state.typed) {  // a mention without type says nothing beside a call
       const auto position = found->position;
@@ -297,13 +329,15 @@ class Discovery {
       found->required = state.calls > 0 && !state.optional;
       return;
     }
-    if (!state.typed) state = {.typed = true};
+    if (!state.typed) state = {.index = state.index, .typed = true};
     ++state.calls;
     if (mention.required == false || mention.has_default) state.optional = true;
     found->required = state.calls == 1 ? mention.required.value_or(!mention.has_default) : !state.optional;
   }
 
   Program& program_;
+  PositionIndex positions_;
+  SqlCursor cursor_;
   std::vector<bool> assigned_;
   std::vector<Mention> calls_;
   std::map<std::string, Merged> merged_;

@@ -66,6 +66,7 @@ bool Evaluator::charge_text(std::size_t bytes, std::size_t offset) {
 void Evaluator::met(const std::string& name) {
   for (const auto& known : *met_)
     if (known == name) return;
+  work_left_ -= std::min(work_left_, static_cast<std::uint32_t>(met_->size() / 8));
   met_->push_back(name);
 }
 
@@ -102,6 +103,27 @@ bool Evaluator::defined_value(const Expression& expression, Value& value) {
 
 bool Evaluator::is_request_name(std::uint32_t slot) const { return slots_[slot].state != Slot::State::assigned; }
 
+/// The text that a request would have sent: the default, or something valid for the type.
+std::string Evaluator::stand_in_for(std::uint32_t slot, bool is_list) const {
+  const auto* declared = program_.declared[slot];
+  if (declared == nullptr) return std::string(stand_in_text);
+  if (declared->default_json) {
+    const auto parsed = json::parse(*declared->default_json);
+    if (parsed && parsed->is_string()) return std::string(parsed->get_string());
+    if (parsed && parsed->is_array()) {
+      std::string joined;
+      for (const auto& item : parsed->get_array()) {
+        if (!joined.empty()) joined += ',';
+        joined += scalar_text(from_json(item)).value_or("");
+      }
+      return joined;
+    }
+    if (parsed && !parsed->is_null()) return json::write(*parsed);
+  }
+  const auto* type = find_type(is_list ? declared->element_type : declared->type);
+  return type != nullptr ? scalar_text(stand_in(*type)).value_or("{}") : std::string(stand_in_text);
+}
+
 void Evaluator::load(std::uint32_t slot) {
   auto& entry = slots_[slot];
   if (entry.state != Slot::State::unread) return;
@@ -121,13 +143,7 @@ void Evaluator::load(std::uint32_t slot) {
   std::vector<std::string> made;
   if (values != nullptr && values->empty()) values = nullptr;  // fixed to nothing: undefined
   if (values == nullptr && input_.stand_ins == StandIns::all_defined) {
-    std::string text(stand_in_text);
-    const auto* declared = program_.declared[slot];
-    if (declared != nullptr) {
-      const auto* type = find_type(is_list ? declared->element_type : declared->type);
-      if (type != nullptr) text = scalar_text(stand_in(*type)).value_or("{}");
-    }
-    made.push_back(std::move(text));
+    made.push_back(stand_in_for(slot, is_list));
     values = &made;
   }
   if (values == nullptr) {
@@ -276,7 +292,8 @@ bool Evaluator::print_value(const Statement& statement, const Value& printed) {
   if (!append_sql(out_, *source, work_left_)) {
     if (source->text() != nullptr && source->text()->find('\0') != std::string::npos)
       return fail(ErrorKind::invalid_value, statement.offset, "Error validating value: a NUL byte cannot be part of a query");
-    if (out_.size() > Limits::output_bytes_max || work_left_ == 0)
+    if (work_left_ == 0) return charge(1, statement.offset);
+    if (out_.size() > Limits::output_bytes_max)
       return fail(ErrorKind::limit, statement.offset, fmt::format("the SQL would be longer than {} bytes", Limits::output_bytes_max));
     return refuse(statement.offset, "a value that cannot be printed as SQL");
   }
@@ -390,6 +407,7 @@ bool Evaluator::evaluate(const Expression& expression, Value& out) {
     case Kind::method: return method(expression, out);
     case Kind::index:
     case Kind::slice: return evaluate_index(expression, out);
+    case Kind::unavailable: return refuse(expression.offset, *expression.value.text());
   }
   return false;
 }

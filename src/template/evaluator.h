@@ -66,6 +66,7 @@ class Evaluator {
 
   // names and errors (evaluator.cc)
   void load(std::uint32_t slot);
+  std::string stand_in_for(std::uint32_t slot, bool is_list) const;
   bool is_request_name(std::uint32_t slot) const;
   void met(const std::string& name);
   bool defined_value(const Expression& expression, Value& value);

@@ -356,6 +356,7 @@ class Parser {
   }
 
   ExpressionPointer postfix() {
+    if (is_word("loop") && position_ < text_.size() && text_[position_] == '.') return jinja_loop();
     auto made = atom();
     // Each link puts one more level around the tree.
     std::uint32_t links = 0;
@@ -369,6 +370,18 @@ class Parser {
       else
         return fail(token_.offset, "only functions can be called, by their name");
     }
+    return failed() ? nullptr : std::move(made);
+  }
+
+  /// Public templates hold `loop.first` in branches that are never taken; those must still deploy.
+  ExpressionPointer jinja_loop() {
+    auto made = make(Kind::unavailable, token_.offset);
+    next();
+    next();
+    if (token_.kind != TokenKind::name || token_.text.starts_with("_")) return fail_unexpected("a name");
+    made->value = Value(fmt::format("'loop' is not defined, so there is no 'loop.{}'; use enumerate_with_last()", token_.text.substr(0, 40)));
+    next();
+    if (is_symbol("(")) return fail(token_.offset, "only functions can be called, by their name");
     return failed() ? nullptr : std::move(made);
   }
 
@@ -428,6 +441,7 @@ class Parser {
     next();  // (
     while (!is_symbol(")")) {
       if (failed()) return false;
+      if (given.size() >= Limits::arguments_max) return fail(token_.offset, fmt::format("more than {} arguments", Limits::arguments_max)) != nullptr;
       Argument argument;
       argument.offset = static_cast<std::uint32_t>(token_.offset);
       const Token before = token_;

@@ -209,7 +209,6 @@ TEST(Loops, RunOverListsAndStop) {
   EXPECT_EQ(failure("{% for a, b in [[1,2,3]] %}{% end %}").kind, Kind::refused);
   EXPECT_EQ(failure("{% for a, b in [1] %}{% end %}").kind, Kind::refused);
   EXPECT_NE(failure("{% for a in [1] %}{% if loop_first + 1 %}{% end %}{% end %}").message.find("loop_first"), std::string::npos);
-  EXPECT_FALSE(Template::compile("%{% for a in [1] %}{% if loop.first %}{% end %}{% end %}"));
 }
 
 TEST(Dates, DifferencesAreWholeUnitsAndPositive) {
@@ -285,6 +284,21 @@ TEST(Discovery, FollowsTheRules) {
   const auto typed_later = parameters("{% if defined(y) %}{{Int32(y)}}{% end %}").at(0);
   EXPECT_EQ(typed_later.type, "Int32");
   EXPECT_TRUE(typed_later.required);
+}
+
+TEST(Discovery, WarnsOfPlaceholdersInQuotesAndUnbalancedBranches) {
+  const auto warnings = [](std::string_view text) {
+    std::vector<TextPosition> found;
+    const auto made = Template::compile("%" + std::string(text));
+    for (const auto& warning : made->warnings()) found.push_back(warning.position);
+    return found;
+  };
+  EXPECT_EQ(warnings("SELECT '{{x}}'"), (std::vector<TextPosition>{{1, 10}}));
+  EXPECT_EQ(warnings("SELECT 'a' , {{x}}, '{{Int8(n)}} days' -- it's {{x}}\n, {{x}} {% if a %} 'b' {% else %} /* ' */ {% end %} {{x}}"), (std::vector<TextPosition>{}));
+  EXPECT_EQ(warnings("{% if a %}'{% end %}"), (std::vector<TextPosition>{{1, 2}}));
+  EXPECT_EQ(warnings("{% if a %}'{% else %}'x{% end %}b'"), (std::vector<TextPosition>{}));
+  EXPECT_EQ(warnings("{% if a %}'{% else %}x{% end %}"), (std::vector<TextPosition>{{1, 2}}));
+  EXPECT_EQ(warnings("{% for a in b %}/*{% end %}"), (std::vector<TextPosition>{{1, 2}}));
 }
 
 TEST(Discovery, MergesNodesInOrder) {

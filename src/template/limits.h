@@ -12,6 +12,7 @@ struct Limits {
   static constexpr std::size_t output_bytes_max = 1U << 20;  // rendered SQL of one node
   static constexpr std::uint32_t loop_steps_max = 10'000;    // iterations of all loops of one rendering
   static constexpr std::uint32_t nesting_max = 100;          // calls, brackets, operators or blocks inside each other
+  static constexpr std::size_t arguments_max = 255;          // of one call
   static constexpr std::size_t text_bytes_max = 1U << 20;    // one text value
   static constexpr std::size_t list_items_max = 100'000;     // one list or dictionary
   static constexpr std::size_t range_items_max = 10'000;     // range()

@@ -48,6 +48,7 @@ struct Expression {
     method,       // children[0] is the object; method, the arguments are the rest
     index,        // children[0] [ children[1] ]
     slice,        // children[0] [ children[1] : children[2] ], either bound may be null
+    unavailable,  // `loop.first`: written for Jinja, an error only where it is reached; value is the message
   };
   Kind kind = Kind::literal;
   std::uint32_t offset = 0;  // in the node's text
@@ -108,5 +109,17 @@ struct Program {
 };
 
 TextPosition position_at(std::string_view source, std::size_t offset);
+
+/// Many positions of one text, each found without reading it from the start.
+class PositionIndex {
+ public:
+  explicit PositionIndex(std::string_view source);
+  TextPosition at(std::size_t offset) const;
+
+ private:
+  static constexpr std::size_t step = 512;  // bytes between marks
+  std::string_view source_;
+  std::vector<TextPosition> marks_;
+};
 
 }  // namespace kinglet::templates::internal

@@ -9,19 +9,44 @@
 namespace kinglet::templates {
 namespace {
 
-std::expected<std::shared_ptr<const internal::Program>, CompileError> compile_text(std::string_view text, bool is_setting) {
+constexpr std::string_view blanks = " \t\r\n\f\v";
+
+/// Where the '%' stands after `SELECT * FROM (`, in any case and with any blanks; no SQL can begin like this.
+std::optional<std::size_t> wrapped_marker(std::string_view sql) {
+  std::size_t at = 0;
+  for (const std::string_view word : {"select", "*", "from", "(", "%"}) {
+    at = sql.find_first_not_of(blanks, at);
+    if (at == sql.npos) return std::nullopt;
+    for (const char c : word) {
+      if (at == sql.size() || (c >= 'a' ? (sql[at] | 0x20) : sql[at]) != c) return std::nullopt;
+      ++at;
+    }
+  }
+  return at - 1;
+}
+
+enum class Origin : std::uint8_t { node, query, setting };
+
+std::expected<std::shared_ptr<const internal::Program>, CompileError> compile_text(std::string_view text, Origin origin) {
   auto program = std::make_shared<internal::Program>();
-  const auto start = text.find_first_not_of(" \t\r\n\f\v");
-  program->is_template = is_setting || (start != text.npos && text[start] == '%');
-  program->is_setting = is_setting;
   program->source = text;
+  program->is_setting = origin == Origin::setting;
+  program->is_template = program->is_setting;
+  std::size_t start = 0;  // of the template's text
+  if (const auto marker = text.find_first_not_of(blanks); !program->is_setting && marker != text.npos && text[marker] == '%') {
+    program->is_template = true;
+    start = marker + 1;
+  } else if (const auto wrapped = origin == Origin::query ? wrapped_marker(text) : std::nullopt) {
+    program->is_template = true;
+    program->source[*wrapped] = ' ';
+  }
   if (!program->is_template) return program;
   const auto error_of = [&](internal::SyntaxError error) {
     return std::unexpected(CompileError{std::move(error.message), std::move(error.hint), internal::position_at(text, error.offset)});
   };
   if (text.size() > Limits::source_bytes_max)
     return error_of({fmt::format("the text is longer than {} bytes", Limits::source_bytes_max), {}, 0});
-  if (auto parsed = internal::parse_template(*program, is_setting ? 0 : start + 1); !parsed) return error_of(std::move(parsed.error()));
+  if (auto parsed = internal::parse_template(*program, start); !parsed) return error_of(std::move(parsed.error()));
   if (auto found = internal::discover(*program); !found) return error_of(std::move(found.error()));
   return program;
 }
@@ -35,13 +60,19 @@ Error CompileError::to_error() const {
 Template::Template(std::shared_ptr<const internal::Program> program) : program_(std::move(program)) {}
 
 std::expected<Template, CompileError> Template::compile(std::string_view sql) {
-  auto program = compile_text(sql, false);
+  auto program = compile_text(sql, Origin::node);
+  if (!program) return std::unexpected(std::move(program.error()));
+  return Template(std::move(*program));
+}
+
+std::expected<Template, CompileError> Template::compile_query(std::string_view sql) {
+  auto program = compile_text(sql, Origin::query);
   if (!program) return std::unexpected(std::move(program.error()));
   return Template(std::move(*program));
 }
 
 std::expected<Template, CompileError> Template::compile_setting(std::string_view text) {
-  auto program = compile_text(text, true);
+  auto program = compile_text(text, Origin::setting);
   if (!program) return std::unexpected(std::move(program.error()));
   return Template(std::move(*program));
 }

@@ -68,7 +68,7 @@ struct RenderError {
   enum class Kind : std::uint8_t {
     missing_parameter,  // a parameter without default was not sent
     invalid_value,      // a value that its type does not accept
-    raised,             // the author called error() or custom_error()
+    raised,             // the author called error() or custom_error(); no fault when a deployment checks with stand-ins
     refused,            // wrong operands, an identifier that is none, a placeholder inside quotes…
     limit,              // one of Limits
   };
@@ -112,6 +112,8 @@ class Template {
  public:
   /// A text is a template when its first non-blank character is '%'; any other text is SQL as it stands.
   static std::expected<Template, CompileError> compile(std::string_view sql);
+  /// For the text of a query request. Clients wrap what their user typed, so `SELECT * FROM (% …)` is a template too.
+  static std::expected<Template, CompileError> compile_query(std::string_view sql);
   /// For .connection files and connector settings: `{{ tb_secret(...) }}` works without '%', and values print bare.
   static std::expected<Template, CompileError> compile_setting(std::string_view text);
 

@@ -19,9 +19,10 @@ std::uint32_t Names::slot(std::string_view name) {
   return made;
 }
 
-TextPosition position_at(std::string_view source, std::size_t offset) {
-  TextPosition position;
-  for (const char c : source.substr(0, offset)) {
+namespace {
+
+void advance(TextPosition& position, std::string_view text) {
+  for (const char c : text) {
     if (c == '\n') {
       ++position.line;
       position.column = 1;
@@ -29,6 +30,28 @@ TextPosition position_at(std::string_view source, std::size_t offset) {
       ++position.column;
     }
   }
+}
+
+}  // namespace
+
+TextPosition position_at(std::string_view source, std::size_t offset) {
+  TextPosition position;
+  advance(position, source.substr(0, offset));
+  return position;
+}
+
+PositionIndex::PositionIndex(std::string_view source) : source_(source) {
+  TextPosition position;
+  for (std::size_t at = 0; at <= source.size(); at += step) {
+    marks_.push_back(position);
+    advance(position, source.substr(at, step));
+  }
+}
+
+TextPosition PositionIndex::at(std::size_t offset) const {
+  offset = std::min(offset, source_.size());
+  TextPosition position = marks_[offset / step];
+  advance(position, source_.substr(offset / step * step, offset % step));
   return position;
 }
 

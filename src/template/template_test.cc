@@ -61,6 +61,26 @@ TEST(Marker, IsTheFirstCharacterThatIsNotBlank) {
   EXPECT_EQ(render("SELECT a % b, LIKE '%x'"), "SELECT a % b, LIKE '%x'");
 }
 
+TEST(Marker, MayStandInsideTheParenthesesOfAWrappedQuery) {
+  const Arguments arguments = {{"a", {"7"}}};
+  for (const auto* text : {"SELECT * FROM (% SELECT {{Int32(a, 0)}}\n) LIMIT 100 FORMAT JSON", " select *\nfrom(\n %\nSELECT {{Int32(a)}})"}) {
+    const auto made = Template::compile_query(text);
+    ASSERT_TRUE(made) << text;
+    EXPECT_TRUE(made->is_template());
+    const auto sql = made->render({.arguments = &arguments})->sql;
+    EXPECT_EQ(sql.find('%'), std::string::npos) << sql;
+    EXPECT_NE(sql.find("SELECT 7"), std::string::npos) << sql;
+  }
+  for (const auto* text : {"SELECT * FROM (SELECT 5 % 2)", "SELECT a FROM (% {{x}})", "SELECT * FROM", "", "SELECT *", "SELECT * FROM '(%'"}) {
+    const auto made = Template::compile_query(text);
+    ASSERT_TRUE(made) << text;
+    EXPECT_FALSE(made->is_template()) << text;
+    EXPECT_EQ(made->render({})->sql, text);
+  }
+  EXPECT_TRUE(Template::compile_query("% {{1}}")->is_template());
+  EXPECT_EQ(Template::compile_query("SELECT * FROM (% {{ Strin(x) }})").error().position, (TextPosition{1, 21}));
+}
+
 TEST(Marker, EmptyTextsAreNoTemplates) {
   for (const auto* text : {"", "  \n"}) {
     const auto compiled = Template::compile(text);
@@ -137,6 +157,16 @@ TEST(Names, SetWinsOverTheRequestAndStaysInTheNode) {
   EXPECT_EQ(render("{{true}} {{String(true)}}", {{"true", {"x"}}}), "'x' 'x'");
   EXPECT_EQ(render("{{true}} {{Boolean(c, false)}} {{defined(true)}}"), "true false false");
   EXPECT_EQ(render("{{String(end)}}{{String(range, 'r')}}", {{"end", {"e"}}}), "'e' 'r'");
+}
+
+TEST(Names, LoopOfAnotherLanguageIsAnErrorOnlyWhereItIsReached) {
+  EXPECT_EQ(render("{% for a in [1] %}{% if 0 %}{{loop.first}}{% end %}{{a}}{% end %}"), "1");
+  EXPECT_NE(failure("{% for a in [1] %}{% if not loop.first %},{% end %}{% end %}").message.find("'loop' is not defined"), std::string::npos);
+  EXPECT_EQ(Template::compile("%{{loop.index}}")->warnings().size(), 1U);
+  EXPECT_FALSE(Template::compile("%{{loop.__class__}}"));
+  EXPECT_FALSE(Template::compile("%{{loop.first.x}}"));
+  EXPECT_FALSE(Template::compile("%{{loop.cycle('a')}}"));
+  EXPECT_EQ(render("{% for loop in [1] %}{{loop}}{% end %}"), "1");
 }
 
 TEST(Arrays, RepeatedKeysJoinAndOthersTakeTheFirst) {
@@ -253,6 +283,10 @@ TEST(StandIns, RenderBothModesOfADeploymentsCheck) {
             " SELECT '__no_value__', 0, toDate('2020-01-01'), [0]  ORDER BY 1");
   EXPECT_EQ(compiled->render({.stand_ins = StandIns::all_defined})->sql,
             " SELECT '__no_value__', 0, toDate('2020-01-01'), [0] , toDateTime('2020-01-01 00:00:00') ORDER BY 1");
+  EXPECT_EQ(Template::compile("% toTimeZone(t, {{String(tz, 'UTC')}}) {% if defined(n) %}{{Int8(n, 3)}} {{n}} {{Array(l, ['a','b'])}} {{column(c, 'ts')}}{% end %}")
+                ->render({.stand_ins = StandIns::all_defined})
+                ->sql,
+            " toTimeZone(t, 'UTC') 3 '3' ['a','b'] `ts`");
   for (const auto mode : {StandIns::none_defined, StandIns::all_defined}) {
     EXPECT_EQ(Template::compile("%{% if day_diff(a, b) > 1 %}x{% end %}{% if n > 3 %}{% end %}{% for i in JSON(f) %}{% end %}{{JSON(f).get('a')}}{% for r in l %}{% end %}")->render({.stand_ins = mode})->sql, "NULL");
     EXPECT_EQ(Template::compile("%{{x.split('.')[3]}}")->render({.stand_ins = mode})->sql, "'__no_value__'");
