@@ -1,0 +1,74 @@
+// SPDX-License-Identifier: Apache-2.0
+// Memory of one syntax tree: nodes are never destroyed one by one.
+#pragma once
+
+#include <cstdint>
+#include <cstring>
+#include <memory_resource>
+#include <new>
+#include <string_view>
+#include <type_traits>
+#include <utility>
+
+namespace kinglet::sql {
+
+/// Nodes, lists and texts of one tree. Everything in it must be trivially destructible.
+class Arena {
+ public:
+  template <class T, class... Args>
+  T* make(Args&&... args) {
+    static_assert(std::is_trivially_destructible_v<T>);
+    return new (memory_.allocate(sizeof(T), alignof(T))) T{std::forward<Args>(args)...};
+  }
+
+  std::string_view keep(std::string_view text) {
+    if (text.empty()) return {};
+    auto* copy = static_cast<char*>(memory_.allocate(text.size(), 1));
+    std::memcpy(copy, text.data(), text.size());
+    return {copy, text.size()};
+  }
+
+  template <class T>
+  T* allocate(std::uint32_t count) {
+    return static_cast<T*>(memory_.allocate(sizeof(T) * count, alignof(T)));
+  }
+
+ private:
+  std::pmr::monotonic_buffer_resource memory_{4096};
+};
+
+/// A growing array in an arena; copies share the elements.
+template <class T>
+class List {
+  static_assert(std::is_trivially_copyable_v<T>);
+
+ public:
+  void push(Arena& arena, const T& value) {
+    if (size_ == capacity_) {
+      const std::uint32_t capacity = capacity_ == 0 ? 2 : capacity_ * 2;
+      T* data = arena.allocate<T>(capacity);
+      if (size_ != 0) std::memcpy(static_cast<void*>(data), data_, sizeof(T) * size_);
+      data_ = data;
+      capacity_ = capacity;
+    }
+    new (data_ + size_++) T(value);
+  }
+
+  [[nodiscard]] std::uint32_t size() const { return size_; }
+  [[nodiscard]] bool empty() const { return size_ == 0; }
+  T* begin() { return data_; }
+  T* end() { return data_ + size_; }
+  const T* begin() const { return data_; }
+  const T* end() const { return data_ + size_; }
+  T& operator[](std::uint32_t i) { return data_[i]; }
+  const T& operator[](std::uint32_t i) const { return data_[i]; }
+  T& back() { return data_[size_ - 1]; }
+  const T& back() const { return data_[size_ - 1]; }
+
+ private:
+  T* data_ = nullptr;
+  std::uint32_t size_ = 0;
+  std::uint32_t capacity_ = 0;
+};
+
+}  // namespace kinglet::sql

@@ -1,0 +1,212 @@
+// SPDX-License-Identifier: Apache-2.0
+// Entry points of the parser, and what all its parts share.
+#include "sql/parser.h"
+
+#include <algorithm>
+
+#include "sql/parser_internal.h"
+
+namespace kinglet::sql {
+namespace internal {
+
+bool equals_lower(std::string_view text, std::string_view lower) {
+  return text.size() == lower.size() && std::equal(text.begin(), text.end(), lower.begin(), [](char a, char b) {
+           return (a >= 'A' && a <= 'Z' ? a + 32 : a) == b;
+         });
+}
+
+Parser::Parser(std::string_view text, std::vector<Token> tokens, Arena& arena, const ParseLimits& limits)
+    : text_(text), tokens_(std::move(tokens)), closing_(tokens_.size()), arena_(arena), limits_(limits) {
+  // Without a partner the end token stands in; the parser then reports what is missing there.
+  std::fill(closing_.begin(), closing_.end(), static_cast<std::uint32_t>(tokens_.size() - 1));
+  std::vector<std::uint32_t> open;
+  for (std::uint32_t i = 0; i < tokens_.size(); ++i) {
+    if (tokens_[i].is("(") || tokens_[i].is("[")) {
+      open.push_back(i);
+    } else if ((tokens_[i].is(")") || tokens_[i].is("]")) && !open.empty()) {
+      closing_[open.back()] = i;
+      open.pop_back();
+    }
+  }
+}
+
+Status Parser::check_nesting() const {
+  if (nesting_ <= limits_.nesting) return {};
+  return error_here(fmt::format("nested deeper than {} levels", limits_.nesting));
+}
+
+std::uint32_t Parser::between_depth() const {
+  std::uint32_t depth = 0;
+  for (const auto& between : betweens_) depth = std::max(depth, between.second);
+  return depth;
+}
+
+bool Parser::at_string() const {
+  const auto type = token().type;
+  return type == Token::Type::string || type == Token::Type::hex_string || type == Token::Type::bin_string ||
+         type == Token::Type::heredoc;
+}
+
+bool Parser::is_word(std::string_view lower, std::uint32_t ahead) const {
+  return token(ahead).type == Token::Type::word && equals_lower(raw(token(ahead)), lower);
+}
+
+bool Parser::take(Keyword keyword) {
+  if (!at(keyword)) return false;
+  ++next_;
+  return true;
+}
+
+bool Parser::take(std::string_view symbol) {
+  if (!at(symbol)) return false;
+  ++next_;
+  return true;
+}
+
+Status Parser::require(Keyword keyword, std::string_view spelled) {
+  if (take(keyword)) return {};
+  return expected(spelled);
+}
+
+Status Parser::require(std::string_view symbol) {
+  if (take(symbol)) return {};
+  return expected(fmt::format("'{}'", symbol));
+}
+
+std::string_view Parser::string_value(const Token& token) { return arena_.keep(token_value(token, text_)); }
+
+Result<std::string_view> Parser::name(std::string_view what) {
+  if (!at_name()) return expected(what);
+  const auto value = string_value(token());
+  if (value.empty()) return error_here("a name may not be empty");
+  ++next_;
+  return value;
+}
+
+Result<std::string_view> Parser::plain_name(std::string_view what) {
+  const Position where = token().where;
+  TRY(const auto value, name(what));
+  const auto bad = [](char c) {
+    return c == '.' || c == '`' || c == '"' || c == '\\' || static_cast<unsigned char>(c) < 0x20 || c == 0x7F;
+  };
+  if (std::any_of(value.begin(), value.end(), bad))
+    return error(where, fmt::format("{} may not hold dots, quotes, backslashes or control characters", what));
+  if (value.starts_with("__")) return error(where, fmt::format("{} may not start with \"__\"", what));
+  for (const std::string_view reserved : {"system", "information_schema", "default"})
+    if (equals_lower(value, reserved)) return error(where, fmt::format("{} may not be '{}'", what, reserved));
+  return value;
+}
+
+std::unexpected<Error> Parser::error(const Position& where, std::string message, Code code) const {
+  return fail(code, "line {}, column {}: {}", where.line, where.column, message);
+}
+
+std::unexpected<Error> Parser::expected(std::string_view what) const {
+  const Token& found = token();
+  if (found.type == Token::Type::end) return error(found.where, fmt::format("expected {}, found the end of the text", what));
+  constexpr std::size_t shown = 40;
+  std::string_view text = raw(found);
+  std::size_t cut = std::min(shown, text.size());
+  while (cut < text.size() && (static_cast<unsigned char>(text[cut]) & 0xC0) == 0x80) --cut;
+  return error(found.where, fmt::format("expected {}, found {}{}", what, text.substr(0, cut), cut < text.size() ? "…" : ""));
+}
+
+Status Parser::expect_end(std::string_view what) {
+  if (at_end()) return {};
+  return expected(what);
+}
+
+Expr* Parser::make(Expr::Kind kind, const Position& where) {
+  auto* expr = arena_.make<Expr>();
+  expr->kind = kind;
+  expr->where = where;
+  return expr;
+}
+
+Expr* Parser::make_call(std::string_view function, const Position& where, std::initializer_list<Expr*> args) {
+  Expr* call = make(Expr::Kind::call, where);
+  call->text = function;
+  for (Expr* arg : args) call->args.push(arena_, arg);
+  return call;
+}
+
+Expr* Parser::make_string(std::string_view text, const Position& where) {
+  Expr* expr = make(Expr::Kind::string, where);
+  expr->text = text;
+  return expr;
+}
+
+Expr* Parser::make_number(std::string_view text, const Position& where) {
+  Expr* expr = make(Expr::Kind::number, where);
+  expr->text = text;
+  return expr;
+}
+
+/// Every node with children passes here: measures its height.
+Result<Expr*> Parser::finish(Expr* expr) {
+  std::uint32_t below = expr->height - 1;
+  for (const Expr* arg : expr->args) below = std::max(below, arg->height);
+  for (const Expr* param : expr->params) below = std::max(below, param->height);
+  expr->height = below + 1;
+  tallest_ = std::max(tallest_, expr->height);
+  if (expr->height > limits_.tree_height) return error(expr->where, "the expression is too deep");
+  return expr;
+}
+
+Status Parser::push(Exprs& list, Expr* expr, std::uint32_t limit, std::string_view what) {
+  if (list.size() >= limit) return error(expr->where, fmt::format("more than {} {}", limit, what));
+  list.push(arena_, expr);
+  return {};
+}
+
+}  // namespace internal
+
+namespace {
+
+Result<std::vector<Token>> checked_tokens(std::string_view text, const ParseLimits& limits) {
+  if (text.size() > limits.text_bytes)
+    return fail(Code::too_large, "the SQL text has {} bytes; the limit is {}", text.size(), limits.text_bytes);
+  return tokenize(text);
+}
+
+}  // namespace
+
+Result<Query> parse_query(std::string_view text, const ParseLimits& limits) {
+  TRY(auto tokens, checked_tokens(text, limits));
+  Query query;
+  internal::Parser parser(text, std::move(tokens), query.arena(), limits);
+  TRY_VOID(parser.statement(query));
+  query.height = parser.height();
+  query.between_depth = parser.between_depth();
+  return query;
+}
+
+Result<Expression> parse_expression(std::string_view text, const ExpressionOptions& options) {
+  TRY(auto tokens, checked_tokens(text, options.limits));
+  Expression expression;
+  internal::Parser parser(text, std::move(tokens), expression.arena(), options.limits);
+  if (!options.subqueries) parser.forbid_subqueries();
+  if (!options.aliases) parser.forbid_aliases();
+  TRY(expression.root, parser.aliased());
+  TRY_VOID(parser.expect_end("an operator or the end of the expression"));
+  return expression;
+}
+
+Result<std::string> normalize_type(std::string_view text) {
+  TRY(auto tokens, tokenize(text));
+  Arena arena;
+  internal::Parser parser(text, std::move(tokens), arena, {});
+  TRY(auto type, parser.type());
+  TRY_VOID(parser.expect_end("the end of the type"));
+  return type;
+}
+
+Status check_structure(std::string_view text) {
+  TRY(auto tokens, tokenize(text));
+  Arena arena;
+  internal::Parser parser(text, std::move(tokens), arena, {});
+  TRY_VOID(parser.structure());
+  return parser.expect_end("',' or the end of the structure");
+}
+
+}  // namespace kinglet::sql
