@@ -110,6 +110,8 @@ class ColumnsReader {
           name += fmt::format(".{}", ahead(1).text);
           at_ += 2;
         }
+        if (here().kind == Kind::sign && !here().blank_before && !here().is(',') && !here().is('('))
+          return wrong(first, fmt::format("a column name with {} needs backticks", quoted(here().text)), "for example `user-id` String");
         break;
       case Kind::name:
         if (first.is_json_path()) return wrong(first, "a JSONPath without a column before it", "a column is: name Type `json:$.path`");

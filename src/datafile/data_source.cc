@@ -194,10 +194,14 @@ class DataSourceReader {
   }
 
   void read_classic(const Instruction& in) {
-    if (in.rule->name == "IMPORT_QUERY" || in.rule->name == "IMPORT_EXTERNAL_DATASOURCE")
-      return source_.error(in.keyword, fmt::format("{} reads BigQuery or Snowflake tables, which is not supported", in.rule->name), "export the table to a bucket and use IMPORT_BUCKET_URI");
-    if (in.rule->name == "INCLUDE")
+    if (in.rule->name == "IMPORT_QUERY" || in.rule->name == "IMPORT_EXTERNAL_DATASOURCE") {
+      foreign_import_ = true;
+      return source_.warning(in.keyword, fmt::format("{} reads BigQuery or Snowflake, which is not supported; no rows come from there", in.rule->name), "export the table to a bucket and use IMPORT_BUCKET_URI");
+    }
+    if (in.rule->name == "INCLUDE") {
+      included_ = true;
       return source_.warning(in.keyword, "INCLUDE of older projects is ignored; copy the text of the file here");
+    }
     source_.warning(in.keyword, fmt::format("{} belongs to older projects and is ignored", in.rule->name));
   }
 
@@ -228,6 +232,10 @@ class DataSourceReader {
   bool has(std::string_view key) const { return connector_.contains(key); }
 
   void check_connector() {
+    if (foreign_import_) {
+      std::erase_if(out_.connector, [](const auto& c) { return c.first.starts_with("IMPORT_"); });
+      return;
+    }
     if (connector_.empty()) return;
     const auto first_with = [&](std::string_view prefix) -> const Instruction* {
       for (const auto& [key, in] : connector_)
@@ -271,6 +279,7 @@ class DataSourceReader {
 
   void check_engine() {
     if (engine_unknown_ || out_.columns.empty()) return;
+    if (included_) declare_included_columns();
     metadata_ = metadata_columns(out_);
     if (out_.engine.name == "Null") return check_null_engine();
     for (const auto& [key, used] : keys_) check_key(key, used.first, used.second);
@@ -282,6 +291,18 @@ class DataSourceReader {
       for (const Token& token : column_references(tokens))
         if (!known(token) && column_may_be(tokens)) source_.error(index.position, fmt::format("index {} names {}, which is not a column of the SCHEMA", quoted(index.name), quoted(token.inner())), nearest_column(token.inner()));
     }
+  }
+
+  /// The file that INCLUDE named held the Kafka keys; the columns that came with them are still meant by the keys.
+  void declare_included_columns() {
+    DataSource kafka = out_;
+    kafka.connector = {{"KAFKA_TOPIC", "included"}};
+    auto columns = metadata_columns(kafka);
+    const bool used = std::any_of(keys_.begin(), keys_.end(), [&](const auto& key) {
+      const auto names = column_references(key.second.second);
+      return std::any_of(names.begin(), names.end(), [&](const Token& t) { return std::any_of(columns.begin(), columns.end(), [&](const auto& c) { return c.name == t.inner(); }); });
+    });
+    if (used) std::move(columns.begin(), columns.end(), std::back_inserter(out_.columns));
   }
 
   void check_null_engine() {
@@ -326,6 +347,10 @@ class DataSourceReader {
       all_known = false;
       source_.error(token.text, fmt::format("{} names {}, which is not a column of the SCHEMA", key, quoted(token.inner())), nearest_column(token.inner()));
     }
+    if (key == "ENGINE_TTL")
+      for (const Token& token : tokens)
+        if (token.is_word("TO") || token.is_word("GROUP") || token.is_word("RECOMPRESS"))
+          return source_.error(token.text, fmt::format("ENGINE_TTL can only delete rows; {} is not possible", upper(token.text)), "for example ENGINE_TTL toDateTime(at) + INTERVAL 90 DAY");
     if (one_column && all_known) check_column_type(key, tokens[0]);
     if ((key == "ENGINE_SORTING_KEY" || key == "ENGINE_PRIMARY_KEY") && !allows_nullable_key()) check_not_nullable(key, tokens);
     if (key == "ENGINE_PARTITION_KEY" && tokens.size() == 1) {
@@ -417,6 +442,8 @@ class DataSourceReader {
   DataSource out_;
   std::string_view schema_, indexes_;
   bool engine_unknown_ = false;
+  bool foreign_import_ = false;  // BigQuery, Snowflake
+  bool included_ = false;
   std::map<std::string_view, std::pair<Instruction, std::vector<Token>>> keys_;
   std::map<std::string_view, Instruction> connector_;
   std::vector<ColumnDefinition> metadata_;

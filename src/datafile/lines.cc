@@ -186,7 +186,9 @@ class InstructionReader {
     // Columns: a keyword in the place of a column name, unless a type follows as behind a column name.
     const std::string_view second = Line{.text = rest}.first_word();
     if (is_type_name(second) || rest.starts_with(',') || word.size() < 3) return false;
-    if (find(upper(word)) != nullptr && (marked || !rest.empty())) return true;
+    if (find(word) != nullptr && !rest.empty()) return true;
+    // In lower case it may be a column with a wrong type: only what no column looks like.
+    if (find(upper(word)) != nullptr && (marked || rest.starts_with('"') || rest.starts_with('\'') || equal_ignoring_case(word, "ENGINE") || equal_ignoring_case(word.substr(0, 7), "ENGINE_"))) return true;
     return !line.indented() && looks_like_keyword(word) && is_foreign_or_misspelt(word);
   }
 

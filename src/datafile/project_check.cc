@@ -63,10 +63,17 @@ class ReferenceChecker {
     return {};
   }
 
+  /// Older projects kept connections in the workspace, and named their service in the file.
+  bool is_older(std::string_view resource) const {
+    return find_line(resource, "IMPORT_SERVICE").line > 0 || find_line(resource, "EXPORT_SERVICE").line > 0;
+  }
+
   void check_connection(std::string_view resource, std::string_view key, std::string_view name, std::span<const std::string_view> types) {
     if (name.find("{{") != std::string_view::npos) return;
     const auto found = project_.connections.find(name);
     const auto at = find_line(resource, key);
+    if (found == project_.connections.end() && is_older(resource))
+      return add(Severity::warning, resource, at, fmt::format("{} names {}, but there is no connection of that name; nothing is read or written through it", key, quoted(name)), fmt::format("add a file {}.connection", name));
     if (found == project_.connections.end())
       return add(Severity::error, resource, at, fmt::format("{} names {}, but there is no connection of that name", key, quoted(name)), near(name, project_.connections).empty() ? fmt::format("add a file {}.connection", name) : near(name, project_.connections));
     const auto& type = found->second.type;
@@ -102,12 +109,12 @@ class ReferenceChecker {
     add(Severity::error, name, pipe.target_position, fmt::format("{} names {}, but there is no data source of that name", key, quoted(pipe.target)), hint.empty() ? fmt::format("add a file {}.datasource", pipe.target) : hint);
   }
 
-  /// Words of a node's SQL that stand where a table may stand: behind FROM, JOIN or a comma.
+  /// Words of a node's SQL that stand where a table may stand: behind FROM or JOIN. The SQL may be a template.
   static std::set<std::string, std::less<>> tables_of(const Node& node) {
     std::set<std::string, std::less<>> out;
     const auto tokens = internal::tokenize(node.sql, false);
     for (std::size_t i = 0; i + 1 < tokens.size(); ++i) {
-      const bool before_table = tokens[i].is_word("FROM") || tokens[i].is_word("JOIN") || tokens[i].is(',');
+      const bool before_table = tokens[i].is_word("FROM") || tokens[i].is_word("JOIN");
       const auto& next = tokens[i + 1];
       if (before_table && (next.kind == internal::Token::Kind::word || next.kind == internal::Token::Kind::name)) out.emplace(next.inner());
     }

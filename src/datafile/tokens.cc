@@ -45,7 +45,15 @@ std::size_t number_end(std::string_view text, std::size_t at) {
 }
 
 constexpr std::string_view sql_words[] = {
-    "AND", "OR", "NOT", "IN", "IS", "NULL", "TRUE", "FALSE", "CASE", "WHEN", "THEN", "ELSE", "END", "AS", "LIKE", "ILIKE", "BETWEEN", "DIV", "MOD", "XOR", "INTERVAL", "SECOND", "MINUTE", "HOUR", "DAY", "WEEK", "MONTH", "QUARTER", "YEAR", "SECONDS", "MINUTES", "HOURS", "DAYS", "WEEKS", "MONTHS", "YEARS", "MILLISECOND", "MICROSECOND", "NANOSECOND", "DELETE", "WHERE", "GROUP", "BY", "SET", "RECOMPRESS", "CODEC", "ASC", "DESC", "DATE", "TIMESTAMP", "INF", "NAN"};
+    "AND",  "OR",   "NOT",  "IN",    "IS",      "NULL",     "TRUE",   "FALSE", "CASE", "WHEN", "THEN", "ELSE",
+    "END",  "AS",   "LIKE", "ILIKE", "BETWEEN", "DIV",      "MOD",    "XOR",   "ASC",  "DESC", "INF",  "NAN",
+    "SET",  "BY",   "CODEC", "WHERE", "GROUP",  "INTERVAL", "DELETE", "RECOMPRESS",
+};
+/// Words only behind a number: INTERVAL 3 DAY. Elsewhere they may be columns.
+constexpr std::string_view interval_units[] = {
+    "NANOSECOND", "MICROSECOND", "MILLISECOND", "SECOND",  "MINUTE", "HOUR",  "DAY",  "WEEK",   "MONTH",
+    "QUARTER",    "YEAR",        "SECONDS",     "MINUTES", "HOURS",  "DAYS",  "WEEKS", "MONTHS", "YEARS",
+};
 
 }  // namespace
 
@@ -190,9 +198,15 @@ std::vector<Token> column_references(std::span<const Token> tokens) {
     if (token.kind != Token::Kind::word && token.kind != Token::Kind::name) continue;
     if (i + 1 < tokens.size() && tokens[i + 1].is('(')) continue;
     if (i > 0 && tokens[i - 1].is('.')) continue;  // a field of the name before
-    if (token.kind == Token::Kind::word &&
-        std::any_of(std::begin(sql_words), std::end(sql_words), [&](std::string_view word) { return token.is_word(word); }))
-      continue;
+    const auto among = [&](const auto& words) {
+      return token.kind == Token::Kind::word &&
+             std::any_of(std::begin(words), std::end(words), [&](std::string_view word) { return token.is_word(word); });
+    };
+    if (among(sql_words)) continue;
+    const bool behind_value = i > 0 && (tokens[i - 1].kind == Token::Kind::number || tokens[i - 1].kind == Token::Kind::string || tokens[i - 1].is(')'));
+    if (behind_value && among(interval_units)) continue;
+    const bool before_text = i + 1 < tokens.size() && tokens[i + 1].kind == Token::Kind::string;
+    if (before_text && (token.is_word("DATE") || token.is_word("TIMESTAMP"))) continue;
     out.push_back(token);
   }
   return out;

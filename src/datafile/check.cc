@@ -1,0 +1,202 @@
+// SPDX-License-Identifier: Apache-2.0
+// Checks of the texts inside a parsed project: templates compile, SQL parses.
+#include "datafile/check.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <charconv>
+#include <map>
+#include <tuple>
+
+#include "datafile/source.h"
+#include "datafile/tokens.h"
+#include "sql/resolve.h"
+#include "template/template.h"
+
+namespace kinglet::datafile {
+namespace {
+
+using templates::RenderError;
+using templates::StandIns;
+using templates::Template;
+
+/// "line 3, column 7: message" of the SQL parser, taken apart.
+struct Located {
+  Position position;
+  std::string message;
+};
+Located take_apart(std::string_view text) {
+  constexpr std::string_view kind = "Template Syntax Error: ";
+  if (text.starts_with(kind)) text.remove_prefix(kind.size());
+  Located out{.position = {}, .message = std::string(text)};
+  constexpr std::string_view line = "line ", column = ", column ";
+  const auto number = [](std::string_view& rest, std::uint32_t& value) {
+    const auto parsed = std::from_chars(rest.data(), rest.data() + rest.size(), value);
+    rest.remove_prefix(static_cast<std::size_t>(parsed.ptr - rest.data()));
+    return parsed.ec == std::errc();
+  };
+  Position at;
+  if (!text.starts_with(line)) return out;
+  text.remove_prefix(line.size());
+  if (!number(text, at.line) || !text.starts_with(column)) return out;
+  text.remove_prefix(column.size());
+  if (!number(text, at.column) || !text.starts_with(": ")) return out;
+  out.position = at;
+  out.message = std::string(text.substr(2));
+  return out;
+}
+
+std::string_view line_of(std::string_view text, std::uint32_t line) {
+  for (; line > 1; --line) {
+    const auto end = text.find('\n');
+    if (end == std::string_view::npos) return {};
+    text.remove_prefix(end + 1);
+  }
+  return internal::trim(text.substr(0, text.find('\n')));
+}
+
+class ProjectChecker {
+ public:
+  explicit ProjectChecker(const Project& project) : project_(project) {}
+
+  std::vector<Diagnostic> check() {
+    for (const auto& [name, source] : project_.data_sources) check_data_source(name, source);
+    for (const auto& [name, pipe] : project_.pipes) check_pipe(name, pipe);
+    sort_diagnostics(out_);
+    return std::move(out_);
+  }
+
+ private:
+  void add(Severity severity, std::string_view resource, Position at, std::string message, std::string hint = {}) {
+    const auto file = project_.files.find(resource);
+    out_.push_back({.severity = severity, .file = file == project_.files.end() ? std::string(resource) : file->second.name, .position = at, .message = std::move(message), .hint = std::move(hint)});
+  }
+
+  /// A place inside a node's SQL as a place in the file: `sql` is the block without its common indentation.
+  static Position in_file(const Node& node, std::uint32_t line, std::uint32_t column) {
+    if (line == 0) return node.sql_position;
+    return {.line = node.sql_position.line + line - 1, .column = column + node.sql_indent};
+  }
+
+  void check_pipe(std::string_view name, const Pipe& pipe) {
+    templates::NameSet arrays;
+    std::vector<std::pair<const Node*, Template>> compiled;
+    for (const auto& node : pipe.nodes) {
+      if (node.sql_position.line == 0) continue;  // an empty SQL, reported when it was read
+      auto text = Template::compile(node.sql);
+      if (!text) {
+        const auto& error = text.error();
+        add(Severity::error, name, in_file(node, error.position.line, error.position.column), fmt::format("node {}: {}", internal::quoted(node.name), error.message), error.hint);
+        continue;
+      }
+      for (const auto& warning : text->warnings()) add(Severity::warning, name, in_file(node, warning.position.line, warning.position.column), fmt::format("node {}: {}", internal::quoted(node.name), warning.message));
+      for (const auto& parameter : text->array_parameters()) arrays.insert(parameter);
+      if (pipe.type == PipeType::materialized && !text->parameters().empty()) {
+        const auto& first = text->parameters().front();
+        add(Severity::error, name, in_file(node, first.position.line, first.position.column), fmt::format("node {} asks for the parameter {}, but a materialized pipe runs without a request", internal::quoted(node.name), internal::quoted(first.name)), "write the value itself, or filter in the endpoint that reads the target");
+        continue;
+      }
+      compiled.emplace_back(&node, std::move(*text));
+    }
+    for (const auto& [node, text] : compiled) {
+      if (!text.is_template()) {
+        check_sql(name, *node, node->sql, false);
+        continue;
+      }
+      if (render(name, *node, text, arrays, StandIns::none_defined)) (void)render(name, *node, text, arrays, StandIns::all_defined);
+    }
+  }
+
+  /// Renders with stand-ins and parses the result. True when nothing was wrong.
+  bool render(std::string_view name, const Node& node, const Template& text, const templates::NameSet& arrays, StandIns stand_ins) {
+    const std::function<std::optional<std::string>(std::string_view)> secret = [](std::string_view) { return std::string("secret"); };
+    const templates::Arguments none;
+    const auto rendered = text.render({.arguments = &none, .array_parameters = &arrays, .secret = &secret, .stand_ins = stand_ins});
+    if (rendered) return check_sql(name, node, rendered->sql, true);
+    // A refusal may come from the stand-in values (max_threads(0)), so it does not stop a deployment; what a request
+    // can cause (a missing or wrong value, error()) says nothing about the text at all.
+    if (rendered.error().kind != RenderError::Kind::refused || stand_ins == StandIns::all_defined) return true;
+    const auto& error = rendered.error();
+    add(Severity::warning, name, in_file(node, error.position.line, error.position.column), fmt::format("node {}, tried without parameters: {}", internal::quoted(node.name), take_apart(error.message).message));
+    return true;
+  }
+
+  bool check_sql(std::string_view name, const Node& node, std::string_view sql, bool rendered) {
+    const auto query = sql::parse_query(sql);
+    if (query && query->format.empty()) return true;
+    if (query) {
+      add(Severity::error, name, rendered ? node.sql_position : find_word(node, "FORMAT"), fmt::format("node {} has a FORMAT {}; the request chooses the format, by the end of its path", internal::quoted(node.name), query->format), "take the FORMAT out, and ask for /v0/pipes/NAME.csv or .ndjson");
+      return false;
+    }
+    const auto error = take_apart(query.error().message);
+    if (rendered) {  // lines moved: show the line instead
+      const auto line = line_of(sql, error.position.line);
+      add(Severity::error, name, node.sql_position, fmt::format("node {}, in the rendered SQL{}: {}", internal::quoted(node.name), line.empty() ? "" : fmt::format(" near {}", internal::quoted(line)), error.message), query.error().hint);
+      return false;
+    }
+    const bool forgotten = sql.find("{{") != std::string_view::npos || sql.find("{%") != std::string_view::npos;
+    add(Severity::error, name, in_file(node, error.position.line, error.position.column), fmt::format("node {}: {}", internal::quoted(node.name), error.message), forgotten ? "a template starts with a line that holds only %" : query.error().hint);
+    return false;
+  }
+
+  /// The last `word` of a node's SQL.
+  static Position find_word(const Node& node, std::string_view word) {
+    std::vector<Diagnostic> ignored;
+    const internal::Source source("", node.sql, ignored);
+    Position at = {.line = 1, .column = 1};
+    for (const auto& token : internal::tokenize(source.text(), false))
+      if (token.is_word(word)) at = source.position(token.text);
+    return in_file(node, at.line, at.column);
+  }
+
+  void check_expression(std::string_view resource, Position at, std::string_view what, std::string_view text) {
+    if (text.empty()) return;
+    const auto parsed = sql::checked_expression(text);
+    if (!parsed) add(Severity::error, resource, at, fmt::format("{}: {}", what, take_apart(parsed.error().message).message), parsed.error().hint);
+  }
+
+  /// expression [DELETE] [WHERE condition], several with commas: every expression on its own.
+  void check_ttl(std::string_view name, const EngineDefinition& engine) {
+    std::vector<internal::Token> tokens = internal::tokenize(engine.ttl, false);
+    tokens.pop_back();
+    for (auto item : internal::split_list(tokens)) {
+      while (!item.empty()) {
+        const auto end = std::find_if(item.begin(), item.end(), [](const auto& t) { return t.is_word("DELETE") || t.is_word("WHERE"); });
+        const auto length = static_cast<std::size_t>(end - item.begin());
+        check_expression(name, engine.position, "ENGINE_TTL", internal::joined(item.first(length)));
+        item = end == item.end() ? item.last(0) : item.subspan(length + 1);
+      }
+    }
+  }
+
+  void check_data_source(std::string_view name, const DataSource& source) {
+    for (const auto& column : source.columns)
+      if (column.default_expression) check_expression(name, column.position, fmt::format("the DEFAULT of column {}", internal::quoted(column.name)), *column.default_expression);
+    for (const auto& index : source.indexes) check_expression(name, index.position, fmt::format("index {}", internal::quoted(index.name)), index.expression);
+    const auto& engine = source.engine;
+    check_expression(name, engine.position, "ENGINE_PARTITION_KEY", engine.partition_key);
+    check_expression(name, engine.position, "ENGINE_SAMPLING_KEY", engine.sampling_key);
+    check_ttl(name, engine);
+    if (!engine.sorting_key.empty()) check_expression(name, engine.position, "ENGINE_SORTING_KEY", fmt::format("tuple({})", engine.sorting_key == "tuple()" ? "" : engine.sorting_key));
+  }
+
+  const Project& project_;
+  std::vector<Diagnostic> out_;
+};
+
+}  // namespace
+
+std::vector<Diagnostic> check_project(const Project& project) { return ProjectChecker(project).check(); }
+
+void sort_diagnostics(std::vector<Diagnostic>& diagnostics) {
+  std::map<std::tuple<std::string, std::uint32_t, std::uint32_t, std::size_t>, Diagnostic> sorted;
+  for (auto& d : diagnostics) {
+    auto key = std::tuple(d.file, d.position.line, d.position.column, sorted.size());
+    sorted.emplace(std::move(key), std::move(d));
+  }
+  diagnostics.clear();
+  for (auto& [key, d] : sorted) diagnostics.push_back(std::move(d));
+}
+
+}  // namespace kinglet::datafile
