@@ -124,7 +124,7 @@ Result<Address> Address::parse(std::string_view url) {
     address.socket_path = std::string(url);
     return address;
   }
-  TRY(http::Url parsed, http::parse_url(url));
+  TRY(http::Url parsed, http::parse_url(url, {.http = 8123, .https = 8443}));  // ClickHouse's own ports
   if (parsed.target != "/") return fail(Code::invalid, "An engine URL has no path and no query; settings belong to the configuration");
   address.host = std::move(parsed.endpoint.host);
   address.tls = parsed.endpoint.tls;

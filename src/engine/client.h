@@ -16,13 +16,13 @@ namespace kinglet::engine {
 
 /// Where an engine listens: a Unix socket path, or host and port of an http(s) URL.
 struct Address {
-  std::string socket_path;  // not empty: Unix socket
-  std::string host;
+  std::string socket_path = {};  // not empty: Unix socket
+  std::string host = {};
   std::uint16_t port = 0;
   bool tls = false;
-  std::string user, password;  // of the URL; sent as X-ClickHouse-User and -Key
+  std::string user = {}, password = {};  // of the URL; sent as X-ClickHouse-User and -Key
 
-  /// "unix:/path", "http://[user:password@]host[:port]", "https://…". Errors: invalid.
+  /// "unix:/path", "http://[user:password@]host[:port]", "https://…"; default ports 8123 and 8443. Errors: invalid.
   static Result<Address> parse(std::string_view url);
 };
 
@@ -30,12 +30,12 @@ using Settings = std::vector<std::pair<std::string, std::string>>;
 
 struct QueryOptions {
   std::string format = "Native";
-  std::string query_id;        // empty: the client makes one
+  std::string query_id = {};   // empty: the client makes one
   bool read_only = true;       // the read-only profile: stream call, readonly=1, limits
   bool whole = false;          // format that cannot be concatenated from chunks (JSON, Parquet …): run as one result
-  Settings settings;           // sent as URL parameters
-  Settings parameters;         // param_NAME values
-  Deadline deadline;
+  Settings settings = {};      // sent as URL parameters
+  Settings parameters = {};    // param_NAME values
+  Deadline deadline = {};      // of the whole reply; none: 60 s
 };
 
 struct Summary {
@@ -58,7 +58,7 @@ class Reply {
 class Client {
  public:
   struct Options {
-    Address address;
+    Address address = {};
     std::size_t connections_max = 64;
   };
   Client(asio::any_io_executor executor, Options options);

@@ -38,7 +38,10 @@ struct Url {
   std::string user = {}, password = {};  // decoded
 };
 /// "http[s]://[user[:password]@]host[:port][/path][?query]". A fragment is dropped. Errors: invalid.
-Result<Url> parse_url(std::string_view text);
+struct DefaultPorts {
+  std::uint16_t http = 80, https = 443;
+};
+Result<Url> parse_url(std::string_view text, DefaultPorts ports = {});
 /// The inverse without user and password.
 std::string print_url(const Url& url);
 

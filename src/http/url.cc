@@ -8,7 +8,7 @@
 
 namespace kinglet::http {
 
-Result<Url> parse_url(std::string_view text) {
+Result<Url> parse_url(std::string_view text, DefaultPorts ports) {
   const auto bad_character = [](char c) { return static_cast<unsigned char>(c) <= ' ' || c == 127; };
   if (std::any_of(text.begin(), text.end(), bad_character)) return fail(Code::invalid, "A URL holds no spaces or control characters");
   const std::size_t scheme_end = text.find("://");
@@ -53,7 +53,7 @@ Result<Url> parse_url(std::string_view text) {
     if (colon < authority.size()) port = authority.substr(colon + 1);
   }
   if (url.endpoint.host.empty()) return fail(Code::invalid, "The URL names no host");
-  url.endpoint.port = url.endpoint.tls ? 443 : 80;
+  url.endpoint.port = url.endpoint.tls ? ports.https : ports.http;
   if (!port.empty()) {
     const auto [end, error] = std::from_chars(port.data(), port.data() + port.size(), url.endpoint.port);
     if (error != std::errc() || end != port.data() + port.size() || url.endpoint.port == 0) {
