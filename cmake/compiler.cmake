@@ -25,6 +25,7 @@ add_compile_options(-Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wno-sign-con
 if(CMAKE_SYSTEM_PROCESSOR MATCHES "x86_64|AMD64")
   add_compile_options(-march=x86-64-v3 -mpclmul)
 endif()
+add_compile_definitions(KINGLET_VERSION="${PROJECT_VERSION}")
 add_compile_definitions(BOOST_ASIO_NO_DEPRECATED BOOST_ASIO_HAS_CO_AWAIT SPDLOG_FMT_EXTERNAL)
 
 if(KINGLET_SANITIZE)

@@ -187,6 +187,7 @@ Task<Status> Process::ready(Deadline deadline) {
 }
 
 bool Process::up() const { return state_->up; }
+const Address& Process::address() const { return state_->options.address; }
 pid_t Process::pid() const { return state_->pid; }
 std::uint64_t Process::restart_count() const { return state_->restarts; }
 

@@ -40,6 +40,7 @@ class Process {
   /// Waits until the engine answers (starting it when on demand). Errors: unavailable at the deadline.
   Task<Status> ready(Deadline deadline);
   bool up() const;
+  const Address& address() const;
   pid_t pid() const;
   std::uint64_t restart_count() const;
 

@@ -1,0 +1,97 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "api/services.h"
+
+#include "api/reply.h"
+
+namespace kinglet::api {
+
+namespace {
+catalog::Time wall_now() {
+  return std::chrono::time_point_cast<std::chrono::microseconds>(std::chrono::system_clock::now());
+}
+
+std::string scalar_text(const json::value& v) {
+  if (v.is_string()) return std::string(v.get_string());
+  return v.is_null() ? std::string() : json::write(v);
+}
+
+void add_object(http::QueryParameters& out, const json::object& object) {
+  for (const auto& [key, v] : object) {
+    if (v.is_null()) continue;
+    const bool texts = v.is_array() && !v.get_array().empty() &&
+                       std::ranges::all_of(v.get_array(), [](const json::value& e) { return e.is_string() || e.is_number(); });
+    if (texts) {
+      for (const auto& element : v.get_array()) out.add(std::string(key), scalar_text(element));
+    } else {
+      out.add(std::string(key), scalar_text(v));
+    }
+  }
+}
+}  // namespace
+
+Result<auth::Access> Call::authenticate() const {
+  std::string_view token;
+  if (const auto header = request.headers.get("Authorization")) {
+    constexpr std::string_view scheme = "bearer ";
+    if (header->size() > scheme.size() &&
+        std::ranges::equal(header->substr(0, scheme.size()), scheme, {}, [](char c) { return std::tolower(c); }))
+      token = header->substr(scheme.size());
+  }
+  if (token.empty()) token = request.query.get("token").value_or("");
+  while (token.starts_with(' ')) token.remove_prefix(1);
+  TRY(auto access, auth::authenticate(*snapshot, token, wall_now()));
+  const auto& identity = access.identity();
+  if (identity.requests_per_second > 0) {
+    const auto key = identity.workspace->id + "/" + identity.token_name;
+    const auto decision = services.limiter.check(key, identity.requests_per_second, Clock::now());
+    if (!decision.allowed)
+      return fail(Code::busy, "rate limit of {} requests per second reached; retry in {} s", decision.limit,
+                  decision.retry_after_seconds);
+  }
+  return access;
+}
+
+Result<auth::Access> Call::authenticate_workspace() const {
+  TRY(auto access, authenticate());
+  TRY_VOID(access.require_workspace());
+  return access;
+}
+
+Task<Result<Fields>> read_fields(http::Request& request) {
+  Fields fields;
+  for (const auto& [name, value] : request.query) fields.values.add(name, value);
+  CO_TRY(const auto body, co_await request.body->read_all(Limits::form_bytes_max));
+  const auto first = body.find_first_not_of(" \t\r\n");
+  if (first == body.npos) co_return fields;
+  if (body[first] == '{') {
+    CO_TRY(fields.document, json::parse(body));
+    add_object(fields.values, fields.document.get_object());
+    co_return fields;
+  }
+  CO_TRY(const auto form, http::parse_query(body));
+  for (const auto& [name, value] : form) fields.values.add(name, value);
+  co_return fields;
+}
+
+RouteHandler handle(Services& services, CallHandler handler) {
+  return [&services, handler = std::move(handler)](http::Request& request, const PathArguments& path) -> Task<http::Response> {
+    Call call{.services = services, .request = request, .path = path, .snapshot = services.catalog.snapshot()};
+    auto reply = co_await handler(call);
+    if (!reply) co_return error_reply(reply.error());
+    co_return std::move(*reply);
+  };
+}
+
+void add_routes(Router& router, Services& services) {
+  add_local_routes(router, services);
+  add_event_routes(router, services);
+  add_data_source_routes(router, services);
+  add_pipe_routes(router, services);
+  add_sql_routes(router, services);
+  add_token_routes(router, services);
+  add_job_routes(router, services);
+  add_deploy_routes(router, services);
+  add_workspace_routes(router, services);
+}
+
+}  // namespace kinglet::api

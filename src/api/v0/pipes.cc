@@ -1,0 +1,161 @@
+// SPDX-License-Identifier: Apache-2.0
+// Pipes: lists, details, datafile text, and the way to their endpoints (http-api.md 5).
+#include "api/reply.h"
+#include "api/services.h"
+#include "api/v0/query.h"
+#include "query/pipe.h"
+#include "query/runner.h"
+
+namespace kinglet::api {
+namespace {
+
+std::string_view type_name(datafile::PipeType type) {
+  switch (type) {
+    case datafile::PipeType::plain: return "default";
+    case datafile::PipeType::endpoint: return "endpoint";
+    case datafile::PipeType::materialized: return "materialized";
+    case datafile::PipeType::copy: return "copy";
+    case datafile::PipeType::sink: return "sink";
+  }
+  return "default";
+}
+
+json::value text_or_null(const std::string& text) { return text.empty() ? json::value(nullptr) : json::value(text); }
+
+json::array show_parameters(const std::vector<templates::Parameter>& parameters) {
+  json::array list;
+  for (const auto& p : parameters) {
+    json::object o{{"name", p.name}, {"type", p.type}, {"required", p.required}, {"description", text_or_null(p.description)}};
+    o["default"] = nullptr;
+    if (p.default_json)
+      if (auto value = json::parse(*p.default_json)) o["default"] = std::move(*value);
+    if (!p.enum_values.empty()) o["enum"] = json::array(p.enum_values.begin(), p.enum_values.end());
+    list.push_back(std::move(o));
+  }
+  return list;
+}
+
+json::object show(const Services& services, const catalog::Workspace& workspace, const query::CompiledPipe& compiled) {
+  const auto& pipe = *compiled.pipe;
+  const auto& definition = pipe.definition;
+  const auto created = catalog::format_time(pipe.created_at), updated = catalog::format_time(pipe.updated_at);
+  json::array nodes;
+  for (std::size_t i = 0; i < definition.nodes.size(); ++i) {
+    const auto& node = definition.nodes[i];
+    const bool output = i == definition.output_node;
+    json::object o{{"id", pipe.node_ids[i]},     {"name", node.name},     {"sql", node.sql},
+                   {"description", text_or_null(node.description)},
+                   {"node_type", output ? type_name(definition.type) : "standard"},
+                   {"created_at", created},      {"updated_at", updated}, {"version", 0},
+                   {"project", nullptr},         {"result", nullptr},     {"cluster", nullptr},
+                   {"ignore_sql_errors", false}, {"tags", json::object{}}};
+    o["materialized"] = nullptr;
+    if (output && definition.type == datafile::PipeType::materialized) {
+      const auto target = workspace.data_source(definition.target);
+      o["materialized"] = target ? target->id : definition.target;
+    }
+    o["params"] = show_parameters(compiled.nodes[i].parameters());
+    nodes.push_back(std::move(o));
+  }
+  const json::array dependencies(compiled.reads.begin(), compiled.reads.end());
+  for (auto& node : nodes) node.as_object()["dependencies"] = dependencies;
+  json::object o{{"id", pipe.id},         {"name", pipe.name},       {"description", text_or_null(definition.description)},
+                 {"type", type_name(definition.type)}, {"created_at", created}, {"updated_at", updated},
+                 {"parent", nullptr},     {"nodes", std::move(nodes)}, {"tags", json::object{}}};
+  o["endpoint"] = nullptr;
+  if (definition.type == datafile::PipeType::endpoint) {
+    o["endpoint"] = pipe.output_node_id();
+    o["url"] = fmt::format("{}/v0/pipes/{}.json", services.public_url, pipe.name);
+  }
+  if (definition.type == datafile::PipeType::materialized) o["materialized_datasource"] = definition.target;
+  if (definition.type == datafile::PipeType::copy) {
+    o["copy_target_datasource"] = definition.target;
+    o["copy_node"] = pipe.output_node_id();
+    o["copy_schedule"] = text_or_null(definition.copy_schedule);
+    o["copy_mode"] = definition.copy_mode.empty() ? "append" : definition.copy_mode;
+  }
+  if (definition.type == datafile::PipeType::sink) o["sink_node"] = pipe.output_node_id();
+  return o;
+}
+
+/// Keeps only the fields named in `attrs` (comma list), when it is given and not empty.
+void restrict_to(json::object& object, std::optional<std::string_view> attributes) {
+  if (!attributes || attributes->empty()) return;
+  json::object kept;
+  for (const auto& [key, value] : object) {
+    const auto list = fmt::format(",{},", *attributes);
+    if (list.find(fmt::format(",{},", std::string_view(key))) != list.npos || key == "nodes") kept[key] = value;
+  }
+  object = std::move(kept);
+}
+
+Task<Result<http::Response>> list(Call& call) {
+  CO_TRY(const auto access, call.authenticate_workspace());
+  auto& cache = call.services.runners.here().pipes();
+  json::array pipes;
+  for (const auto& [name, pipe] : access.workspace().resources->pipes.by_name()) {
+    if (!access.reads(*pipe)) continue;
+    CO_TRY(const auto compiled, cache.get(pipe));
+    auto shown = show(call.services, access.workspace(), *compiled);
+    restrict_to(shown, call.request.query.get("attrs"));
+    if (const auto attributes = call.request.query.get("node_attrs"); attributes && shown.contains("nodes"))
+      for (auto& node : shown["nodes"].as_array()) restrict_to(node.as_object(), attributes);
+    pipes.push_back(std::move(shown));
+  }
+  co_return json_reply(json::object{{"pipes", std::move(pipes)}});
+}
+
+Task<Result<http::Response>> get(Call& call) {
+  const std::string_view text = call.path[0];
+  std::string_view name = text, suffix;
+  if (const auto dot = text.rfind('.'); dot != text.npos) {
+    name = text.substr(0, dot);
+    suffix = text.substr(dot + 1);
+  }
+  if (query::format_of_suffix(suffix)) {
+    auto reply = co_await call_endpoint(call, name, suffix);
+    co_return reply;
+  }
+  CO_TRY(const auto access, call.authenticate_workspace());
+  const bool wants_text = suffix == "pipe" || call.request.query.get("format") == "pipe";
+  CO_TRY(const auto pipe, access.readable_pipe(suffix == "pipe" ? name : text));
+  if (wants_text) {
+    // The author's text holds token names and SQL of others' tables: for those who may read the workspace.
+    CO_TRY_VOID(access.may_read_workspace());
+    co_return text_reply(pipe->text);
+  }
+  CO_TRY(const auto compiled, call.services.runners.here().pipes().get(pipe));
+  co_return json_reply(show(call.services, access.workspace(), *compiled));
+}
+
+Task<Result<http::Response>> post(Call& call) {
+  const std::string_view text = call.path[0];
+  if (const auto dot = text.rfind('.'); dot != text.npos && query::format_of_suffix(text.substr(dot + 1))) {
+    auto reply = co_await call_endpoint(call, text.substr(0, dot), text.substr(dot + 1));
+    co_return reply;
+  }
+  CO_TRY(const auto access, call.authenticate_workspace());
+  co_return fail(Code::not_found, "POST calls an endpoint with its format: /v0/pipes/{}.json", text.substr(0, 128));
+}
+
+/// Classic management of pipes: this is a Forward workspace (http-api.md 0.2).
+Task<Result<http::Response>> classic(Call& call) {
+  CO_TRY(const auto access, call.authenticate_workspace());
+  co_return fail(Code::invalid, "This is a Tinybird Forward workspace: pipes come from deployments. The operation exists only "
+                                "in Tinybird Classic workspaces; change the project's files and deploy them");
+}
+
+}  // namespace
+
+void add_pipe_routes(Router& router, Services& services) {
+  for (const auto* base : {"/v0/pipes", "/v1/pipes"}) {
+    router.add(http::Method::get, base, handle(services, list));
+    router.add(http::Method::get, std::string(base) + "/{name}", handle(services, get));
+    router.add(http::Method::post, std::string(base) + "/{name}", handle(services, post));
+  }
+  router.add(http::Method::post, "/v0/pipes", handle(services, classic));
+  router.add(http::Method::put, "/v0/pipes/{name}", handle(services, classic));
+  router.add(http::Method::delete_, "/v0/pipes/{name}", handle(services, classic));
+}
+
+}  // namespace kinglet::api

@@ -1,0 +1,241 @@
+// SPDX-License-Identifier: Apache-2.0
+// Calls of endpoints and ad-hoc SQL: /v0/pipes/NAME.FORMAT and /v0/sql (http-api.md 2, 5.1, 6).
+#include "api/v0/query.h"
+
+#include <array>
+
+#include "api/reply.h"
+#include "base/log.h"
+#include "query/runner.h"
+
+namespace kinglet::api {
+
+namespace {
+
+/// Settings that a request may carry beside its parameters (http-api.md 6.1); values 0 and 1.
+constexpr std::array request_settings{"output_format_json_quote_64bit_integers", "output_format_json_quote_denormals",
+                                      "output_format_parquet_string_as_string"};
+constexpr std::array reserved{"token", "q", "from", "pipeline", "explain", "release_replacements", "cli_version"};
+
+class ReplyBody final : public http::BodySource {
+ public:
+  explicit ReplyBody(query::Answer answer) : answer_(std::move(answer)) {}
+  Task<Result<std::string>> next() override {
+    if (!answer_.first.empty()) co_return std::exchange(answer_.first, {});
+    auto more = co_await answer_.rest->next();
+    co_return more;
+  }
+
+ private:
+  query::Answer answer_;
+};
+
+http::Response refusal_reply(const query::Refusal& refusal) {
+  if (refusal.body_json) {
+    http::Response response;
+    response.status = refusal.status == 0 ? 400 : refusal.status;
+    response.headers.add("Content-Type", "application/json; charset=UTF-8");
+    response.body = *refusal.body_json;
+    return response;
+  }
+  auto response = error_reply(refusal.error);
+  if (refusal.status != 0) response.status = refusal.status;
+  return response;
+}
+
+/// What a POST body adds: form fields, JSON fields, or the text itself as `q`.
+Status add_body(http::QueryParameters& parameters, std::string body, std::string_view content_type) {
+  const auto first = body.find_first_not_of(" \t\r\n");
+  if (first == body.npos) return {};
+  if (body[first] == '{') {
+    TRY(const auto document, json::parse(body));
+    for (const auto& [key, value] : document.get_object()) {
+      if (value.is_null()) continue;
+      if (value.is_array()) {
+        const bool flat = std::ranges::none_of(value.get_array(), [](const auto& e) { return e.is_structured(); });
+        if (flat && !value.get_array().empty()) {
+          for (const auto& e : value.get_array())
+            parameters.add(std::string(key), e.is_string() ? std::string(e.get_string()) : json::write(e));
+          continue;
+        }
+      }
+      parameters.add(std::string(key), value.is_string() ? std::string(value.get_string()) : json::write(value));
+    }
+    return {};
+  }
+  // SQL often holds `=`, `&`, `%` and `+`: a body is a form only when it has a field named exactly `q` or does not look
+  // like SQL (http-api.md 6.1).
+  const bool form_type = content_type.empty() || content_type == "application/x-www-form-urlencoded";
+  if (form_type) {
+    TRY(const auto form, http::parse_query(body));
+    const std::string_view start = std::string_view(body).substr(first, 6);
+    const auto begins = [&](std::string_view word) {
+      return std::ranges::equal(start.substr(0, word.size()), word, {}, [](unsigned char c) { return std::tolower(c); });
+    };
+    const bool sql = begins("select") || begins("with") || begins("from") || start.starts_with('%') || start.starts_with('(');
+    if (form.contains("q") || !sql) {
+      for (const auto& [name, value] : form) parameters.add(name, value);
+      return {};
+    }
+  }
+  if (!parameters.contains("q")) parameters.add("q", std::move(body));
+  return {};
+}
+
+templates::Arguments arguments_of(const http::QueryParameters& parameters) {
+  templates::Arguments arguments;
+  for (const auto& [name, value] : parameters) {
+    if (name.starts_with("__tb_") || std::ranges::find(reserved, name) != reserved.end()) continue;
+    arguments[name].push_back(value);
+  }
+  return arguments;
+}
+
+Result<engine::Settings> settings_of(const http::QueryParameters& parameters) {
+  engine::Settings settings;
+  for (const auto* name : request_settings) {
+    const auto value = parameters.get(name);
+    if (!value) continue;
+    if (*value != "0" && *value != "1") return fail(Code::invalid, "{} is 0 or 1, not '{}'", name, value->substr(0, 32));
+    settings.emplace_back(name, std::string(*value));
+  }
+  return settings;
+}
+
+query::World world_of(const Services& services, const auth::Access& access) {
+  const auto workspace = access.identity().workspace;
+  return {.resources = workspace->resources.get(),
+          .database = workspace->database,
+          .access = &access,
+          .secret = [&catalog = services.catalog, workspace](std::string_view name) -> std::optional<std::string> {
+            auto value = catalog.secret(*workspace, name);
+            if (!value) return std::nullopt;
+            return std::move(*value);
+          }};
+}
+
+/// Books the call once its reply has ended.
+void observe(Call& call, http::Response& response, const auth::Access& access, const catalog::Pipe* pipe,
+             const http::QueryParameters& parameters, const engine::Summary& summary) {
+  observe::RequestRecord record;
+  record.start = std::chrono::time_point_cast<std::chrono::microseconds>(std::chrono::system_clock::now());
+  record.workspace_id = access.workspace().id;
+  record.pipe_id = pipe == nullptr ? "query_api" : pipe->id;
+  record.pipe_name = pipe == nullptr ? "query_api" : pipe->name;
+  record.request_id = call.request.id;
+  record.url = log::redact_url(call.request.target);
+  record.method = call.request.method_name;
+  record.token_id = access.identity().token_id;
+  record.token_name = access.identity().token_name;
+  record.user_agent = call.request.headers.get("User-Agent").value_or("");
+  for (const auto& [name, value] : parameters)
+    if (name != "token") record.parameters.emplace_back(name, value);
+  record.read_rows = summary.read_rows;
+  record.read_bytes = summary.read_bytes;
+  record.result_rows = summary.result_rows;
+  if (response.status >= 400) record.error = response.body.substr(0, 1024);
+  response.on_finished = [&observer = call.services.observer, record = std::move(record)](const http::Finished& f) mutable {
+    record.status_code = f.status;
+    record.duration_seconds = std::chrono::duration<double>(f.duration).count();
+    if (!f.complete && record.error.empty()) record.error = "the reply was not read to its end";
+    observer.record(std::move(record));
+  };
+}
+
+Task<http::Response> run(Call& call, const auth::Access& access, const query::Composed& composed, query::Format format,
+                         const http::QueryParameters& parameters, engine::Summary& summary) {
+  auto settings = settings_of(parameters);
+  if (!settings) co_return error_reply(settings.error());
+  const auto workspace = access.identity().workspace;
+  call.request.cancel_on_disconnect();
+  auto& runner = call.services.runners.here();
+  auto answer = co_await runner.run(composed, format, *workspace->resources, workspace->database, std::move(*settings));
+  if (!answer) co_return error_reply(answer.error());
+  summary = answer->summary;
+  http::Response response;
+  response.headers.add("Content-Type", std::string(format.content_type));
+  if (answer->rest) response.stream = std::make_unique<ReplyBody>(std::move(*answer));
+  else response.body = std::move(answer->first);
+  co_return response;
+}
+
+/// Query and body parameters of a call. The body of a POST is read here, with the limit of ad-hoc SQL.
+Task<Result<http::QueryParameters>> parameters_of(http::Request& request) {
+  auto parameters = request.query;
+  if (request.method == http::Method::post) {
+    CO_TRY(auto body, co_await request.body->read_all(Limits::form_bytes_max));
+    const auto type = http::media_type(request.headers.get("Content-Type").value_or(""));
+    CO_TRY_VOID(add_body(parameters, std::move(body), type));
+  }
+  co_return parameters;
+}
+
+Status check_sql_size(std::string_view sql) {
+  if (sql.size() > Limits::sql_bytes_max)
+    return fail(Code::too_large, "the SQL text has {} bytes; at most {} are taken", sql.size(), Limits::sql_bytes_max);
+  return {};
+}
+
+Task<Result<http::Response>> sql(Call& call) {
+  CO_TRY(const auto access, call.authenticate_workspace());
+  CO_TRY(const auto parameters, co_await parameters_of(call.request));
+  const auto text = parameters.get("q");
+  if (!text || text->find_first_not_of(" \t\r\n") == text->npos)
+    co_return fail(Code::invalid, "no SQL: send it as `q`, or as the body of a POST");
+  CO_TRY_VOID(check_sql_size(*text));
+  std::shared_ptr<const catalog::Pipe> pipeline;
+  if (const auto name = parameters.get("pipeline"); name && !name->empty()) {
+    CO_TRY(pipeline, access.readable_pipe(*name));
+  }
+  query::Composer composer(world_of(call.services, access), call.services.runners.here().pipes(), arguments_of(parameters));
+  const auto composed = composer.statement(*text, pipeline);
+  engine::Summary summary;
+  http::Response response;
+  if (!composed) {
+    response = refusal_reply(composed.error());
+  } else {
+    const auto format = query::format_of_word(composed->format.value_or("JSON"));
+    if (!format) response = error_reply(400, fmt::format("unknown output format '{}'", *composed->format));
+    else response = co_await run(call, access, *composed, *format, parameters, summary);
+  }
+  observe(call, response, access, nullptr, parameters, summary);
+  co_return response;
+}
+
+}  // namespace
+
+Task<Result<http::Response>> call_endpoint(Call& call, std::string_view name, std::string_view suffix) {
+  CO_TRY(const auto access, call.authenticate_workspace());
+  const auto format = query::format_of_suffix(suffix);
+  if (!format) co_return fail(Code::not_found, "unknown format '.{}'", suffix);
+  CO_TRY(const auto pipe, access.readable_pipe(name));
+  if (pipe->definition.type != datafile::PipeType::endpoint)
+    co_return fail(Code::not_found, "The pipe '{}' does not have an endpoint yet", pipe->name);
+  CO_TRY(const auto parameters, co_await parameters_of(call.request));
+  const auto q = parameters.get("q");
+  if (q) CO_TRY_VOID(check_sql_size(*q));
+  query::Composer composer(world_of(call.services, access), call.services.runners.here().pipes(), arguments_of(parameters));
+  const auto composed = composer.endpoint(pipe, q);
+  engine::Summary summary;
+  http::Response response;
+  if (!composed) {
+    response = refusal_reply(composed.error());
+  } else {
+    auto wanted = *format;
+    if (composed->format) {
+      const auto word = query::format_of_word(*composed->format);
+      if (!word) co_return fail(Code::invalid, "unknown output format '{}'", *composed->format);
+      wanted = *word;
+    }
+    response = co_await run(call, access, *composed, wanted, parameters, summary);
+  }
+  observe(call, response, access, pipe.get(), parameters, summary);
+  co_return response;
+}
+
+void add_sql_routes(Router& router, Services& services) {
+  router.add(http::Method::get, "/v0/sql", handle(services, sql));
+  router.add(http::Method::post, "/v0/sql", handle(services, sql));
+}
+
+}  // namespace kinglet::api

@@ -1,0 +1,400 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "deploy/deployer.h"
+
+#include <algorithm>
+#include <charconv>
+
+#include "base/log.h"
+#include "datafile/ddl.h"
+#include "deploy/plan.h"
+#include "deploy/views.h"
+#include "runtime/guarded.h"
+
+namespace kinglet::deploy {
+
+namespace {
+
+constexpr auto ddl_patience = std::chrono::seconds(30);
+constexpr auto backfill_patience = std::chrono::hours(1);
+constexpr auto hold_patience = std::chrono::seconds(30);
+
+std::string backquoted(std::string_view name) { return datafile::quote_identifier(name); }
+std::string qualified(std::string_view database, std::string_view table) {
+  return fmt::format("`{}`.`{}`", database, table);
+}
+
+/// Statements that undo what a deployment has made so far, newest first.
+using Undo = std::vector<std::string>;
+
+}  // namespace
+
+struct Deployer::State {
+  catalog::Catalog& catalog;
+  query::Runners& runners;
+  ingest::Spool& spool;
+  Guarded<std::set<std::string>> busy;  // workspace ids with a deployment at work
+
+  struct Turn {
+    State& state;
+    std::string workspace_id;
+    bool taken = false;
+    Turn(State& s, std::string id) : state(s), workspace_id(std::move(id)) {
+      state.busy.with([&](auto& b) { taken = b.insert(workspace_id).second; });
+    }
+    Turn(const Turn&) = delete;
+    ~Turn() {
+      if (taken) state.busy.with([&](auto& b) { b.erase(workspace_id); });
+    }
+  };
+
+  Task<Status> execute(std::string sql, Deadline deadline, engine::Settings settings = {}) {
+    auto& runner = runners.here();
+    CO_TRY_VOID(co_await runner.engine_ready(deadline));
+    auto status = co_await runner.client().execute(std::move(sql), deadline, std::move(settings));
+    co_return status;
+  }
+
+  Task<void> undo(Undo statements) {
+    for (auto it = statements.rbegin(); it != statements.rend(); ++it) {
+      const auto status = co_await execute(*it, Clock::now() + ddl_patience);
+      // The next start drops what nobody knows, so a failing undo only takes room until then.
+      if (!status) log::warning("a deployment could not be undone at once", {{"error", status.error().message}});
+    }
+  }
+
+  static void report(Plan& plan, const catalog::DataSource& source, const Error& error) {
+    plan.diagnostics.push_back({.severity = datafile::Severity::error,
+                                .file = source.file,
+                                .position = source.definition.engine.position,
+                                .message = error.message});
+  }
+
+  /// Makes the new tables. False: something in the project is refused, and `plan` says what.
+  Task<Result<bool>> create_tables(const catalog::Workspace& workspace, Plan& plan, Undo& made) {
+    bool good = true;
+    for (const auto& source : plan.new_tables) {
+      const auto table = qualified(workspace.database, source->table);
+      const auto quarantine = qualified(workspace.database, source->quarantine_table);
+      const std::array statements{std::pair(table, datafile::create_table_ddl(source->definition, table)),
+                                  std::pair(quarantine, datafile::quarantine_ddl(source->definition, quarantine))};
+      for (const auto& [name, ddl] : statements) {
+        auto status = co_await execute(ddl, Clock::now() + ddl_patience);
+        if (!status) {
+          if (status.error().engine_code == 0) co_return fail(std::move(status.error()));
+          report(plan, *source, query::presentable(std::move(status.error()), plan.proposed, workspace.database));
+          good = false;
+          break;
+        }
+        made.push_back(fmt::format("DROP TABLE IF EXISTS {} SYNC", name));
+      }
+    }
+    co_return good;
+  }
+
+  /// Asks the engine for each node's output. False: it refused one, or a view does not fit its target.
+  Task<Result<bool>> check_nodes(const catalog::Workspace& workspace, Plan& plan) {
+    bool good = true;
+    for (const auto& check : plan.checks) {
+      auto columns = co_await output_columns(runners.here(), check.composed.sql, plan.proposed, workspace.database);
+      if (!columns) {
+        if (columns.error().engine_code == 0) co_return fail(std::move(columns.error()));
+        plan.diagnostics.push_back(node_diagnostic(*check.pipe, check.node, columns.error()));
+        good = false;
+        continue;
+      }
+      const auto& definition = check.pipe->definition;
+      if (definition.type != datafile::PipeType::materialized || check.node != definition.output_node) continue;
+      if (!fits_target(plan, *check.pipe, *columns)) good = false;
+      for (auto& view : plan.views)
+        if (view.pipe->name == check.pipe->name) view.columns = *columns;
+    }
+    co_return good;
+  }
+
+  static bool fits_target(Plan& plan, const catalog::Pipe& pipe, const std::vector<std::string>& columns) {
+    const auto target = plan.proposed.data_sources.find(pipe.definition.target);
+    if (!target) return true;  // reported by the datafile checks
+    bool good = true;
+    const auto complain = [&](std::string message) {
+      plan.diagnostics.push_back({.severity = datafile::Severity::error,
+                                  .file = pipe.file,
+                                  .position = pipe.definition.target_position,
+                                  .message = std::move(message)});
+      good = false;
+    };
+    const auto& wanted = target->definition.columns;
+    for (const auto& column : columns)
+      if (std::ranges::find(wanted, column, &datafile::ColumnDefinition::name) == wanted.end())
+        complain(fmt::format("the query gives a column `{}` that data source '{}' does not have", column, target->name));
+    for (const auto& column : wanted)
+      if (!column.default_expression && std::ranges::find(columns, column.name) == columns.end())
+        complain(fmt::format("data source '{}' has a column `{}` that the query does not give", target->name, column.name));
+    return good;
+  }
+
+  /// Other views that fire when rows come into `target`.
+  static bool feeds_views(const Plan& plan, const catalog::Resources& live, const std::string& target) {
+    const auto reads_target = [&](const ViewPlan& v) { return std::ranges::find(v.reads, target) != v.reads.end(); };
+    if (std::ranges::any_of(plan.views, reads_target)) return false;  // made later in this deployment, filled by itself
+    for (const auto& [name, pipe] : live.pipes.by_name()) {
+      if (pipe->view.empty()) continue;
+      for (const auto& node : pipe->definition.nodes)
+        if (node.sql.find(target) != node.sql.npos) return true;
+    }
+    return false;
+  }
+
+  /// Creates the view, then fills its target with the rows that were there before. Sources are held meanwhile.
+  Task<Status> create_view(const catalog::Workspace& workspace, const Plan& plan, const ViewPlan& view, Undo& made) {
+    const auto target = plan.proposed.data_sources.find(view.target);
+    const auto name = qualified(workspace.database, view.pipe->view);
+    const auto into = qualified(workspace.database, target->table);
+    if (view.backfill) CO_TRY_VOID(co_await backfill(workspace, plan, view, *target, into));
+    made.push_back(fmt::format("DROP VIEW IF EXISTS {} SYNC", name));
+    auto status = co_await execute(fmt::format("CREATE MATERIALIZED VIEW {} TO {} AS {}", name, into, view.sql),
+                                   Clock::now() + ddl_patience);
+    co_return status;
+  }
+
+  /// A new target is filled in place: it is dropped when the deployment fails. An old one is filled by way of a table
+  /// beside it, whose partitions then move over.
+  Task<Status> backfill(const catalog::Workspace& workspace, const Plan& plan, const ViewPlan& view,
+                        const catalog::DataSource& target, const std::string& into) {
+    const bool fresh = std::ranges::any_of(plan.new_tables, [&](const auto& t) { return t->name == target.name; });
+    const engine::Settings settings{{"deduplicate_insert_select", "disable"}, {"max_partitions_per_insert_block", "0"}};
+    const auto fill = [&](const std::string& table) {
+      return fmt::format("INSERT INTO {} {} {}", table, columns_of(view), view.sql);
+    };
+    if (fresh) {
+      auto status = co_await execute(fill(into), Clock::now() + backfill_patience, settings);
+      co_return status;
+    }
+    if (feeds_views(plan, *workspace.resources, target.name))
+      co_return fail(Code::invalid,
+                     "data source '{}' already exists and feeds other materialized views, so rows of before cannot be added to "
+                     "it; `BACKFILL skip` in its file makes the view for new rows only", target.name);
+    const auto beside = qualified(workspace.database, target.table + "_backfill");
+    CO_TRY_VOID(co_await execute(fmt::format("DROP TABLE IF EXISTS {} SYNC", beside), Clock::now() + ddl_patience));
+    CO_TRY_VOID(co_await execute(datafile::create_table_ddl(target.definition, beside), Clock::now() + ddl_patience));
+    auto status = co_await execute(fill(beside), Clock::now() + backfill_patience, settings);
+    if (status) status = co_await move_partitions(workspace, target.table + "_backfill", beside, into);
+    const auto dropped = co_await execute(fmt::format("DROP TABLE IF EXISTS {} SYNC", beside), Clock::now() + ddl_patience);
+    if (status && !dropped) status = dropped;
+    co_return status;
+  }
+
+  /// Column names that the statement gives, in its order: INSERT … SELECT maps by position.
+  static std::string columns_of(const ViewPlan& view) {
+    std::string list = "(";
+    for (const auto& name : view.columns) list += (list.size() > 1 ? ", " : "") + backquoted(name);
+    return list + ")";
+  }
+
+  Task<Status> move_partitions(const catalog::Workspace& workspace, const std::string& table, const std::string& from,
+                               const std::string& to) {
+    engine::QueryOptions options;
+    options.format = "TabSeparated";
+    options.read_only = false;
+    options.deadline = Clock::now() + ddl_patience;
+    auto& client = runners.here().client();
+    CO_TRY(const auto listed, co_await client.query(
+        fmt::format("SELECT DISTINCT partition_id FROM system.parts WHERE active AND database = '{}' AND table = '{}'",
+                    workspace.database, table), options));
+    std::string_view rest = listed.body;
+    while (!rest.empty()) {
+      const auto end = std::min(rest.find('\n'), rest.size());
+      const auto id = rest.substr(0, end);
+      rest.remove_prefix(std::min(end + 1, rest.size()));
+      if (id.empty()) continue;
+      CO_TRY_VOID(co_await execute(fmt::format("ALTER TABLE {} MOVE PARTITION ID '{}' TO TABLE {}", from, id, to),
+                                   Clock::now() + backfill_patience));
+    }
+    co_return Status{};
+  }
+
+  /// The data sources whose rows flow into the plan's views: new rows wait in the spool while views are made and filled.
+  Task<Result<std::vector<ingest::Spool::Hold>>> hold_sources(const catalog::Workspace& workspace, const Plan& plan) {
+    std::set<std::string> names;
+    for (const auto& view : plan.views) names.insert(view.reads.begin(), view.reads.end());
+    std::vector<ingest::Spool::Hold> holds;
+    for (const auto& name : names) {
+      const auto source = workspace.resources->data_sources.find(name);
+      if (!source) continue;  // made by this deployment: nobody writes to it yet
+      CO_TRY(auto held, co_await spool.hold({.database = workspace.database, .table = source->table}, ingest::HoldKind::change,
+                                            Clock::now() + hold_patience));
+      holds.push_back(std::move(held));
+    }
+    co_return holds;
+  }
+
+  /// Both drop what the catalog no longer names. Failures are left to reconcile().
+  Task<void> drop_views(const catalog::Workspace& workspace, const Plan& plan) {
+    Undo statements;
+    const auto drop = [&](const std::string& view) {
+      statements.push_back(fmt::format("DROP VIEW IF EXISTS {} SYNC", qualified(workspace.database, view)));
+    };
+    for (const auto& view : plan.dropped_views) drop(view);
+    for (const auto& view : plan.views)
+      if (!view.replaced_view.empty()) drop(view.replaced_view);
+    co_await undo(std::move(statements));
+  }
+  Task<void> drop_tables(const catalog::Workspace& workspace, const Plan& plan) {
+    Undo statements;
+    for (const auto& source : plan.dropped_tables)
+      for (const auto& table : {source->table, source->quarantine_table})
+        statements.push_back(fmt::format("DROP TABLE IF EXISTS {} SYNC", qualified(workspace.database, table)));
+    co_await undo(std::move(statements));
+  }
+
+  static Outcome failed(Plan plan) {
+    Outcome outcome{.result = Outcome::Result::failed,
+                    .data_sources = std::move(plan.data_sources),
+                    .pipes = std::move(plan.pipes),
+                    .connections = std::move(plan.connections),
+                    .diagnostics = std::move(plan.diagnostics),
+                    .deployment = nullptr};
+    return outcome;
+  }
+
+  Task<Result<Outcome>> apply(const Request& request, const catalog::Workspace& workspace, Plan plan, Undo& made) {
+    CO_TRY(const bool tables, co_await create_tables(workspace, plan, made));
+    bool good = tables;
+    if (good) {
+      CO_TRY(good, co_await check_nodes(workspace, plan));
+    }
+    if (!good) co_return failed(std::move(plan));
+
+    Outcome outcome{.result = Outcome::Result::success,
+                    .data_sources = plan.data_sources,
+                    .pipes = plan.pipes,
+                    .connections = plan.connections,
+                    .diagnostics = plan.diagnostics,
+                    .deployment = nullptr};
+    if (request.mode == Mode::check) co_return outcome;
+    if (request.mode == Mode::stage) {
+      auto record = [id = workspace.id, plan](catalog::Transaction& t) {
+        catalog::Deployment d;
+        d.status = catalog::DeploymentStatus::data_ready;
+        d.data_sources = plan.data_sources;
+        d.pipes = plan.pipes;
+        d.connections = plan.connections;
+        return t.record_deployment(id, d, plan.change.files);
+      };
+      CO_TRY(outcome.deployment, co_await catalog.update(std::move(record)));
+      co_return outcome;
+    }
+
+    std::vector<ingest::Spool::Hold> holds;
+    CO_TRY(holds, co_await hold_sources(workspace, plan));
+    for (const auto& view : plan.views) {
+      auto status = co_await create_view(workspace, plan, view, made);
+      if (status) continue;
+      if (status.error().engine_code == 0 && status.error().code != Code::invalid) co_return fail(std::move(status.error()));
+      auto error = query::presentable(std::move(status.error()), plan.proposed, workspace.database);
+      plan.diagnostics.push_back(node_diagnostic(*view.pipe, view.node, error));
+      co_return failed(std::move(plan));
+    }
+    plan.change.is_build = request.mode == Mode::build;
+    plan.change.deployment_id = request.deployment_id;
+    auto commit = [id = workspace.id, change = plan.change](catalog::Transaction& t) { return t.apply_deployment(id, change); };
+    CO_TRY(outcome.deployment, co_await catalog.update(std::move(commit)));
+    made.clear();
+    // Before the sources flow again: a view that was replaced would store each row a second time.
+    co_await drop_views(workspace, plan);
+    holds.clear();
+    co_await drop_tables(workspace, plan);
+    co_return outcome;
+  }
+};
+
+Deployer::Deployer(catalog::Catalog& catalog, query::Runners& runners, ingest::Spool& spool)
+    : state_(new State{.catalog = catalog, .runners = runners, .spool = spool, .busy = {}}) {}
+Deployer::~Deployer() = default;
+
+Task<Result<Outcome>> Deployer::deploy(Request request) {
+  State::Turn turn(*state_, request.workspace_id);
+  if (!turn.taken) co_return fail(Code::conflict, "there is already a deployment in progress; wait for it to end");
+  const auto workspace = state_->catalog.snapshot()->workspace(request.workspace_id);
+  if (!workspace) co_return fail(Code::not_found, "the workspace does not exist any more");
+  const bool removing = request.allow_destructive || request.mode == Mode::build;
+  auto plan = make_plan(*workspace, request.files, removing);
+  if (!plan.ok()) co_return State::failed(std::move(plan));
+  if (plan.no_changes())
+    co_return Outcome{.result = Outcome::Result::no_changes, .data_sources = {}, .pipes = {}, .connections = {},
+                      .diagnostics = std::move(plan.diagnostics), .deployment = nullptr};
+
+  Undo made;
+  auto outcome = co_await state_->apply(request, *workspace, std::move(plan), made);
+  // Whatever was made and did not become live goes again: after a check, a failure, and for a staged deployment, whose
+  // tables are made when it is promoted.
+  co_await state_->undo(std::move(made));
+  co_return outcome;
+}
+
+Task<Result<Outcome>> Deployer::promote(std::string workspace_id, std::string deployment_id) {
+  auto read = [workspace_id, deployment_id](catalog::Transaction& t) -> Result<std::vector<catalog::File>> {
+    return t.deployment_files(workspace_id, deployment_id);
+  };
+  CO_TRY(const auto files, co_await state_->catalog.update(std::move(read)));
+  Request request{.workspace_id = std::move(workspace_id), .files = {}, .mode = Mode::live, .allow_destructive = true,
+                  .deployment_id = std::move(deployment_id)};
+  for (const auto& file : files) request.files.push_back({.name = file.name, .text = file.text});
+  auto outcome = co_await deploy(std::move(request));
+  co_return outcome;
+}
+
+Task<Status> Deployer::create_database(std::string database) {
+  auto status = co_await state_->execute(fmt::format("CREATE DATABASE IF NOT EXISTS `{}`", database), Clock::now() + ddl_patience);
+  co_return status;
+}
+
+Task<Status> Deployer::drop_database(std::string database) {
+  auto status = co_await state_->execute(fmt::format("DROP DATABASE IF EXISTS `{}` SYNC", database), Clock::now() + ddl_patience);
+  co_return status;
+}
+
+Task<Status> Deployer::reconcile() {
+  const auto snapshot = state_->catalog.snapshot();
+  std::set<std::string> known, databases;
+  for (const auto& [id, workspace] : snapshot->workspaces) {
+    databases.insert(workspace->database);
+    CO_TRY_VOID(co_await create_database(workspace->database));
+    for (const auto& [name, source] : workspace->resources->data_sources.by_name()) {
+      known.insert(workspace->database + "." + source->table);
+      known.insert(workspace->database + "." + source->quarantine_table);
+    }
+    for (const auto& [name, pipe] : workspace->resources->pipes.by_name())
+      if (!pipe->view.empty()) known.insert(workspace->database + "." + pipe->view);
+  }
+  engine::QueryOptions options;
+  options.format = "TabSeparated";
+  options.read_only = false;
+  options.deadline = Clock::now() + ddl_patience;
+  auto& client = state_->runners.here().client();
+  CO_TRY(const auto listed, co_await client.query(
+      "SELECT database, name, engine FROM system.tables WHERE startsWith(database, 'ws_') ORDER BY engine = 'MaterializedView' DESC", options));
+  std::string_view rest = listed.body;
+  while (!rest.empty()) {
+    const auto end = std::min(rest.find('\n'), rest.size());
+    const auto line = rest.substr(0, end);
+    rest.remove_prefix(std::min(end + 1, rest.size()));
+    const auto first = line.find('\t');
+    const auto second = line.find('\t', first + 1);
+    if (second == line.npos) continue;
+    const std::string database(line.substr(0, first)), name(line.substr(first + 1, second - first - 1));
+    if (known.contains(database + "." + name) || !databases.contains(database)) continue;
+    log::warning("dropping what an interrupted deployment left", {{"table", name}});
+    CO_TRY_VOID(co_await state_->execute(fmt::format("DROP TABLE IF EXISTS {} SYNC", qualified(database, name)),
+                                         Clock::now() + ddl_patience));
+  }
+  // A replace that was killed between taking its views away and making them again.
+  for (const auto& [id, workspace] : snapshot->workspaces) {
+    CO_TRY(const auto views, live_views(*workspace->resources, workspace->database));
+    for (const auto& view : views)
+      CO_TRY_VOID(co_await state_->execute(create_view_statement(workspace->database, *workspace->resources, view),
+                                           Clock::now() + ddl_patience));
+  }
+  co_return Status{};
+}
+
+}  // namespace kinglet::deploy

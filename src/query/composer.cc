@@ -1,0 +1,315 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "query/composer.h"
+
+#include "json/document.h"
+#include "sql/parser.h"
+#include "sql/printer.h"
+
+namespace kinglet::query {
+
+namespace {
+/// Pipes inside pipes inside pipes; a cycle ends here too, with a clear text.
+constexpr std::size_t pipe_depth_max = 32;
+constexpr std::string_view quarantine_suffix = "_quarantine";
+
+std::string unknown_resource(std::string_view name) { return fmt::format("Resource '{}' not found", name); }
+
+/// `'` and `\` escaped, as the engine reads a string inside a Map literal of a setting.
+std::string setting_string(std::string_view text) {
+  std::string out = "'";
+  for (const char c : text) {
+    if (c == '\'' || c == '\\') out += '\\';
+    out += c;
+  }
+  return out += '\'';
+}
+
+std::vector<std::string> to_texts(const json::value& v) {
+  if (v.is_array()) {
+    std::vector<std::string> texts;
+    for (const auto& e : v.get_array()) texts.push_back(e.is_string() ? std::string(e.get_string()) : json::write(e));
+    return texts;
+  }
+  if (v.is_null()) return {};
+  return {v.is_string() ? std::string(v.get_string()) : json::write(v)};
+}
+}  // namespace
+
+struct Composer::State {
+  World world;
+  PipeCache& cache;
+  templates::Arguments arguments;
+  templates::StandIns stand_ins;
+
+  std::optional<Refusal> raised;  // the first template error, with its status and body
+  std::vector<std::string> required_met;
+  std::vector<std::pair<std::string, std::string>> settings;
+  std::map<std::string, std::string> filters;  // physical "db.table" -> condition
+  std::set<std::string> data_sources, pipes;
+  std::vector<const catalog::Pipe*> open_pipes;  // being rendered, outermost first
+  /// Nodes already resolved in this request: used twice, rendered once.
+  std::map<std::pair<const catalog::Pipe*, std::size_t>, std::shared_ptr<const sql::Query>> done;
+
+  std::unexpected<Error> raise(Refusal refusal) {
+    auto error = refusal.error;
+    if (!raised) raised = std::move(refusal);
+    return fail(std::move(error));
+  }
+
+  Result<std::string> render(const templates::Template& compiled, const templates::Arguments& fixed,
+                             const templates::NameSet& arrays, bool from_request) {
+    templates::RenderInput input{.arguments = &arguments,
+                                 .fixed = &fixed,
+                                 .array_parameters = &arrays,
+                                 .secret = world.secret && !from_request ? &world.secret : nullptr,
+                                 .stand_ins = stand_ins,
+                                 .from_request = from_request,
+                                 .required_met = &required_met};
+    auto rendered = compiled.render(input);
+    if (!rendered) {
+      auto& e = rendered.error();
+      return raise({.error = {.code = Code::invalid, .message = e.message}, .status = e.status, .body_json = e.body_json});
+    }
+    settings.insert(settings.end(), rendered->settings.begin(), rendered->settings.end());
+    return std::move(rendered->sql);
+  }
+
+  /// Parameters that the caller's token fixes for this pipe, and for every pipe that it reads.
+  templates::Arguments fixed_for(const catalog::Pipe& pipe) const {
+    templates::Arguments fixed;
+    if (world.access == nullptr) return fixed;
+    const auto add = [&](const catalog::Pipe& p) {
+      for (const auto& [name, value] : world.access->fixed_params(p)) fixed.try_emplace(name, to_texts(value));
+    };
+    for (const auto* open : open_pipes) add(*open);
+    add(pipe);
+    return fixed;
+  }
+
+  Result<sql::Target> physical(const catalog::DataSource& source, bool quarantine) {
+    const auto& table = quarantine ? source.quarantine_table : source.table;
+    data_sources.insert(quarantine ? source.name + std::string(quarantine_suffix) : source.name);
+    if (world.access != nullptr && !quarantine) {
+      std::string condition;
+      for (const auto& filter : world.access->filters(source)) {
+        TRY(const auto printed, sql::checked_expression(filter));
+        condition += (condition.empty() ? "(" : " OR (") + printed + ")";
+      }
+      if (!condition.empty()) filters[fmt::format("{}.{}", world.database, table)] = condition;
+    }
+    return sql::Target(sql::PhysicalTable{.database = std::string(world.database), .table = table});
+  }
+
+  /// A data source, a quarantine table or a pipe of the workspace. `asked`: the caller wrote the name itself, so its
+  /// token must hold it; names inside stored pipes are the author's.
+  Result<sql::Target> resource(std::string_view name, bool asked) {
+    const auto* access = asked ? world.access : nullptr;
+    if (const auto source = world.resources->data_sources.find(name); source && source->name == name) {
+      if (access != nullptr && !access->reads(*source)) return fail(Code::not_found, "{}", unknown_resource(name));
+      return physical(*source, false);
+    }
+    if (const auto pipe = world.resources->pipes.find(name); pipe && pipe->name == name) {
+      if (access != nullptr && !access->reads(*pipe)) return fail(Code::not_found, "{}", unknown_resource(name));
+      TRY(auto query, output(pipe));
+      return sql::Target(sql::Inlined{.query = std::move(query)});
+    }
+    if (name.ends_with(quarantine_suffix)) {
+      const auto base = name.substr(0, name.size() - quarantine_suffix.size());
+      if (const auto source = world.resources->data_sources.find(base); source && source->name == base) {
+        if (access != nullptr && !access->reads_quarantine(*source)) return fail(Code::not_found, "{}", unknown_resource(name));
+        return physical(*source, true);
+      }
+    }
+    if (name.starts_with("tinybird.") || name.starts_with("organization."))
+      return fail(Code::invalid, "service data source '{}' is not available yet", name);
+    return fail(Code::not_found, "{}", unknown_resource(name));
+  }
+
+  struct NodeScope final : sql::Scope {
+    State& state;
+    CompiledPipePtr pipe;
+    std::size_t self;
+    NodeScope(State& s, CompiledPipePtr p, std::size_t i) : state(s), pipe(std::move(p)), self(i) {}
+    Result<sql::Target> table(std::string_view name, sql::Position) override {
+      const auto& nodes = pipe->definition().nodes;
+      for (std::size_t i = 0; i < nodes.size(); ++i)
+        if (i != self && nodes[i].name == name) {
+          TRY(auto query, state.node_query(pipe, i));
+          return sql::Target(sql::Inlined{.query = std::move(query)});
+        }
+      return state.resource(name, false);
+    }
+  };
+
+  struct RequestScope final : sql::Scope {
+    State& state;
+    CompiledPipePtr pipeline;
+    bool granted_pipeline = false;
+    explicit RequestScope(State& s) : state(s) {}
+    Result<sql::Target> table(std::string_view name, sql::Position) override {
+      if (pipeline) {
+        const auto& nodes = pipeline->definition().nodes;
+        if (name == "_") {
+          TRY(auto query, state.output(pipeline->pipe));
+          return sql::Target(sql::Inlined{.query = std::move(query)});
+        }
+        for (std::size_t i = 0; i < nodes.size(); ++i)
+          if (nodes[i].name == name && state.world.access != nullptr && state.world.access->reads_all()) {
+            TRY(auto query, state.node_query(pipeline, i));
+            return sql::Target(sql::Inlined{.query = std::move(query)});
+          }
+      }
+      return state.resource(name, true);
+    }
+  };
+
+  Result<std::shared_ptr<const sql::Query>> output(const std::shared_ptr<const catalog::Pipe>& pipe) {
+    pipes.insert(pipe->name);
+    TRY(const auto compiled, cache.get(pipe));
+    return node_query(compiled, pipe->definition.output_node);
+  }
+
+  Result<std::shared_ptr<const sql::Query>> node_query(const CompiledPipePtr& pipe, std::size_t index) {
+    const auto key = std::pair(pipe->pipe.get(), index);
+    if (const auto found = done.find(key); found != done.end()) {
+      if (!found->second)
+        return fail(Code::invalid, "node '{}' of pipe '{}' reads itself", pipe->definition().nodes[index].name,
+                    pipe->pipe->name);
+      return found->second;
+    }
+    if (open_pipes.size() >= pipe_depth_max)
+      return fail(Code::invalid, "pipes are nested more than {} deep at '{}'", pipe_depth_max, pipe->pipe->name);
+    done[key] = nullptr;
+    const auto fixed = fixed_for(*pipe->pipe);
+    open_pipes.push_back(pipe->pipe.get());
+    auto made = make_node(pipe, index, fixed);
+    open_pipes.pop_back();
+    if (!made) {
+      done.erase(key);
+      return fail(std::move(made.error()));
+    }
+    done[key] = *made;
+    return made;
+  }
+
+  Result<std::shared_ptr<const sql::Query>> make_node(const CompiledPipePtr& pipe, std::size_t index,
+                                                      const templates::Arguments& fixed) {
+    TRY(const auto text, render(pipe->nodes[index], fixed, pipe->array_parameters, false));
+    auto parsed = sql::parse_query(text);
+    if (!parsed) return fail(in_node(pipe, index, parsed.error()));
+    NodeScope scope(*this, pipe, index);
+    // The output node of an endpoint may carry a SETTINGS clause (datafiles.md 4.2); it counts for the whole query.
+    sql::ResolveOptions options;
+    options.settings = open_pipes.size() == 1 && index == pipe->definition().output_node;
+    auto resolved = sql::resolve(std::move(*parsed), scope, options);
+    if (!resolved) return fail(in_node(pipe, index, resolved.error()));
+    settings.insert(settings.end(), resolved->settings.begin(), resolved->settings.end());
+    return std::make_shared<const sql::Query>(std::move(resolved->query));
+  }
+
+  Error in_node(const CompiledPipePtr& pipe, std::size_t index, Error error) const {
+    if (raised) return error;
+    if (open_pipes.size() > 1 || !error.message.starts_with("node '"))
+      error.message = fmt::format("node '{}': {}", pipe->definition().nodes[index].name, error.message);
+    return error;
+  }
+
+  std::expected<Composed, Refusal> finish(Result<std::shared_ptr<const sql::Query>> query) {
+    if (!query) {
+      if (raised) return std::unexpected(std::move(*raised));
+      return std::unexpected(Refusal{.error = std::move(query.error())});
+    }
+    return finish(**query);
+  }
+
+  std::expected<Composed, Refusal> finish(const sql::Query& query) {
+    Composed composed;
+    auto text = sql::print(query);
+    composed.sql = std::move(text);
+    composed.settings = std::move(settings);
+    if (!filters.empty()) {
+      std::string map = "{";
+      for (const auto& [table, condition] : filters) {
+        if (map.size() > 1) map += ',';
+        map += setting_string(table) + ':' + setting_string(condition);
+      }
+      composed.settings.emplace_back("additional_table_filters", map + "}");
+    }
+    composed.data_sources.assign(data_sources.begin(), data_sources.end());
+    composed.pipes.assign(pipes.begin(), pipes.end());
+    return composed;
+  }
+
+  std::expected<Composed, Refusal> ad_hoc(std::string_view text, CompiledPipePtr pipeline,
+                                          const templates::Arguments& fixed) {
+    const auto refuse = [&](Error error) -> std::unexpected<Refusal> {
+      if (raised) return std::unexpected(std::move(*raised));
+      return std::unexpected(Refusal{.error = std::move(error)});
+    };
+    auto compiled = templates::Template::compile(text);
+    if (!compiled) return refuse(compiled.error().to_error());
+    auto rendered = render(*compiled, fixed, compiled->array_parameters(), true);
+    if (!rendered) return refuse(std::move(rendered.error()));
+    return resolve_text(*rendered, std::move(pipeline));
+  }
+
+  std::expected<Composed, Refusal> resolve_text(std::string_view text, CompiledPipePtr pipeline) {
+    const auto refuse = [&](Error error) -> std::unexpected<Refusal> {
+      if (raised) return std::unexpected(std::move(*raised));
+      return std::unexpected(Refusal{.error = std::move(error)});
+    };
+    auto parsed = sql::parse_query(text);
+    if (!parsed) return refuse(std::move(parsed.error()));
+    RequestScope scope(*this);
+    scope.pipeline = std::move(pipeline);
+    sql::ResolveOptions options;
+    options.settings = options.format = true;
+    auto resolved = sql::resolve(std::move(*parsed), scope, options);
+    if (!resolved) return refuse(std::move(resolved.error()));
+    settings.insert(settings.end(), resolved->settings.begin(), resolved->settings.end());
+    auto composed = finish(resolved->query);
+    if (composed) composed->format = std::move(resolved->format);
+    return composed;
+  }
+};
+
+Composer::Composer(World world, PipeCache& cache, templates::Arguments arguments, templates::StandIns stand_ins)
+    : state_(new State{.world = std::move(world),
+                       .cache = cache,
+                       .arguments = std::move(arguments),
+                       .stand_ins = stand_ins,
+                       .raised = {},
+                       .required_met = {},
+                       .settings = {},
+                       .filters = {},
+                       .data_sources = {},
+                       .pipes = {},
+                       .open_pipes = {},
+                       .done = {}}) {}
+Composer::~Composer() = default;
+
+std::expected<Composed, Refusal> Composer::endpoint(const std::shared_ptr<const catalog::Pipe>& pipe,
+                                                    std::optional<std::string_view> q) {
+  if (!q) return state_->finish(state_->output(pipe));
+  auto compiled = state_->cache.get(pipe);
+  if (!compiled) return std::unexpected(Refusal{.error = std::move(compiled.error())});
+  return state_->ad_hoc(*q, *compiled, state_->fixed_for(*pipe));
+}
+
+std::expected<Composed, Refusal> Composer::node(const std::shared_ptr<const catalog::Pipe>& pipe, std::size_t index) {
+  auto compiled = state_->cache.get(pipe);
+  if (!compiled) return std::unexpected(Refusal{.error = std::move(compiled.error())});
+  return state_->finish(state_->node_query(*compiled, index));
+}
+
+std::expected<Composed, Refusal> Composer::plain_statement(std::string_view text) { return state_->resolve_text(text, nullptr); }
+
+std::expected<Composed, Refusal> Composer::statement(std::string_view text,
+                                                     const std::shared_ptr<const catalog::Pipe>& pipeline) {
+  if (!pipeline) return state_->ad_hoc(text, nullptr, {});
+  auto compiled = state_->cache.get(pipeline);
+  if (!compiled) return std::unexpected(Refusal{.error = std::move(compiled.error())});
+  return state_->ad_hoc(text, *compiled, state_->fixed_for(*pipeline));
+}
+
+}  // namespace kinglet::query

@@ -1,0 +1,171 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "query/runner.h"
+
+#include <algorithm>
+#include <array>
+#include <charconv>
+
+#include "base/check.h"
+
+namespace kinglet::query {
+
+namespace {
+
+void replace_all(std::string& text, std::string_view from, std::string_view to) {
+  for (std::size_t at = 0; (at = text.find(from, at)) != text.npos; at += to.size()) text.replace(at, from.size(), to);
+}
+
+/// Settings of the text that may only lower a limit of ours; everything else passes as the resolver let it through.
+void apply_setting(engine::Settings& settings, const std::string& name, const std::string& value) {
+  for (auto& [known, current] : settings) {
+    if (known != name) continue;
+    double wanted = 0, now = 0;
+    std::from_chars(value.data(), value.data() + value.size(), wanted);
+    std::from_chars(current.data(), current.data() + current.size(), now);
+    const bool limit = name.starts_with("max_");
+    if (!limit || (wanted > 0 && wanted < now)) current = value;
+    return;
+  }
+  settings.emplace_back(name, value);
+}
+
+}  // namespace
+
+Error presentable(Error error, const catalog::Resources& resources, std::string_view database) {
+  if (error.engine_code == 0) return error;
+  auto& text = error.message;
+  switch (error.engine_code) {
+    case 60: text = "a table of the query does not exist"; return error;
+    case 81: text = "a database of the query does not exist"; return error;
+    case 164:
+    case 497: text = "the query does something that is not allowed here"; return error;
+    case 159: text = "the query ran longer than it may and was stopped"; return error;
+    case 241: text = "the query needs more memory than it may use"; return error;
+    default: break;
+  }
+  // "Code: 47. DB::Exception: …": once or twice in front.
+  while (text.starts_with("Code: ")) {
+    const auto at = text.find("DB::Exception: ");
+    if (at == text.npos) break;
+    text.erase(0, at + 15);
+  }
+  for (const std::string_view mark : {" In scope", ": In scope", " in scope", "Maybe you meant", "maybe you meant", ": while ",
+                                      ": While ", "(version", " (version", ": default expression"})
+    if (const auto at = text.find(mark); at != text.npos) text.erase(at);
+  // The error's name in brackets at the end: "(UNKNOWN_IDENTIFIER)".
+  while (!text.empty() && (text.back() == ' ' || text.back() == '.' || text.back() == ':')) text.pop_back();
+  if (text.ends_with(')')) {
+    const auto open = text.rfind('(');
+    const auto name = std::string_view(text).substr(open + 1, text.size() - open - 2);
+    if (open != text.npos && !name.empty() && std::ranges::all_of(name, [](char c) { return (c >= 'A' && c <= 'Z') || c == '_' || (c >= '0' && c <= '9'); }))
+      text.erase(open);
+  }
+  for (const auto& [name, source] : resources.data_sources.by_name()) {
+    if (text.find(source->table) == text.npos && text.find(source->quarantine_table) == text.npos) continue;
+    replace_all(text, source->quarantine_table, name + "_quarantine");
+    replace_all(text, source->table, name);
+  }
+  if (!database.empty()) {
+    replace_all(text, fmt::format("`{}`.", database), "");
+    replace_all(text, fmt::format("{}.", database), "");
+  }
+  while (!text.empty() && (text.back() == ' ' || text.back() == '.' || text.back() == ',')) text.pop_back();
+  text = fmt::format("[Error] {}", text);
+  return error;
+}
+
+Runner::Runner(asio::any_io_executor executor, engine::Address address, engine::Process* process, RunLimits limits)
+    : process_(process), limits_(limits), client_(std::move(executor), {.address = std::move(address)}) {}
+
+Task<Status> Runner::engine_ready(Deadline deadline) {
+  if (process_ == nullptr) co_return Status{};
+  auto status = co_await process_->ready(deadline);
+  co_return status;
+}
+
+Task<Result<Answer>> Runner::run_once(std::string sql, engine::QueryOptions options, Format format) {
+  Answer answer{.format = format, .first = {}, .rest = nullptr, .summary = {}};
+  if (format.whole) {
+    auto whole = co_await client_.query(std::move(sql), std::move(options), limits_.response_bytes_max);
+    if (!whole) {
+      if (whole.error().code == Code::too_large)
+        co_return fail(Code::too_large, "the response is larger than {} MB; ask for fewer rows or columns",
+                       limits_.response_bytes_max >> 20);
+      co_return fail(std::move(whole.error()));
+    }
+    answer.first = std::move(whole->body);
+    answer.summary = whole->summary;
+    co_return answer;
+  }
+  CO_TRY(auto reply, co_await client_.open(std::move(sql), std::move(options)));
+  CO_TRY(answer.first, co_await reply->next());
+  if (answer.first.empty()) {
+    answer.summary = reply->summary();
+    co_return answer;
+  }
+  answer.rest = std::move(reply);
+  co_return answer;
+}
+
+Task<Result<Answer>> Runner::run(const Composed& composed, Format format, const catalog::Resources& resources,
+                                 std::string_view database, engine::Settings extra) {
+  engine::QueryOptions options;
+  options.format = format.engine_name;
+  options.whole = format.whole;
+  options.read_only = true;
+  options.settings = {
+      {"max_execution_time", std::to_string(limits_.seconds_max)},
+      {"max_memory_usage", std::to_string(limits_.memory_bytes_max)},
+      {"max_threads", std::to_string(limits_.threads_max)},
+      {"max_result_bytes", std::to_string(limits_.response_bytes_max)},
+      {"output_format_json_quote_64bit_integers", "0"},
+      {"output_format_json_quote_denormals", "0"},
+  };
+  for (const auto& [name, value] : composed.settings) apply_setting(options.settings, name, value);
+  for (const auto& [name, value] : extra) apply_setting(options.settings, name, value);
+  options.deadline = Clock::now() + std::chrono::seconds(limits_.seconds_max) + std::chrono::seconds(5);
+
+  const auto restarts = process_ == nullptr ? 0 : process_->restart_count();
+  for (;;) {
+    const auto patience = Clock::now() + limits_.engine_patience;
+    CO_TRY_VOID(co_await engine_ready(patience));
+    auto answer = co_await run_once(composed.sql, options, format);
+    // An engine that went away mid-query is started again in a moment; nothing was sent to the caller yet. A second end
+    // may be this query's doing: then the caller hears of it.
+    const bool again = !answer && answer.error().code == Code::unavailable && process_ != nullptr &&
+                       process_->restart_count() - restarts < 2 && Clock::now() < options.deadline;
+    if (!again) {
+      if (!answer) co_return fail(presentable(std::move(answer.error()), resources, database));
+      co_return answer;
+    }
+    const auto executor = co_await asio::this_coro::executor;
+    asio::steady_timer pause(executor, std::chrono::milliseconds(50));
+    co_await pause.async_wait(use_task);
+  }
+}
+
+Task<Result<std::string>> Runner::run_whole(const Composed& composed, Format format, const catalog::Resources& resources,
+                                            std::string_view database) {
+  CO_TRY(auto answer, co_await run(composed, format, resources, database));
+  std::string body = std::move(answer.first);
+  while (answer.rest) {
+    CO_TRY(const auto more, co_await answer.rest->next());
+    if (more.empty()) break;
+    if (body.size() + more.size() > limits_.response_bytes_max) co_return fail(Code::too_large, "the result is too large");
+    body += more;
+  }
+  co_return body;
+}
+
+Runners::Runners(IoThreads& threads, const engine::Address& address, engine::Process* process, const RunLimits& limits) {
+  for (std::size_t i = 0; i < threads.size(); ++i)
+    runners_.push_back(std::make_unique<Runner>(threads.executor(i), address, process, limits));
+}
+
+Runner& Runners::here() {
+  const auto index = IoThreads::current_index();
+  CHECK(index && *index < runners_.size(), "queries run on io threads");
+  return *runners_[*index];
+}
+
+}  // namespace kinglet::query

@@ -1,0 +1,40 @@
+// SPDX-License-Identifier: Apache-2.0
+// What /health and /metrics say.
+#pragma once
+
+#include <atomic>
+#include <string>
+
+#include "catalog/catalog.h"
+#include "engine/process.h"
+#include "http/server.h"
+#include "ingest/spool.h"
+#include "json/document.h"
+#include "observe/observer.h"
+
+namespace kinglet::server {
+
+/// Thread: any.
+class StatusPage {
+ public:
+  struct Parts {
+    engine::Process* store;   // null with an engine behind a URL
+    engine::Process* reader;
+    ingest::Spool& spool;
+    observe::Observer& observer;
+    catalog::Catalog& catalog;
+    std::atomic<bool>& tables_known;
+  };
+  explicit StatusPage(Parts parts) : parts_(parts), started_at_(Clock::now()) {}
+
+  /// `status` is `ready`, or `degraded` with `reasons`: reads or stores may fail or wait, events are accepted.
+  json::object health() const;
+  /// Prometheus text, version 0.0.4.
+  std::string metrics(const http::ServerStatistics& http) const;
+
+ private:
+  Parts parts_;
+  Clock::time_point started_at_;
+};
+
+}  // namespace kinglet::server
