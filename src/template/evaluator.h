@@ -36,6 +36,8 @@ class Evaluator {
 
   // expressions (evaluator.cc)
   bool evaluate(const Expression& expression, Value& out);
+
+  // operators (operators.cc)
   bool evaluate_arithmetic(const Expression& expression, Value& out);
   bool evaluate_comparison(const Expression& expression, Value& out);
   bool evaluate_index(const Expression& expression, Value& out);
