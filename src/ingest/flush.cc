@@ -230,6 +230,7 @@ std::chrono::milliseconds Flusher::backoff(int tries) const {
 void Flusher::delay(Table& table, int tries) { table.not_before = Clock::now() + backoff(tries); }
 
 void Flusher::end_part(Table& table, Part& part) {
+  events_.part_ended(table.name, part.byte_count);
   tell_tickets(part);
   if (part.healing) {
     std::erase(table.healing, &part);
@@ -242,7 +243,6 @@ void Flusher::end_part(Table& table, Part& part) {
   part.ended = true;
   part.ended_at_insert = table.inserts;
   table.unnoted.push_back(&part);
-  events_.part_ended(table.name, part.byte_count);
   if (--part.segment->open_parts == 0) begin_remove(part.segment->sealed.header.segment_id);
 }
 

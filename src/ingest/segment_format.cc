@@ -168,7 +168,8 @@ Result<RecordHeader> decode_record_header(std::string_view bytes, const SegmentH
 }
 
 std::string encode_layout(const Layout& layout) {
-  std::string out;
+  std::string out(8, '\0');
+  put(out, 0, layout.shape);
   put_text(out, layout.table.database);
   put_text(out, layout.table.table);
   put_varint(out, layout.columns.size());
@@ -179,6 +180,7 @@ std::string encode_layout(const Layout& layout) {
 Result<Layout> decode_layout(std::string_view meta) {
   Fields fields(meta);
   Layout layout;
+  layout.shape = fields.fixed<std::uint64_t>();
   layout.table.database = fields.text();
   layout.table.table = fields.text();
   const std::uint64_t count = fields.varint();

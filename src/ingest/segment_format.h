@@ -19,10 +19,11 @@ struct TableName {
   auto operator<=>(const TableName&) const = default;
 };
 
-/// Where rows go and in which columns: the table and the column list of the INSERT. Rows join only within one layout.
+/// Where rows go and in which columns: the table and the column list of the INSERT. Blocks join only within one layout.
 struct Layout {
   TableName table;
   std::vector<std::string> columns;
+  std::uint64_t shape = 0;  // hash of the columns' types: blocks of other types, from before a deployment, stay apart
   auto operator<=>(const Layout&) const = default;
 };
 

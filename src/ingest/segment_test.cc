@@ -225,7 +225,7 @@ TEST(SegmentFormat, RequestsAndLayoutsComeBackAsTheyWere) {
     RC_ASSERT(back->meta.successful_rows == rows);
     RC_ASSERT(back->meta.request_id[3] == 9);
     RC_ASSERT(back->sections.at(0).block_size == rows);
-    const Layout layout{.table = {.database = source, .table = "t" + key}, .columns = columns};
+    const Layout layout{.table = {.database = source, .table = "t" + key}, .columns = columns, .shape = rows};
     const auto layout_back = decode_layout(encode_layout(layout));
     RC_ASSERT(layout_back.has_value());
     RC_ASSERT(bool(*layout_back == layout));

@@ -2,9 +2,12 @@
 // For tests of the spool: a landing that records and follows a script, files that fail on demand, a temporary folder.
 #pragma once
 
+#include <algorithm>
+#include <atomic>
 #include <filesystem>
 #include <map>
 #include <mutex>
+#include <set>
 #include <string>
 #include <vector>
 
