@@ -7,13 +7,22 @@
 #include <string>
 #include <unordered_map>
 #include <unordered_set>
+#include <vector>
 
 namespace kinglet::sql {
 namespace {
 
 using Set = std::unordered_set<std::string_view>;
 
-constexpr auto functions = std::to_array<Function>({
+struct Row {
+  std::string_view name;
+  std::string_view alias_to;
+  bool aggregate;
+  bool any_case;
+  bool higher_order;
+};
+
+constexpr auto rows_of_engine = std::to_array<Row>({
 #define F(name, flags, alias)                                                          \
   {name, alias, std::string_view(flags).find('a') != std::string_view::npos,           \
    std::string_view(flags).find('c') != std::string_view::npos,                        \
@@ -46,30 +55,6 @@ std::string lower(std::string_view text) {
   for (char& c : out)
     if (c >= 'A' && c <= 'Z') c = static_cast<char>(c + 32);
   return out;
-}
-
-const Function* find_exact(std::string_view name) {
-  static const auto by_name = [] {
-    std::unordered_map<std::string_view, const Function*> table;
-    for (const Function& function : functions) table.emplace(function.name, &function);
-    return table;
-  }();
-  static const auto any_case = [] {
-    std::unordered_map<std::string, const Function*> table;
-    for (const Function& function : functions)
-      if (function.any_case) table.emplace(lower(function.name), &function);
-    return table;
-  }();
-  if (const auto found = by_name.find(name); found != by_name.end()) return found->second;
-  if (const auto found = any_case.find(lower(name)); found != any_case.end()) return found->second;
-  return nullptr;
-}
-
-/// The canonical function behind an alias.
-const Function& canonical(const Function& function) {
-  if (function.alias_to.empty()) return function;
-  const Function* target = find_exact(function.alias_to);
-  return target == nullptr ? function : *target;
 }
 
 // Why each group is refused: docs/design/0002-sql-front-end.md.
@@ -107,6 +92,72 @@ bool is_denied(std::string_view name) {
          name.find("mergeTreePart") != std::string_view::npos;
 }
 
+const Set& in_names() {
+  static const Set names = {"in", "notIn", "globalIn", "globalNotIn", "nullIn", "notNullIn", "globalNullIn",
+                            "globalNotNullIn", "inIgnoreSet", "notInIgnoreSet", "globalInIgnoreSet",
+                            "globalNotInIgnoreSet", "nullInIgnoreSet", "notNullInIgnoreSet", "globalNullInIgnoreSet",
+                            "globalNotNullInIgnoreSet"};
+  return names;
+}
+
+void set_code_argument(std::string_view canonical, Function& function) {
+  using enum CodeArgument;
+  struct Rule {
+    CodeArgument kind;
+    int index;
+  };
+  static const std::unordered_map<std::string_view, Rule> rules = {
+      {"CAST", {type, 1}},
+      {"accurateCast", {type, 1}},
+      {"accurateCastOrNull", {type, 1}},
+      {"accurateCastOrDefault", {type, 1}},
+      {"reinterpret", {type, 1}},
+      {"defaultValueOfTypeName", {type, 0}},
+      {"JSONExtract", {type, -1}},
+      {"JSONExtractCaseInsensitive", {type, -1}},
+      {"JSONExtractKeysAndValues", {type, -1}},
+      {"JSONExtractKeysAndValuesCaseInsensitive", {type, -1}},
+      {"arrayReduce", {aggregate, 0}},
+      {"arrayReduceInRanges", {aggregate, 0}},
+      {"initializeAggregation", {aggregate, 0}},
+  };
+  if (const auto found = rules.find(canonical); found != rules.end()) {
+    function.code_argument = found->second.kind;
+    function.code_index = found->second.index;
+  }
+}
+
+/// The list with our verdicts, by name and by lower-case name. Built once.
+struct FunctionTable {
+  std::vector<Function> functions;
+  std::unordered_map<std::string_view, const Function*> by_name;
+  std::unordered_map<std::string, const Function*> by_lower;
+
+  FunctionTable() {
+    functions.reserve(rows_of_engine.size());
+    for (const Row& row : rows_of_engine) {
+      const std::string_view canonical = row.alias_to.empty() ? row.name : row.alias_to;
+      Function function{.name = row.name, .alias_to = row.alias_to, .aggregate = row.aggregate, .any_case = row.any_case,
+                        .higher_order = row.higher_order};
+      function.denied = is_denied(row.name) || is_denied(canonical);
+      function.is_in = in_names().contains(canonical);
+      set_code_argument(canonical, function);
+      functions.push_back(function);
+    }
+    for (const Function& function : functions) {
+      by_name.emplace(function.name, &function);
+      if (function.any_case) by_lower.emplace(lower(function.name), &function);
+    }
+  }
+};
+
+const Function* find_exact(std::string_view name) {
+  static const FunctionTable table;
+  if (const auto found = table.by_name.find(name); found != table.by_name.end()) return found->second;
+  if (const auto found = table.by_lower.find(lower(name)); found != table.by_lower.end()) return found->second;
+  return nullptr;
+}
+
 }  // namespace
 
 const Function* find_function(std::string_view name) {
@@ -122,45 +173,12 @@ const Function* find_function(std::string_view name) {
   return nullptr;
 }
 
-Status check_function(std::string_view name, const Position& where) {
+Result<const Function*> check_function(std::string_view name, const Position& where) {
   const Function* function = find_function(name);
   if (function == nullptr) return fail(Code::invalid, "line {}, column {}: unknown function {}()", where.line, where.column, name);
-  if (is_denied(name) || is_denied(function->name) || is_denied(canonical(*function).name))
+  if (function->denied)
     return fail(Code::forbidden, "line {}, column {}: function {}() is not available", where.line, where.column, name);
-  return {};
-}
-
-std::optional<TextArgument> text_argument(std::string_view name) {
-  const Function* function = find_function(name);
-  if (function == nullptr) return std::nullopt;
-  const std::string_view base = canonical(*function).name;
-  using Kind = TextArgument::Kind;
-  static const std::unordered_map<std::string_view, TextArgument> table = {
-      {"CAST", {Kind::type, 1}},
-      {"accurateCast", {Kind::type, 1}},
-      {"accurateCastOrNull", {Kind::type, 1}},
-      {"accurateCastOrDefault", {Kind::type, 1}},
-      {"reinterpret", {Kind::type, 1}},
-      {"defaultValueOfTypeName", {Kind::type, 0}},
-      {"JSONExtract", {Kind::type, -1}},
-      {"JSONExtractCaseInsensitive", {Kind::type, -1}},
-      {"JSONExtractKeysAndValues", {Kind::type, -1}},
-      {"JSONExtractKeysAndValuesCaseInsensitive", {Kind::type, -1}},
-      {"arrayReduce", {Kind::aggregate, 0}},
-      {"arrayReduceInRanges", {Kind::aggregate, 0}},
-      {"initializeAggregation", {Kind::aggregate, 0}},
-  };
-  const auto found = table.find(base);
-  if (found == table.end()) return std::nullopt;
-  return found->second;
-}
-
-bool is_in_function(std::string_view name) {
-  static const Set names = {"in", "notIn", "globalIn", "globalNotIn", "nullIn", "notNullIn", "globalNullIn",
-                            "globalNotNullIn", "inIgnoreSet", "notInIgnoreSet", "globalInIgnoreSet",
-                            "globalNotInIgnoreSet", "nullInIgnoreSet", "notNullInIgnoreSet", "globalNullInIgnoreSet",
-                            "globalNotNullInIgnoreSet"};
-  return names.contains(name);
+  return function;
 }
 
 bool is_type(std::string_view name) {

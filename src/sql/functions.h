@@ -3,7 +3,6 @@
 #pragma once
 
 #include <cstdint>
-#include <optional>
 #include <string_view>
 
 #include "base/result.h"
@@ -11,32 +10,28 @@
 
 namespace kinglet::sql {
 
+/// An argument that is a text but means code.
+enum class CodeArgument : std::uint8_t { none, type, aggregate };
+
 struct Function {
   std::string_view name;
   std::string_view alias_to;  // the name that it stands for; empty when it is no alias
   bool aggregate = false;
   bool any_case = false;
   bool higher_order = false;  // its first argument may be a lambda or the bare name of a function
+  bool denied = false;        // known, and never available
+  bool is_in = false;         // in, notIn, globalIn …: the second argument may name a table
+  CodeArgument code_argument = CodeArgument::none;
+  int code_index = 0;         // of that argument; from the end when negative
 };
 
 /// Finds a function as the engine does: exact, else in any case where it allows that, else without its aggregate
 /// combinators (sumIf, uniqStateArray). Null when the engine has no such function.
 const Function* find_function(std::string_view name);
 
-/// Whether `name` may be called. Errors: invalid for an unknown function; forbidden for one that reads hosts, files,
+/// The function if it may be called. Errors: invalid for an unknown function; forbidden for one that reads hosts, files,
 /// other tables, configuration or identity, or holds threads.
-Status check_function(std::string_view name, const Position& where);
-
-/// What a function takes as its text-typed argument, where that text is code.
-struct TextArgument {
-  enum class Kind : std::uint8_t { type, aggregate };
-  Kind kind = Kind::type;
-  int index = 0;  // from the end when negative
-};
-std::optional<TextArgument> text_argument(std::string_view function);
-
-/// Whether `name` is one of in, notIn, globalIn …: their second argument may name a table.
-bool is_in_function(std::string_view name);
+Result<const Function*> check_function(std::string_view name, const Position& where);
 
 bool is_type(std::string_view name);
 

@@ -3,37 +3,49 @@
 #include "sql/keywords.h"
 
 #include <array>
-#include <unordered_map>
+#include <vector>
 
 namespace kinglet::sql {
 namespace {
 
 constexpr std::size_t keyword_size_max = 12;
 
-std::unordered_map<std::string_view, Keyword> make_table() {
-  std::unordered_map<std::string_view, Keyword> table;
-  const auto add = [&](std::string_view name, Keyword keyword) {
-    if (name.back() == '_') name.remove_suffix(1);
-    table.emplace(name, keyword);
-  };
+struct Entry {
+  std::string_view name;
+  Keyword keyword;
+};
+
+/// By first letter and size: one or two candidates for each word.
+struct Table {
+  std::array<std::array<std::vector<Entry>, keyword_size_max + 1>, 26> buckets;
+
+  Table() {
+    const auto add = [&](std::string_view name, Keyword keyword) {
+      if (name.back() == '_') name.remove_suffix(1);
+      buckets[static_cast<std::size_t>(name[0] - 'a')][name.size()].push_back({name, keyword});
+    };
 #define X(name) add(#name, Keyword::name);
-  KINGLET_SQL_KEYWORDS(X)
+    KINGLET_SQL_KEYWORDS(X)
 #undef X
-  return table;
+  }
+};
+
+bool equals_any_case(std::string_view word, std::string_view lower) {
+  for (std::size_t i = 0; i < lower.size(); ++i)
+    if ((word[i] | 0x20) != lower[i]) return false;
+  return true;
 }
 
 }  // namespace
 
 Keyword find_keyword(std::string_view word) {
-  static const auto table = make_table();
+  static const Table table;
   if (word.size() < 2 || word.size() > keyword_size_max) return Keyword::none;
-  std::array<char, keyword_size_max> lower{};
-  for (std::size_t i = 0; i < word.size(); ++i) {
-    const char c = word[i];
-    lower[i] = c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c;
-  }
-  const auto found = table.find(std::string_view(lower.data(), word.size()));
-  return found == table.end() ? Keyword::none : found->second;
+  const char first = static_cast<char>(word[0] | 0x20);
+  if (first < 'a' || first > 'z') return Keyword::none;
+  for (const Entry& entry : table.buckets[static_cast<std::size_t>(first - 'a')][word.size()])
+    if (equals_any_case(word, entry.name)) return entry.keyword;
+  return Keyword::none;
 }
 
 }  // namespace kinglet::sql

@@ -258,10 +258,12 @@ class Lexer {
     return make(Token::Type::number, start);
   }
 
+  /// The name itself is measured, not its quotes and escapes: the printed name may need others.
   Result<Token> named(Token::Type type, const char* start) {
-    if (static_cast<std::size_t>(p_ - start) > limits::name_bytes)
+    Token token = make(type, start);
+    if (token.size > limits::name_bytes && token_value(token, std::string_view(begin_, end_)).size() > limits::name_bytes)
       return error(start, "the name is longer than {} bytes", limits::name_bytes);
-    return make(type, start);
+    return token;
   }
 
   Result<Token> word() {

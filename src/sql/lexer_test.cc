@@ -98,7 +98,8 @@ TEST(Lexer, CountsCharactersAndLines) {
 TEST(Lexer, NamesHaveALimit) {
   EXPECT_TRUE(tokenize(std::string(256, 'a')));
   EXPECT_FALSE(tokenize(std::string(257, 'a')));
-  EXPECT_FALSE(tokenize("`" + std::string(255, 'a') + "`"));
+  EXPECT_TRUE(tokenize("`" + std::string(512, '`') + "`"));
+  EXPECT_FALSE(tokenize("`" + std::string(514, '`') + "`"));
 }
 
 }  // namespace

@@ -15,7 +15,7 @@ constexpr int bind_and = 4;
 constexpr int bind_not = 5;
 constexpr int bind_distinct = 6;
 constexpr int bind_between = 7;
-constexpr int bind_is = 8;
+constexpr int bind_is = 6;
 constexpr int bind_compare = 9;
 constexpr int bind_concat = 10;
 constexpr int bind_add = 11;
@@ -176,7 +176,7 @@ Result<Expr*> Parser::between(Expr* left, std::uint32_t start, bool negated) {
   Expr* node = make(Expr::Kind::between, left->where);
   node->op_not = negated;
   node->args.push(arena_, left);
-  TRY(Expr * low, expression(bind_is));
+  TRY(Expr * low, expression(bind_between + 1));
   TRY_VOID(require(Keyword::and_, "AND"));
   TRY(Expr * high, expression(bind_compare));
   node->args.push(arena_, low);

@@ -92,6 +92,7 @@ Special find_special(std::string_view name) {
   });
   constexpr std::size_t longest = 14;
   if (name.size() < 4 || name.size() > longest) return Special::none;
+  if (std::string_view("cestpod").find(static_cast<char>(name[0] | 0x20)) == std::string_view::npos) return Special::none;
   for (const auto& [spelling, special] : names)
     if (equals_lower(name, spelling)) return special;
   return Special::none;

@@ -5,6 +5,7 @@
 #include <gtest/gtest.h>
 #include <rapidcheck/gtest.h>
 
+#include <algorithm>
 #include <chrono>
 #include <cstdlib>
 #include <fstream>
@@ -229,7 +230,10 @@ TEST(Parser, WritesPairsForTheEngine) {
     if (!line.empty() && line[0] != '#') texts.push_back(line);
   for (const auto& text : texts) {
     const auto query = parse_query(text);
-    out << text << '\t' << (query ? print(*query) : "refused: " + query.error().message) << '\n';
+    std::string ours = query ? print(*query) : "refused: " + query.error().message;
+    std::replace(ours.begin(), ours.end(), '\n', '\x02');
+    std::replace(ours.begin(), ours.end(), '\t', '\x03');
+    out << text << '\t' << ours << '\n';
   }
 }
 

@@ -478,49 +478,53 @@ class Resolver {
 
   Status call(Expr& expr) {
     use_function(expr.text);
+    const Function* function = nullptr;
     if (checking()) {
-      TRY_VOID(check_function(expr.text, expr.where));
-      TRY_VOID(function_reference(expr));
-      TRY_VOID(text_arguments(expr));
+      TRY(function, check_function(expr.text, expr.where));
+      TRY_VOID(function_reference(*function, expr));
+      TRY_VOID(code_argument(*function, expr));
+    } else {
+      function = find_function(expr.text);
     }
     TRY_VOID(expressions(expr.params));
-    const bool in = is_in_function(expr.text) && expr.args.size() > 1;
+    const bool in = function != nullptr && function->is_in && expr.args.size() > 1;
     for (std::uint32_t i = 0; i < expr.args.size(); ++i)
       TRY_VOID(in && i == 1 ? in_right_side(expr.args[i]) : expression(*expr.args[i]));
     return expr.window == nullptr ? Status() : window(*expr.window);
   }
 
   /// arrayMap(file, …): a bare name may be a function when no column has it.
-  Status function_reference(const Expr& expr) {
-    const Function* function = find_function(expr.text);
-    if (function == nullptr || !function->higher_order || expr.args.empty()) return {};
+  Status function_reference(const Function& function, const Expr& expr) {
+    if (!function.higher_order || expr.args.empty()) return {};
     const Expr& first = *expr.args[0];
     if (first.kind != Kind::column || first.names.size() != 1) return {};
     const std::string_view name = first.names[0].text;
     if (std::find(lambda_names_.begin(), lambda_names_.end(), name) != lambda_names_.end()) return {};
     if (find_function(name) == nullptr) return {};
-    if (const auto status = check_function(name, first.where); !status) return status;
+    TRY_VOID(check_function(name, first.where));
     use_function(name);
     return {};
   }
 
-  Status text_arguments(const Expr& expr) {
-    const auto argument = text_argument(expr.text);
-    if (!argument) return {};
-    const int index = argument->index < 0 ? static_cast<int>(expr.args.size()) + argument->index : argument->index;
-    if (index < 0 || index >= static_cast<int>(expr.args.size())) return {};
+  /// Types and aggregate functions that are given as texts.
+  Status code_argument(const Function& function, const Expr& expr) {
+    if (function.code_argument == CodeArgument::none) return {};
+    const int count = static_cast<int>(expr.args.size());
+    const int index = function.code_index < 0 ? count + function.code_index : function.code_index;
+    if (index < 0 || index >= count) return {};
     const Expr& text = *expr.args[static_cast<std::uint32_t>(index)];
-    const bool type = argument->kind == TextArgument::Kind::type;
+    const bool type = function.code_argument == CodeArgument::type;
     if (text.kind != Kind::string)
       return refuse(Code::invalid, text.where, "the {} in {}() must be a literal string", type ? "type" : "function", expr.text);
-    if (type) {
-      if (const auto checked = normalize_type(text.text); !checked)
-        return refuse(checked.error().code, text.where, "in the type of {}(): {}", expr.text, checked.error().message);
+    if (!type) {
+      const std::string_view aggregate = text.text.substr(0, text.text.find('('));
+      use_function(aggregate);
+      TRY_VOID(check_function(aggregate, text.where));
       return {};
     }
-    const std::string_view function = text.text.substr(0, text.text.find('('));
-    use_function(function);
-    return check_function(function, text.where);
+    if (const auto checked = normalize_type(text.text); !checked)
+      return refuse(checked.error().code, text.where, "in the type of {}(): {}", expr.text, checked.error().message);
+    return {};
   }
 
   /// A lone name right of IN: alias, parameter or table alias; else CTE; else a resource; else a column.
