@@ -110,5 +110,3 @@ BENCHMARK(read_wide)->Arg(10)->Arg(100)->Arg(1000)->Unit(benchmark::kMillisecond
 
 }  // namespace
 }  // namespace kinglet::ingest
-
-BENCHMARK_MAIN();

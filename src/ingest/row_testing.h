@@ -127,15 +127,9 @@ struct Outcome {
   }
 };
 
-inline Outcome read_all(const datafile::DataSource& source, std::string_view text, BatchOptions options = {}, const MappingOptions& mapping = {},
-                        std::size_t piece = SIZE_MAX) {
+inline Outcome read_with(std::shared_ptr<const RowMapping> mapping, std::string_view text, BatchOptions options, std::size_t piece = SIZE_MAX) {
   Outcome out;
-  auto compiled = RowMapping::compile(source, mapping);
-  if (!compiled) {
-    out.fault = compiled.error().message;
-    return out;
-  }
-  BatchBuilder builder(*compiled, std::move(options));
+  BatchBuilder builder(std::move(mapping), std::move(options));
   while (!text.empty()) {
     // A copy of each piece: nothing may be read beyond its end or after the call.
     const std::string chunk(text.substr(0, piece));
@@ -154,6 +148,15 @@ inline Outcome read_all(const datafile::DataSource& source, std::string_view tex
   out.nothing_parsed = builder.nothing_parsed();
   out.new_columns = builder.new_columns();
   out.batch = builder.take();
+  return out;
+}
+
+inline Outcome read_all(const datafile::DataSource& source, std::string_view text, BatchOptions options = {}, const MappingOptions& mapping = {},
+                        std::size_t piece = SIZE_MAX) {
+  auto compiled = RowMapping::compile(source, mapping);
+  if (compiled) return read_with(*compiled, text, std::move(options), piece);
+  Outcome out;
+  out.fault = compiled.error().message;
   return out;
 }
 
