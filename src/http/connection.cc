@@ -3,6 +3,7 @@
 
 #include <array>
 #include <cstring>
+#include <utility>
 
 #include "base/check.h"
 
@@ -118,7 +119,7 @@ Task<Result<std::size_t>> SocketBody::read_socket(std::span<char> to) {
   const auto [ec, size] = co_await connection_.stream.read_some(to);
   connection_.deadline = Connection::no_deadline;
   connection_.bytes_received += size;
-  if (connection_.expired) co_return fail(Code::timeout, "The body did not arrive in time");
+  if (std::exchange(connection_.expired, false)) co_return fail(Code::timeout, "The body did not arrive in time");
   if (ec) co_return fail(Code::cancelled, "The connection was closed before the end of the body");
   co_return size;
 }
@@ -162,7 +163,8 @@ Task<Result<std::size_t>> SocketBody::read_chunked(std::span<char> to) {
     auto filled = co_await connection_.fill();
     connection_.deadline = Connection::no_deadline;
     if (!filled) {
-      if (filled.error().code == Code::timeout) co_return fail(Code::timeout, "The body did not arrive in time");
+      // The time of reading is over, not that of the reply that says so.
+      if (std::exchange(connection_.expired, false)) co_return fail(Code::timeout, "The body did not arrive in time");
       co_return fail(Code::cancelled, "The connection was closed before the end of the body");
     }
   }
@@ -180,7 +182,7 @@ Task<Result<std::size_t>> SocketBody::read_until_close(std::span<char> to) {
   const auto [ec, size] = co_await connection_.stream.read_some(to);
   connection_.deadline = Connection::no_deadline;
   connection_.bytes_received += size;
-  if (connection_.expired) co_return fail(Code::timeout, "The body did not arrive in time");
+  if (std::exchange(connection_.expired, false)) co_return fail(Code::timeout, "The body did not arrive in time");
   if (ec && ec != asio::error::eof) {
     co_return fail(Code::cancelled, "The connection was closed before the end of the body");
   }

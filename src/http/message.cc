@@ -133,12 +133,13 @@ Task<Result<std::string>> BodyReader::read_all(std::size_t bytes_max) {
     co_return fail(Code::too_large, "The body has {} bytes, the limit here is {}", *length, bytes_max);
   }
   std::string body;
-  // One byte more than allowed shows that the limit is exceeded.
-  const std::size_t room_first = length ? static_cast<std::size_t>(*length) : std::min<std::size_t>(bytes_max + 1, 16 << 10);
-  body.resize(room_first);
+  // One byte more than allowed shows that the limit is exceeded. Memory follows what arrived, not what was announced.
+  const std::size_t size_max = length ? static_cast<std::size_t>(*length) : bytes_max + 1;
+  const std::size_t first = length ? std::size_t{256} << 10 : std::size_t{16} << 10;
+  body.resize(std::min(size_max, first));
   std::size_t size = 0;
-  while (!length || size < *length) {
-    if (size == body.size()) body.resize(std::min(bytes_max + 1, body.size() * 2));
+  while (size < size_max) {
+    if (size == body.size()) body.resize(std::min(size_max, body.size() * 2));
     const std::span<char> room(body.data() + size, body.size() - size);
     auto read = co_await read_some(room);
     if (!read) co_return std::unexpected(std::move(read).error());

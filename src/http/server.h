@@ -24,12 +24,13 @@ struct ServerLimits {
   std::size_t head_bytes_max = 64 << 10;   // header lines without the request line: 431, close
   std::size_t target_bytes_max = 1 << 20;  // the URL: 414, close
   std::size_t headers_max = 200;           // fields: 431, close
-  std::size_t query_parameters_max = 10'000;  // 400
+  std::size_t query_parameters_max = 1'000;  // 400
+  std::size_t large_heads_max = 64;  // heads beyond 64 KiB that are in memory at once: 503, close
   std::size_t connections_max = 20'000;       // 503 with Retry-After, close
   std::size_t connections_per_peer_max = 10'000;  // of one ip; 503 with Retry-After, close
   std::size_t drain_bytes_max = 256 << 10;  // unread body after an early reply: read away, beyond it close
   std::chrono::milliseconds head_timeout{10'000};        // from the first byte to the end of the head: 408, close
-  std::chrono::milliseconds body_idle_timeout{30'000};   // no byte of the body: the reader gets Code::timeout; close
+  std::chrono::milliseconds body_idle_timeout{30'000};   // no byte of the body: the reader gets Code::timeout, then close
   std::chrono::milliseconds write_idle_timeout{30'000};  // the peer takes no byte of the reply: close
   std::chrono::milliseconds keep_alive_timeout{75'000};  // no request: close
 };

@@ -68,6 +68,7 @@ void ServerConnection::start() {
 
 void ServerConnection::finish() {
   unwatch();
+  release_head_bytes();
   stream.close();
   state_->counters.bytes_received += bytes_received;
   state_->counters.bytes_sent += bytes_sent;
@@ -91,6 +92,7 @@ void ServerConnection::drain() {
 
 void ServerConnection::abort() {
   draining_ = true;
+  aborted_ = true;
   cancel_.emit(asio::cancellation_type::terminal);
   stream.close();
 }
@@ -158,6 +160,21 @@ Task<void> ServerConnection::run() {
   }
 }
 
+bool ServerConnection::admit_head_bytes() {
+  if (large_head_ || buffer.data().size() <= limits().head_bytes_max) return true;
+  if (state_->large_heads.fetch_add(1) >= limits().large_heads_max) {
+    --state_->large_heads;
+    return false;
+  }
+  large_head_ = true;
+  return true;
+}
+
+void ServerConnection::release_head_bytes() {
+  if (large_head_) --state_->large_heads;
+  large_head_ = false;
+}
+
 Task<bool> ServerConnection::read_head() {
   scanner_.reset();
   const HeadScanner::Limits head_limits{limits().target_bytes_max + 32, limits().head_bytes_max};
@@ -171,6 +188,7 @@ Task<bool> ServerConnection::read_head() {
     if (state == HeadScanner::State::done) break;
     if (state == HeadScanner::State::bad) refusal = Refusal{400, "The request head is malformed"};
     if (state == HeadScanner::State::start_line_too_long) refusal = Refusal{414, "The URL is too long"};
+    if (!admit_head_bytes()) refusal = Refusal{503, "Too many requests with large heads"};
     if (state == HeadScanner::State::fields_too_long) refusal = Refusal{431, "The request headers are too large"};
     if (refusal) break;
     idle_ = !started;
@@ -202,6 +220,7 @@ Task<bool> ServerConnection::serve_one() {
   if (!complete) co_return false;
   auto head = parse_request_head(buffer.data().substr(0, scanner_.head_size()), limits().headers_max);
   buffer.consume(scanner_.head_size());
+  release_head_bytes();
   if (!head) {
     co_await refuse(std::move(head).error());
     co_return false;
@@ -251,10 +270,10 @@ Task<Response> ServerConnection::call_handler(Request& request) {
     Response response = co_await std::move(handling);
     co_return response;
   } catch (const std::exception& problem) {
-    if (peer_left_ || draining_) throw;  // most likely the cancellation that we asked for
-    log::error("a request handler threw", {{"request", request.id}, {"path", request.path}, {"what", problem.what()}});
+    if (peer_left_ || aborted_) throw;  // most likely the cancellation that we asked for
+    log::error("a request handler threw", {{"request", request.id}, {"what", problem.what()}});  // a path may hold a token
   } catch (...) {
-    log::error("a request handler threw", {{"request", request.id}, {"path", request.path}});
+    log::error("a request handler threw", {{"request", request.id}, {"what", "an unknown exception"}});
   }
   ++state_->counters.handler_exceptions;
   Response response = error_response(500, "Internal error; the log of the server has the details of request " + request.id);

@@ -50,6 +50,9 @@ class ServerConnection final : public Connection, public std::enable_shared_from
   Task<Status> send_stream(Response& response, std::string head, bool chunked, bool trailers_wanted,
                            std::uint64_t& body_bytes, bool& source_failed);
   Task<void> refuse(Refusal refusal);
+  /// False when too many large heads are in memory.
+  bool admit_head_bytes();
+  void release_head_bytes();
   /// Reads away what the peer still sends, so that it sees our reply instead of a reset.
   Task<void> linger();
   /// True when the rest of an unread body was read away within the limit.
@@ -72,7 +75,8 @@ class ServerConnection final : public Connection, public std::enable_shared_from
   asio::cancellation_signal cancel_;  // of the whole coroutine
   asio::cancellation_signal watch_cancel_;
   bool idle_ = true;  // between requests
-  bool draining_ = false;
+  bool draining_ = false, aborted_ = false;
+  bool large_head_ = false;  // counted in ServerState::large_heads
   bool watching_ = false, poll_peer_ = false, peer_left_ = false;
 };
 
@@ -93,6 +97,7 @@ class ServerState : public std::enable_shared_from_this<ServerState> {
   const ServerOptions options;
   const Handler handler;
   Counters counters;
+  std::atomic<std::size_t> large_heads = 0;
   std::uint16_t port = 0;
   std::unique_ptr<asio::ssl::context> tls;
 

@@ -426,6 +426,29 @@ TEST_F(ServerTest, I11HeadLimitsAreExact) {
   EXPECT_EQ(status_of("/?a&b&c&d", host), "400");
 }
 
+// attacks.md I11: many large heads at once do not fill the memory.
+TEST_F(ServerTest, I11LargeHeadsAreFew) {
+  ServerLimits limits;
+  limits.head_bytes_max = 1000;
+  limits.large_heads_max = 2;
+  serve_echo(limits);
+  const std::string half = "GET /" + std::string(50'000, 'a');
+  std::vector<std::unique_ptr<RawPeer>> peers;
+  for (int i = 0; i < 2; ++i) {
+    peers.push_back(std::make_unique<RawPeer>(server_->port()));
+    peers.back()->send(half);
+  }
+  std::string reply;
+  while (!reply.starts_with("HTTP/1.1 503 ")) {  // until the server has read the other two
+    reply = answer_to(half + " HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");
+  }
+  for (auto& peer : peers) {
+    peer->send(" HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");
+    EXPECT_TRUE(peer->read_to_close().starts_with("HTTP/1.1 200 "));
+  }
+  EXPECT_TRUE(answer_to(half + " HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n").starts_with("HTTP/1.1 200 "));
+}
+
 // attacks.md I9: slow headers, slow bodies, slow readers and silent connections all end.
 TEST_F(ServerTest, I9SlowPeersAreClosed) {
   ServerLimits limits;
@@ -450,6 +473,9 @@ TEST_F(ServerTest, I9SlowPeersAreClosed) {
   after.read_to_close();
   EXPECT_TRUE(after.closed_by_peer()) << "keep-alive ends too";
   EXPECT_GE(server_->statistics().timeouts, 4U);
+  RawPeer told(server_->port());
+  told.send("POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nab");
+  EXPECT_TRUE(told.read_to_close().ends_with("The body did not arrive in time")) << "the handler's answer still arrives";
 }
 
 // attacks.md I9
