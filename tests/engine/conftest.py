@@ -143,7 +143,7 @@ def varuint(value):
 def native(columns):
     """A Native block from [(name, type, values)] for UInt64 and String columns."""
     rows = len(columns[0][2])
-    out = varuint(len(columns)) + varuint(rows)
+    out = bytearray(varuint(len(columns)) + varuint(rows))
     for name, kind, values in columns:
         for text in (name, kind):
             out += varuint(len(text)) + text.encode()
@@ -153,7 +153,7 @@ def native(columns):
             else:
                 data = value if isinstance(value, bytes) else value.encode()
                 out += varuint(len(data)) + data
-    return out
+    return bytes(out)
 
 
 @pytest.fixture

@@ -116,7 +116,7 @@ def test_a_client_that_leaves_in_the_body_stores_nothing(store, table, chunked, 
 def test_view_errors_are_told(store, table):
     store.ok("CREATE OR REPLACE TABLE ws_a.target (a UInt64) ENGINE = MergeTree ORDER BY a")
     store.ok("DROP VIEW IF EXISTS ws_a.v")
-    store.ok("CREATE MATERIALIZED VIEW ws_a.v TO ws_a.target AS SELECT a, throwIf(a = 7) FROM ws_a.i")
+    store.ok("CREATE MATERIALIZED VIEW ws_a.v TO ws_a.target AS SELECT a + throwIf(a = 7) AS a FROM ws_a.i")
     reply = store.insert(table, native([("a", "UInt64", [7]), ("b", "String", ["x"])]))
     assert reply.code == 395 and "ws_a.v" in reply.text
     store.ok("DROP VIEW ws_a.v")

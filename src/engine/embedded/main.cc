@@ -35,7 +35,7 @@ struct Options {
   int ready_fd = -1, parent_fd = -1;
   pid_t parent_pid = 0;
   unsigned idle_seconds = 0;
-  bool no_landlock = false;
+  bool no_landlock = false, no_grants = false;
 };
 
 constexpr auto drain = std::chrono::seconds(3);
@@ -49,6 +49,7 @@ Result<std::string> write_config(const Options& options, const std::string& data
   config.databases = options.databases;
   config.memory_max = options.memory_max;
   config.merge_threads = options.merge_threads;
+  config.all_grants = options.no_grants;
   TRY(const auto text, server_config_text(config, path));
   std::ofstream file(path, std::ios::trunc);
   file << text;
@@ -57,9 +58,9 @@ Result<std::string> write_config(const Options& options, const std::string& data
   return path;
 }
 
-/// Opened before the fence; told after the engine answers.
-Result<int> open_ready(const Options& options) {
-  if (options.ready_file.empty()) return options.ready_fd;
+/// Opened before the fence; told after the engine answers. -1: none.
+Result<int> open_ready_file(const Options& options) {
+  if (options.ready_file.empty()) return -1;
   const int fd = ::open(options.ready_file.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
   if (fd < 0) return fail(Code::invalid, "--ready-file cannot be written");
   return fd;
@@ -104,7 +105,7 @@ Status run(const Options& options) {
   if (options.parent_pid != 0 && !follow_parent(options.parent_pid)) return fail(Code::invalid, "--parent-pid {} is not the parent", options.parent_pid);
   TRY([[maybe_unused]] const int lock, lock_folder(options.data));
   const std::string data = std::filesystem::canonical(options.data).string();
-  TRY(const int ready_fd, open_ready(options));
+  TRY(const int ready_file, open_ready_file(options));
   TRY(const auto listening, options.socket.empty() ? listen_loopback(options.ip, options.port) : listen_unix(options.socket));
   TRY(const auto config_path, write_config(options, data));
   if (::chdir(data.c_str()) != 0) return fail(Code::internal, "the data folder cannot be entered");
@@ -118,6 +119,7 @@ Status run(const Options& options) {
     TRY(fence, raise_fence({data}));
   }
   log::start({.format = options.log_format == "json" ? log::Format::json : log::Format::text});
+  if (options.no_grants) log::warning("the engine runs without its grants");
   if (!fence.enforced) log::warning("the engine runs without the kernel's fence", {{"why", fence.reason}});
 
   IoThreads io(1, "engine-io");
@@ -150,7 +152,8 @@ Status run(const Options& options) {
                                 {"engine_version", engine->version},
                                 {"landlock", fence.enforced},
                                 {"seconds", std::chrono::duration<double>(Clock::now() - loading).count()}});
-  tell_ready(ready_fd, listening);
+  tell_ready(options.ready_fd, listening);
+  tell_ready(ready_file, listening);
 
   const std::string_view why = wait_for_end(options, service);
   log::info("engine stops", {{"why", why}});
@@ -190,6 +193,7 @@ int main(int argc, char** argv) {
   app.add_option("--idle-seconds", options.idle_seconds, "end after this long without a statement");
   app.add_option("--log-format", options.log_format, "text or json")->check(CLI::IsMember({"text", "json"}));
   app.add_flag("--no-landlock", options.no_landlock, "run without the kernel's fence (for tests of the other fences)");
+  app.add_flag("--no-grants", options.no_grants, "give the engine's user all rights (for tests of the other fences)");
   CLI11_PARSE(app, argc, argv);
   if (options.socket.empty() && options.ip.empty()) {
     fmt::print(stderr, "kinglet-engine: give --socket PATH or --listen ADDRESS\n");

@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "engine/embedded/read_query.h"
 
+#include <algorithm>
+#include <charconv>
+
 #include "engine/embedded/errors.h"
 
 namespace kinglet::embedded {
@@ -8,6 +11,7 @@ namespace {
 
 constexpr std::size_t first_bytes_enough = 64u << 10;
 constexpr auto first_patience = std::chrono::milliseconds(50);
+constexpr auto sample_interval = std::chrono::milliseconds(250);
 constexpr std::size_t whole_bytes_max = 256u << 20;  // of a result that libchdb builds in memory
 constexpr std::size_t late_error_bytes_max = 16u << 10;
 
@@ -33,6 +37,8 @@ void ReadQuery::abandon() {
 
 void ReadQuery::finish(ConnectionCache& cache) {
   if (stream_) statistics_ = stream_->statistics();
+  statistics_.read_rows = std::max(statistics_.read_rows, sampled_rows_);
+  statistics_.read_bytes = std::max(statistics_.read_bytes, sampled_bytes_);
   stream_.reset();
   cache.put(profile_, std::move(connection_));
   elapsed_ = Clock::now() - begun_at_;
@@ -63,7 +69,7 @@ Result<ReadQuery::Chunk> ReadQuery::begin_stream(ConnectionCache& cache) {
   Chunk chunk;
   const auto begun = Clock::now();
   do {
-    auto piece = fetch();
+    auto piece = fetch(cache);
     if (!piece) return fail_query(std::move(piece).error());
     if (piece->empty()) {
       finish(cache);
@@ -87,9 +93,14 @@ Result<ReadQuery::Chunk> ReadQuery::run_whole(ConnectionCache& cache) {
   return Chunk{.bytes = std::move(whole->body), .last = true};
 }
 
-Result<std::string> ReadQuery::fetch() {
+Result<std::string> ReadQuery::fetch(ConnectionCache& cache) {
   TRY(auto piece, stream_->fetch());
   bytes_ += piece.size();
+  // The last piece of several is mostly shorter; by then all is read.
+  const bool shorter = piece.size() < last_piece_ && !piece.empty();
+  const bool due = last_piece_ != 0 && Clock::now() - sampled_at_ > sample_interval;
+  if (shorter || due) sample_reads(cache);
+  last_piece_ = piece.size();
   // The engine's own limit does not count constants (sql-resolution.md finding 12).
   if (profile_.result_bytes_max != 0 && bytes_ > profile_.result_bytes_max) {
     return refuse(number::too_many_bytes, fmt::format("The result has more than {} bytes", profile_.result_bytes_max));
@@ -97,10 +108,26 @@ Result<std::string> ReadQuery::fetch() {
   return piece;
 }
 
+/// libchdb loses what is read between two fetches (measured: up to 15 % of 2 M rows); the list of processes knows better.
+void ReadQuery::sample_reads(ConnectionCache& cache) {
+  sampled_at_ = Clock::now();
+  auto connection = cache.take(admin_);
+  if (!connection) return;
+  const auto row = (*connection)->query(
+      fmt::format("SELECT read_rows, read_bytes FROM system.processes WHERE startsWith(query, {})", quote(running_->mark())), "TabSeparated");
+  if (row) {
+    const std::string_view text = row->body;
+    const char* end = text.data() + text.size();
+    const auto [after_rows, error] = std::from_chars(text.data(), end, sampled_rows_);
+    if (error == std::errc{} && after_rows != end) std::from_chars(after_rows + 1, end, sampled_bytes_);
+  }
+  cache.put(admin_, std::move(*connection));
+}
+
 Result<ReadQuery::Chunk> ReadQuery::next(ConnectionCache& cache) {
   if (running_->cancel_requested()) return fail_query(refuse(number::query_was_cancelled, "Query was cancelled").error());
   const RunningQuery::Step step(*running_);
-  auto piece = fetch();
+  auto piece = fetch(cache);
   if (!piece) return fail_query(std::move(piece).error());
   const bool last = piece->empty();
   if (last) finish(cache);

@@ -14,8 +14,9 @@ namespace kinglet::embedded {
 /// The state of a query between its steps. The steps run on the leased worker, one at a time.
 class ReadQuery {
  public:
-  ReadQuery(EngineRequest request, Profile profile, std::shared_ptr<RunningQuery> running)
-      : request_(std::move(request)), profile_(std::move(profile)), running_(std::move(running)) {}
+  /// `admin` is the profile that may look at system.processes.
+  ReadQuery(EngineRequest request, Profile profile, Profile admin, std::shared_ptr<RunningQuery> running)
+      : request_(std::move(request)), profile_(std::move(profile)), admin_(std::move(admin)), running_(std::move(running)) {}
 
   struct Chunk {
     std::string bytes;
@@ -36,17 +37,21 @@ class ReadQuery {
   Status check(Connection& connection);
   Result<Chunk> begin_stream(ConnectionCache& cache);
   Result<Chunk> run_whole(ConnectionCache& cache);
-  Result<std::string> fetch();
+  Result<std::string> fetch(ConnectionCache& cache);
+  void sample_reads(ConnectionCache& cache);
   void finish(ConnectionCache& cache);
   std::unexpected<Error> fail_query(Error error);
 
   EngineRequest request_;
-  Profile profile_;
+  Profile profile_, admin_;
   std::shared_ptr<RunningQuery> running_;
   std::unique_ptr<Connection> connection_;
   std::unique_ptr<StreamQuery> stream_;
   Statistics statistics_;
   std::uint64_t bytes_ = 0;
+  std::uint64_t sampled_rows_ = 0, sampled_bytes_ = 0;
+  std::size_t last_piece_ = 0;
+  Clock::time_point sampled_at_ = Clock::now();
   Clock::time_point begun_at_ = Clock::now();
   std::chrono::nanoseconds elapsed_{};
 };

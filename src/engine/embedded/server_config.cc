@@ -37,16 +37,17 @@ std::string escape_xml(std::string_view text) {
 std::string query(std::string_view grant) { return fmt::format("        <query>{}</query>\n", grant); }
 
 std::string grants(const ServerConfig& config) {
+  const std::string empty_grant = fmt::format("GRANT SHOW, CREATE DATABASE ON {}.*", empty_database);
   if (config.role == Role::reader) {
     // file() as a table makes a temporary table first. No database may be read, so that there is nothing to leak.
-    return query("GRANT CREATE TEMPORARY TABLE ON *.*") + query("GRANT READ ON FILE");
+    return query(empty_grant) + query("GRANT CREATE TEMPORARY TABLE ON *.*") + query("GRANT READ ON FILE");
   }
   std::string text;
   for (const auto& database : config.databases) {
     text += query(fmt::format("GRANT SHOW, SELECT, INSERT, ALTER, CREATE DATABASE, CREATE TABLE, CREATE VIEW, CREATE DICTIONARY, "
                               "DROP, TRUNCATE, OPTIMIZE, dictGet ON {}.*", database));
   }
-  text += query(fmt::format("GRANT SHOW, CREATE DATABASE ON {}.*", empty_database));
+  text += query(empty_grant);
   for (const char* engine : store_table_engines) text += query(fmt::format("GRANT TABLE ENGINE ON `{}`", engine));
   return text;
 }
@@ -79,10 +80,9 @@ Result<std::string> server_config_text(const ServerConfig& config, std::string_v
           "      <password></password>\n"
           "      <networks><ip>::/0</ip></networks>\n"  // no socket leads here: libchdb listens nowhere
           "      <profile>default</profile>\n"
-          "      <quota>default</quota>\n"
-          "      <grants>\n";
-  text += grants(config);
-  text += "      </grants>\n    </default>\n  </users>\n</clickhouse>\n";
+          "      <quota>default</quota>\n";
+  if (!config.all_grants) text += "      <grants>\n" + grants(config) + "      </grants>\n";
+  text += "    </default>\n  </users>\n</clickhouse>\n";
   return text;
 }
 

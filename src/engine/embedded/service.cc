@@ -193,7 +193,7 @@ Task<http::Response> Service::run(Engine& engine, http::Request& request, Engine
   if (!leased) co_return error_response(engine, leased.error(), query_id);
   leased->on_cancel([&engine, running] { engine.running->cancel(running); });
 
-  auto query = std::make_shared<ReadQuery>(std::move(asked), std::move(*profile), running);
+  auto query = std::make_shared<ReadQuery>(std::move(asked), std::move(*profile), engine.profiles->admin(), running);
   auto step = [query](ConnectionCache& cache) { return query->begin(cache); };
   auto first = co_await leased->run(std::move(step));
   if (!first) co_return error_response(engine, first.error(), query_id);
