@@ -117,7 +117,8 @@ Status Access::may_deploy() const {
   return decide(is_admin() || has(ScopeKind::workspace_deploy), "deploy", "WORKSPACE:DEPLOY or ADMIN");
 }
 Status Access::may_read_workspace() const {
-  return decide(identity_.kind == TokenKind::workspace, "see the workspace", "of a static token of the workspace");
+  if (identity_.kind == TokenKind::workspace) return {};
+  return fail(Code::forbidden, "This needs a static token of the workspace");
 }
 Status Access::may_read_service_data_sources() const {
   return decide(reads_all(), "read service data sources", "WORKSPACE:READ_ALL or ADMIN");
