@@ -52,6 +52,8 @@ struct BatchBuilder::Impl : internal::JsonSink, internal::CsvSink {
       fresh.columns.push_back(number);
       fresh.block.add(column.name, column.make_column());
     }
+    // Each set of absent columns is an insert of its own: too many of them end the batch.
+    if (groups.size() >= BatchBuilder::groups_max) is_full = true;
     return groups.emplace(left_out, std::move(fresh)).first->second;
   }
 
@@ -458,6 +460,7 @@ Batch BatchBuilder::take() {
     }
     out.rows.push_back(std::exchange(group.block, std::move(fresh)));
   }
+  std::erase_if(in.groups, [](const auto& entry) { return entry.first != 0; });
   in.is_full = false;
   in.bytes_unseen = 0;
   in.index.shrink(1u << 20);

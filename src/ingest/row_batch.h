@@ -65,6 +65,9 @@ struct Batch {
 /// Limits: BatchOptions, MappingOptions::row_bytes_max and depth_max. Memory: one batch, one open row, 1 MiB.
 class BatchBuilder {
  public:
+  /// Different sets of left-out columns in one batch; one more makes it full.
+  static constexpr std::size_t groups_max = 32;
+
   BatchBuilder(std::shared_ptr<const RowMapping> mapping, BatchOptions options);
   ~BatchBuilder();
   BatchBuilder(BatchBuilder&&) noexcept;

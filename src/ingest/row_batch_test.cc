@@ -140,6 +140,29 @@ TEST(BatchBuilder, DefaultsOnlyTheEngineCanEvaluateMakeASecondBlock) {
   EXPECT_EQ(counts(only), "1+1 malformed 0");
 }
 
+TEST(BatchBuilder, TooManySetsOfLeftOutColumnsEndTheBatch) {
+  std::vector<ColumnText> columns = {{"k", "UInt8"}};
+  for (int i = 0; i < 10; ++i) columns.push_back({fmt::format("a{}", i), "Array(Int8)", "", "f()"});
+  std::string text;
+  for (int mask = 0; mask < 1000; ++mask) {
+    text += "{\"k\":1";
+    for (int i = 0; i < 10; ++i)
+      if ((mask >> i & 1) != 0) text += fmt::format(",\"a{}\":[]", i);
+    text += "}\n";
+  }
+  BatchBuilder builder(RowMapping::compile(source_of(columns)).value(), {});
+  std::string_view rest = text;
+  std::uint64_t rows = 0;
+  while (!rest.empty()) {
+    rest.remove_prefix(builder.feed(rest).value());
+    if (!builder.full()) continue;
+    const Batch batch = builder.take();
+    EXPECT_LE(batch.rows.size(), BatchBuilder::groups_max + 1);
+    rows += batch.counts.successful;
+  }
+  EXPECT_EQ(rows + builder.take().counts.successful, 1000u);
+}
+
 TEST(BatchBuilder, AggregateStatesAreLeftOut) {
   EXPECT_EQ(read_all(source_of({{"a", "Int8"}, {"st", "AggregateFunction(count)", "-"}}), "{\"a\":1}").rows(), (Rows{"1"}));
   EXPECT_NE(read_all(source_of({{"st", "AggregateFunction(count)"}}), "").fault, "");
