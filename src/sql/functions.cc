@@ -144,6 +144,11 @@ struct FunctionTable {
       set_code_argument(canonical, function);
       functions.push_back(function);
     }
+    for (Function& function : functions) {  // an alias takes a lambda where its function does
+      const auto target = std::find_if(rows_of_engine.begin(), rows_of_engine.end(),
+                                       [&](const Row& row) { return row.name == function.alias_to; });
+      if (target != rows_of_engine.end()) function.higher_order |= target->higher_order;
+    }
     for (const Function& function : functions) {
       by_name.emplace(function.name, &function);
       if (function.any_case) by_lower.emplace(lower(function.name), &function);

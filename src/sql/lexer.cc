@@ -44,9 +44,10 @@ bool is_unicode_blank(char32_t c) {
 }
 
 // Longest first: the first one that matches is the token.
-constexpr auto symbols = std::to_array<std::string_view>(
-    {"<=>", "::", "->", "==", "!=", "<>", "<=", ">=", "||", "@@", "(", ")", "[", "]", "{", "}", ",", ";", ".",
-     "+",   "-",  "*",  "/",  "%",  "=",  "<",  ">",  "?",  ":",  "^", "@", "|", "$"});
+constexpr auto long_symbols =
+    std::to_array<std::string_view>({"<=>", "::", "->", "==", "!=", "<>", "<=", ">=", "||", "@@"});
+constexpr std::string_view long_starts = "<:-=!>|@";
+constexpr std::string_view short_symbols = "()[]{},;.+-*/%=<>?:^@|$";
 
 class Lexer {
  public:
@@ -169,10 +170,16 @@ class Lexer {
     }
     if (is_word(c) || (c == '$' && (is_word(peek(1)) || peek(1) == '$'))) return word();
     if (static_cast<unsigned char>(c) >= 0x80) return unicode();
-    for (const auto symbol : symbols) {
-      if (!starts_with(symbol)) continue;
-      p_ += symbol.size();
-      return make_symbol(symbol, start);
+    if (long_starts.find(c) != std::string_view::npos) {
+      for (const auto symbol : long_symbols) {
+        if (!starts_with(symbol)) continue;
+        p_ += symbol.size();
+        return make_symbol(symbol, start);
+      }
+    }
+    if (short_symbols.find(c) != std::string_view::npos) {
+      ++p_;
+      return make_symbol(std::string_view(start, 1), start);
     }
     if (c == '#') return error(start, "unexpected '#': a comment starts with \"# \" or \"#!\"");
     if (c == '\\') return error(start, "unexpected character '\\'");

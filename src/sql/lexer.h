@@ -38,7 +38,10 @@ struct Token {
   std::uint32_t size = 0;
   Position where = {};
 
-  [[nodiscard]] bool is(std::string_view text) const { return type == Type::symbol && text == symbol; }
+  [[nodiscard]] bool is(std::string_view text) const {
+    return type == Type::symbol && symbol[0] == text[0] && symbol[1] == (text.size() > 1 ? text[1] : '\0') &&
+           symbol[2] == (text.size() > 2 ? text[2] : '\0');
+  }
 };
 
 /// Cuts `text` into tokens; the last one is `end`. Blanks and comments are dropped.

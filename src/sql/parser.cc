@@ -73,7 +73,10 @@ Status Parser::require(std::string_view symbol) {
   return expected(fmt::format("'{}'", symbol));
 }
 
-std::string_view Parser::string_value(const Token& token) { return arena_.keep(token_value(token, text_)); }
+std::string_view Parser::string_value(const Token& token) {
+  if (token.type == Token::Type::word) return arena_.keep(raw(token));
+  return arena_.keep(token_value(token, text_));
+}
 
 Result<std::string_view> Parser::name(std::string_view what) {
   if (!at_name()) return expected(what);

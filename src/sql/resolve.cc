@@ -373,7 +373,11 @@ class Resolver {
       case Kind::not_: use_function("not"); break;
       case Kind::negate: use_function("negate"); break;
       case Kind::index: use_function("arrayElement"); break;
-      case Kind::element: use_function("tupleElement"); break;
+      case Kind::element:
+        use_function("tupleElement");
+        if (checking() && expr.by_name && is_denied_column(expr.text))
+          return refuse(Code::forbidden, expr.where, "column '{}' is not available", expr.text);
+        break;
       case Kind::array: use_function("array"); break;
       case Kind::tuple: use_function("tuple"); break;
       case Kind::between: return between(expr);
@@ -385,6 +389,7 @@ class Resolver {
   }
 
   Status subquery(Expr& expr) {
+    if (checking() && scope_ == nullptr) return refuse(Code::invalid, expr.where, "a sub-query is not allowed here");
     const Frame* const frame = frame_;
     TRY_VOID(set_query(*expr.query, frame_, nullptr));
     frame_ = frame;
@@ -457,6 +462,7 @@ class Resolver {
   }
 
   Status star(Expr& expr) {
+    if (checking() && scope_ == nullptr) return refuse(Code::invalid, expr.where, "a star is not allowed here");
     if (checking() && !expr.names.empty()) {
       Path with_star = expr.names;
       with_star.push(*arena_, {"*"});
@@ -469,11 +475,17 @@ class Resolver {
     for (Transformer& transformer : expr.transformers) {
       if (transformer.kind == Transformer::Kind::apply_function) {
         use_function(transformer.text);
-        if (checking()) TRY_VOID(check_function(transformer.text, expr.where));
+        if (checking()) TRY_VOID(applied_function(transformer, expr.where));
       }
       TRY_VOID(expressions(transformer.exprs));
     }
     return {};
+  }
+
+  Status applied_function(const Transformer& transformer, const Position& where) {
+    TRY(const Function* function, check_function(transformer.text, where));
+    if (function->code_argument == CodeArgument::none && !function->higher_order && !function->is_in) return {};
+    return refuse(Code::invalid, where, "function {}() cannot be used in APPLY by its name: use a lambda", transformer.text);
   }
 
   Status call(Expr& expr) {

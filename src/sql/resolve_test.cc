@@ -320,6 +320,7 @@ TEST(Resolve, DeniedFunctionsAreFoundEverywhere) {
         "SELECT aiEmbed('x')", "SELECT __getScalar('x')", "SELECT _CAST(1, 'UInt8')", "SELECT showCertificate()",
         "SELECT initializeAggregation(concat('u', 'niq'), 1)", "SELECT arrayReduce(x, [1])", "SELECT sumX(1)",
         "SELECT a.file('x')", "SELECT sum(file('x')) FILTER (WHERE 1)", "SELECT CASE WHEN file('x') THEN 1 END",
+        "SELECT * APPLY (arrayReduce('x')) FROM events", "SELECT * APPLY (CAST('UInt8')) FROM events", "SELECT * APPLY arrayMap FROM events",
         "SELECT 1 SETTINGS max_threads = 1, readonly = 0"})
     EXPECT_FALSE(resolved_text(sql)) << sql;
   for (const std::string_view sql : {"SELECT SUM(1), sumIf(1, 1), uniqStateArray([1]), COUNTIf(1), Date_Trunc('day', now())",
@@ -422,6 +423,12 @@ TEST(Resolve, AsksOnceForEachUseInOrder) {
   EXPECT_EQ(scope.asked, (std::vector<std::string>{"events", "users", "users"}));
 }
 
+TEST(Expressions, SubqueriesAreRefusedEvenWhenParsed) {
+  const auto expression = parse_expression("a IN (SELECT 1 FROM users)", {.subqueries = true});
+  ASSERT_TRUE(expression);
+  EXPECT_FALSE(check_expression(*expression));
+}
+
 TEST(NamesRead, FindsTablesBeforeAnythingCanBeResolved) {
   const auto query = parse_query(
       "WITH c AS (SELECT * FROM a), x AS (SELECT nosuchfunction(1) FROM c) SELECT p IN q, r IN c, s IN t.u FROM x JOIN b FINAL "
@@ -438,7 +445,7 @@ TEST(Expressions, FiltersAreCheckedAndPrinted) {
   EXPECT_EQ(*checked_expression(" org = 'o3' and not x in ('a', 'b') "), "`org` = 'o3' AND NOT `x` IN ('a', 'b')");
   for (const std::string_view text :
        {"", "a = 1; DROP TABLE x", "a = 1)", "(a = 1", "a IN (SELECT 1)", "EXISTS (SELECT 1)", "file('x')", "a = 1 AS b",
-        "a = 1 -- x\n OR", "arrayMap(file, [1])", "a = 1 FORMAT JSON", "a, b", "x -> 1 AS equals", "_table = 'x'", "a IN system.one"})
+        "a = 1 -- x\n OR", "arrayMap(file, [1])", "a = 1 FORMAT JSON", "a, b", "x -> 1 AS equals", "_table = 'x'", "a IN system.one", "t.*", "count(*)", "COLUMNS('a')", "(a)._table"})
     EXPECT_FALSE(checked_expression(text)) << text;
   EXPECT_EQ(*checked_expression("toYYYYMM(ts)"), "toYYYYMM(`ts`)");
   EXPECT_EQ(*checked_expression("toDateTime(ts) + INTERVAL 30 DAY"), "toDateTime(`ts`) + toIntervalDay(30)");
