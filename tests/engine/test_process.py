@@ -151,7 +151,7 @@ def test_a_stale_socket_is_replaced(start):
 
 
 def test_idle_cost(start):
-    """Both processes together: under 300 MB and 1 % of a core (measured: about 200 MB and 0.3 %)."""
+    """Store and reader together: under 300 MB and 1 % of a core (measured: 123 + 95 MB, 0.3 % each)."""
     engine = start()
     engine.ok("CREATE DATABASE ws_a")
     engine.ok("CREATE TABLE ws_a.t (a UInt64) ENGINE = MergeTree ORDER BY a")
@@ -166,4 +166,4 @@ def test_idle_cost(start):
     share = (cpu() - before) / (time.monotonic() - begun)
     resident = engine.status()["resident_kilobytes"] / 1024
     print(f"idle: {resident:.0f} MB, {share:.2%} of a core")
-    assert resident < 280 and share < 0.02
+    assert resident < 190 and share < 0.02  # room for a loaded machine

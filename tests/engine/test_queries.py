@@ -201,4 +201,6 @@ def test_own_statements(store):
     reply = store.run("CREATE TABLE ws_a.t (x Int8) ENGINE = MergeTree ORDER BY x")
     assert reply.code == 57 and reply.status == 500
     assert store.run("SELECT 1; SELECT 2").code == 62
+    assert store.run("CREATE DATABASE IF NOT EXISTS ws_a", default_format="Null").body == b""
+    assert store.run("SELECT 1", default_format="Null").body == b""
     assert store.run("ALTER TABLE ws_a.t ADD COLUMN IF NOT EXISTS k2 UInt8; DROP TABLE ws_a.t").code == 62

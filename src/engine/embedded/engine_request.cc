@@ -19,9 +19,9 @@ bool is_plain_id(std::string_view id) {
          std::ranges::all_of(id, [](char c) { return static_cast<unsigned char>(c) >= 0x20 && c != 0x7f; });
 }
 
-Result<const OutputFormat*> output_format(std::string_view name) {
+Result<const OutputFormat*> output_format(std::string_view name, bool readonly) {
   const OutputFormat* format = find_output_format(name);
-  if (format == nullptr) return refuse(number::unknown_format, fmt::format("Unknown format {}", name.substr(0, 100)));
+  if (format == nullptr || (readonly && format->name == "Null")) return refuse(number::unknown_format, fmt::format("Unknown format {}", name.substr(0, 100)));
   return format;
 }
 
@@ -62,14 +62,14 @@ Result<EngineRequest> read_request_head(const http::Request& request) {
     }
     return read;
   }
-  TRY(read.format, output_format(default_format));
+  TRY(read.format, output_format(default_format, read.readonly));
   return read;
 }
 
 Status read_request_statement(EngineRequest& request, std::string_view sql) {
   TRY(request.statement, read_statement(sql));
   if (!request.statement.format.empty()) {
-    TRY(request.format, output_format(request.statement.format));
+    TRY(request.format, output_format(request.statement.format, request.readonly));
   }
   if (request.statement.kind == Statement::Kind::kill) return {};
   if (request.readonly && request.statement.kind != Statement::Kind::select) {

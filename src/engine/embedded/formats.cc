@@ -69,6 +69,7 @@ constexpr std::array formats{
     OutputFormat{"PrettyNoEscapes", text, false},
     OutputFormat{"PrettyMonoBlock", text, false},
     OutputFormat{"PrettyJSONEachRow", text, false},
+    OutputFormat{"Null", text, false},  // own statements only: nobody reads their result
     OutputFormat{"XML", "application/xml; charset=UTF-8", false},
 };
 

@@ -6,6 +6,7 @@
 #include <netinet/in.h>
 #include <signal.h>
 #include <sys/file.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
@@ -14,10 +15,13 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
 #include <cerrno>
+#include <cstdio>
 #include <cstdlib>
 #include <cstring>
 #include <filesystem>
+#include <fstream>
 
 namespace kinglet::embedded {
 namespace {
@@ -116,6 +120,20 @@ Result<Listening> listen_loopback(const std::string& ip, std::uint16_t port) {
 bool follow_parent(pid_t parent) {
   ::prctl(PR_SET_PDEATHSIG, SIGTERM);
   return ::getppid() == parent;  // asked after: it may have ended before the line above
+}
+
+void drop_startup_pages(std::string_view library_path) {
+  std::ifstream maps("/proc/self/maps");
+  for (std::string line; std::getline(maps, line);) {
+    if (!line.ends_with(library_path)) continue;
+    std::uintptr_t begin = 0, end = 0, offset = 0;
+    std::array<char, 5> rights{};
+    if (std::sscanf(line.c_str(), "%lx-%lx %4s %lx", &begin, &end, rights.data(), &offset) != 4) continue;
+    // The other read-only part holds relocated pointers, which are this process's own and must stay.
+    const std::string_view kind = rights.data();
+    const bool never_written = kind == "r-xp" || (kind == "r--p" && offset == 0);
+    if (never_written) ::madvise(reinterpret_cast<void*>(begin), end - begin, MADV_DONTNEED);
+  }
 }
 
 }  // namespace kinglet::embedded

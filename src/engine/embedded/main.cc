@@ -152,6 +152,7 @@ Status run(const Options& options) {
                                 {"engine_version", engine->version},
                                 {"landlock", fence.enforced},
                                 {"seconds", std::chrono::duration<double>(Clock::now() - loading).count()}});
+  drop_startup_pages(std::filesystem::path(library).filename().string());
   tell_ready(options.ready_fd, listening);
   tell_ready(ready_file, listening);
 
