@@ -31,11 +31,29 @@ using Path = List<PathPart>;
 /// Binary operators, in the engine's classes of precedence.
 enum class Operator : std::uint8_t {
   none,
-  is_distinct_from, is_not_distinct_from,
-  equals, not_equals, less, less_or_equals, greater, greater_or_equals,
-  like, not_like, ilike, not_ilike, regexp,
-  in, not_in, global_in, global_not_in,
-  plus, minus, multiply, divide, modulo, int_div,
+  is_distinct_from,
+  is_not_distinct_from,
+  equals,
+  not_equals,
+  less,
+  less_or_equals,
+  greater,
+  greater_or_equals,
+  like,
+  not_like,
+  ilike,
+  not_ilike,
+  regexp,
+  in,
+  not_in,
+  global_in,
+  global_not_in,
+  plus,
+  minus,
+  multiply,
+  divide,
+  modulo,
+  int_div,
 };
 
 /// The function that the operator calls, e.g. "equals".
@@ -64,7 +82,7 @@ struct FrameBound {
 
 struct Window {
   enum class Frame : std::uint8_t { none, rows, range, groups };
-  std::string_view name;  // the window that it is (`reference`) or builds on
+  std::string_view name;   // the window that it is (`reference`) or builds on
   bool reference = false;  // OVER w
   Frame frame = Frame::none;
   bool frame_between = false;
@@ -89,33 +107,33 @@ struct Transformer {
 /// the function call that the engine makes of it.
 struct Expr {
   enum class Kind : std::uint8_t {
-    number,     // text: digits as written, maybe with a minus sign; also inf, nan
-    string,     // text: the bytes
+    number,  // text: digits as written, maybe with a minus sign; also inf, nan
+    string,  // text: the bytes
     null,
-    boolean,    // op_not: false
-    column,     // names
-    star,       // names: qualifier; transformers
-    columns,    // COLUMNS('pattern') or COLUMNS(a, b); names: qualifier; transformers
-    call,       // text: function; params, args, window
-    binary,     // op; args: left, right
+    boolean,  // op_not: false
+    column,   // names
+    star,     // names: qualifier; transformers
+    columns,  // COLUMNS('pattern') or COLUMNS(a, b); names: qualifier; transformers
+    call,     // text: function; params, args, window
+    binary,   // op; args: left, right
     logical_and,
     logical_or,
     concat,
     not_,
     negate,
-    between,    // args: value, low, high; op_not: NOT BETWEEN
-    quantified, // op; args: value, sub-query; op_not: ALL instead of ANY
-    index,      // args: array, index
-    element,    // text: number or name; args: tuple
+    between,     // args: value, low, high; op_not: NOT BETWEEN
+    quantified,  // op; args: value, sub-query; op_not: ALL instead of ANY
+    index,       // args: array, index
+    element,     // text: number or name; args: tuple
     array,
     tuple,
-    lambda,     // names: parameters; args: body
-    subquery,   // query
+    lambda,    // names: parameters; args: body
+    subquery,  // query
   };
   Kind kind;
   Operator op = Operator::none;
   bool op_not = false;
-  bool by_name = false;         // element: text is a name
+  bool by_name = false;  // element: text is a name
   enum class Nulls : std::uint8_t { unset, respect, ignore };
   Nulls nulls = Nulls::unset;
   Position where = {};
@@ -124,8 +142,8 @@ struct Expr {
   Exprs args = {};
   Path names = {};
   Exprs params = {};
-  bool has_params = false;      // f()(x) differs from f(x)
-  std::uint32_t height = 1;     // longest way down, sub-queries included
+  bool has_params = false;   // f()(x) differs from f(x)
+  std::uint32_t height = 1;  // longest way down, sub-queries included
   List<Transformer> transformers = {};
   Window* window = nullptr;
   SetQuery* query = nullptr;
@@ -169,7 +187,7 @@ struct FromItem {
 };
 
 struct WithItem {
-  std::string_view name;   // CTE; empty for an expression
+  std::string_view name;  // CTE; empty for an expression
   Position where = {};
   bool materialized = false;
   Names column_aliases = {};
@@ -198,7 +216,7 @@ struct Select {
   bool rollup = false;
   bool cube = false;
   bool totals = false;
-  bool order_by_all = false;   // order_by then has one item without an expression
+  bool order_by_all = false;  // order_by then has one item without an expression
   bool interpolate = false;
   bool limit_by_all = false;
   List<WithItem> with = {};
@@ -211,7 +229,7 @@ struct Select {
   List<NamedWindow> windows = {};
   Expr* qualify = nullptr;
   List<OrderItem> order_by = {};
-  Exprs interpolations = {};   // column (alias) and expression
+  Exprs interpolations = {};  // column (alias) and expression
   Expr* limit_by = nullptr;
   Expr* limit_by_offset = nullptr;
   Exprs limit_by_columns = {};
@@ -221,11 +239,19 @@ struct Select {
 
 /// SELECTs joined by UNION, INTERSECT, EXCEPT; which binds tighter is left to the engine, the text order is kept.
 struct SetQuery {
-  enum class Op : std::uint8_t { first, union_plain, union_all, union_distinct, intersect, intersect_distinct, except_,
-                                 except_distinct };
+  enum class Op : std::uint8_t {
+    first,
+    union_plain,
+    union_all,
+    union_distinct,
+    intersect,
+    intersect_distinct,
+    except_,
+    except_distinct
+  };
   struct Branch {
     Op op = Op::first;
-    Select* select = nullptr;   // one of these two
+    Select* select = nullptr;  // one of these two
     SetQuery* nested = nullptr;
   };
   List<Branch> branches = {};
@@ -239,11 +265,11 @@ class Query {
   [[nodiscard]] Arena& arena() { return *arena_; }
 
   SetQuery* root = nullptr;
-  std::string_view format;                             // FORMAT x, empty without
-  List<Setting> settings;                              // of the outermost query only
-  std::uint32_t height = 0;                            // of the tree
-  std::uint32_t between_depth = 0;                     // BETWEENs inside the left side of a BETWEEN
-  std::vector<std::shared_ptr<const Query>> inlined;   // what Table::inlined points to
+  std::string_view format;                            // FORMAT x, empty without
+  List<Setting> settings;                             // of the outermost query only
+  std::uint32_t height = 0;                           // of the tree
+  std::uint32_t between_depth = 0;                    // BETWEENs inside the left side of a BETWEEN
+  std::vector<std::shared_ptr<const Query>> inlined;  // what Table::inlined points to
 
   /// Set by resolve(): the text to send, without FORMAT and SETTINGS.
   std::string text;

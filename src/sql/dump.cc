@@ -16,8 +16,10 @@ class Dumper {
     open("query");
     for (const auto& branch : query.branches) {
       number(static_cast<unsigned>(branch.op));
-      if (branch.nested != nullptr) this->query(*branch.nested);
-      else select(*branch.select);
+      if (branch.nested != nullptr)
+        this->query(*branch.nested);
+      else
+        select(*branch.select);
     }
     close();
   }
@@ -103,7 +105,8 @@ class Dumper {
       open("order");
       number(static_cast<unsigned>(item.nulls) * 4 + 2U * static_cast<unsigned>(item.fill) +
              static_cast<unsigned>(item.descending));
-      for (const Expr* one : {item.expr, item.collation, item.fill_from, item.fill_to, item.fill_step, item.fill_staleness})
+      for (const Expr* one :
+           {item.expr, item.collation, item.fill_from, item.fill_to, item.fill_step, item.fill_staleness})
         expr(one);
       close();
     }
@@ -111,9 +114,9 @@ class Dumper {
 
   void select(const Select& select) {
     open("select");
-    for (const bool flag : {select.recursive, select.distinct, select.with_ties, select.group_by_all, select.grouping_sets,
-                            select.rollup, select.cube, select.totals, select.order_by_all, select.interpolate,
-                            select.limit_by_all})
+    for (const bool flag :
+         {select.recursive, select.distinct, select.with_ties, select.group_by_all, select.grouping_sets, select.rollup,
+          select.cube, select.totals, select.order_by_all, select.interpolate, select.limit_by_all})
       out_ += flag ? '1' : '0';
     for (const WithItem& item : select.with) {
       open(item.materialized ? "materialized" : "with");
@@ -153,16 +156,24 @@ class Dumper {
   void table(const Table& table) {
     open(table.final ? "final" : "table");
     switch (table.kind) {
-      case Table::Kind::name: names(table.names); break;
+      case Table::Kind::name:
+        names(table.names);
+        break;
       case Table::Kind::physical:
         out_ += '[';
         text(table.database);
         text(table.physical);
         out_ += ']';
         break;
-      case Table::Kind::function: expr(table.function); break;
-      case Table::Kind::subquery: query(*table.query); break;
-      case Table::Kind::inlined: query(*table.inlined->root); break;
+      case Table::Kind::function:
+        expr(table.function);
+        break;
+      case Table::Kind::subquery:
+        query(*table.query);
+        break;
+      case Table::Kind::inlined:
+        query(*table.inlined->root);
+        break;
     }
     text(table.alias);
     names(table.column_aliases);

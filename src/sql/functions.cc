@@ -23,9 +23,9 @@ struct Row {
 };
 
 constexpr auto rows_of_engine = std::to_array<Row>({
-#define F(name, flags, alias)                                                          \
-  {name, alias, std::string_view(flags).find('a') != std::string_view::npos,           \
-   std::string_view(flags).find('c') != std::string_view::npos,                        \
+#define F(name, flags, alias)                                                \
+  {name, alias, std::string_view(flags).find('a') != std::string_view::npos, \
+   std::string_view(flags).find('c') != std::string_view::npos,              \
    std::string_view(flags).find('h') != std::string_view::npos},
 #include "sql/functions.inc"
 #undef F
@@ -61,22 +61,73 @@ std::string lower(std::string_view text) {
 const Set& denied_names() {
   static const Set names = {
       // host files, other tables, code
-      "file", "hasColumnInTable", "getMaxTableNameLengthForDatabase", "catboostEvaluate", "evalMLMethod",
-      "nested", "_CAST", "generateSerialID", "fuzzQuery", "fuzzBits", "generateRandomStructure", "chdb",
+      "file",
+      "hasColumnInTable",
+      "getMaxTableNameLengthForDatabase",
+      "catboostEvaluate",
+      "evalMLMethod",
+      "nested",
+      "_CAST",
+      "generateSerialID",
+      "fuzzQuery",
+      "fuzzBits",
+      "generateRandomStructure",
+      "chdb",
       // configuration
-      "getServerSetting", "getMergeTreeSetting", "getMacro", "getServerPort", "tcpPort", "getClientHTTPHeader",
-      "globalVariable", "showCertificate", "shardNum", "shardCount",
+      "getServerSetting",
+      "getMergeTreeSetting",
+      "getMacro",
+      "getServerPort",
+      "tcpPort",
+      "getClientHTTPHeader",
+      "globalVariable",
+      "showCertificate",
+      "shardNum",
+      "shardCount",
       // machine
-      "hostName", "hostname", "FQDN", "fullHostName", "displayName", "serverUUID", "buildId", "getOSKernelVersion",
-      "uptime", "zookeeperSessionUptime", "revision", "connectionId", "connection_id", "tid", "hasThreadFuzzer",
+      "hostName",
+      "hostname",
+      "FQDN",
+      "fullHostName",
+      "displayName",
+      "serverUUID",
+      "buildId",
+      "getOSKernelVersion",
+      "uptime",
+      "zookeeperSessionUptime",
+      "revision",
+      "connectionId",
+      "connection_id",
+      "tid",
+      "hasThreadFuzzer",
       // identity and physical names
-      "currentUser", "user", "authenticatedUser", "session_user", "currentRoles", "enabledRoles", "defaultRoles",
-      "currentDatabase", "database", "DATABASE", "SCHEMA", "currentSchemas", "initialQueryID", "queryID", "query_id",
-      "currentQueryID", "initialQueryStartTime", "authUser",
+      "currentUser",
+      "user",
+      "authenticatedUser",
+      "session_user",
+      "currentRoles",
+      "enabledRoles",
+      "defaultRoles",
+      "currentDatabase",
+      "database",
+      "DATABASE",
+      "SCHEMA",
+      "currentSchemas",
+      "initialQueryID",
+      "queryID",
+      "query_id",
+      "currentQueryID",
+      "initialQueryStartTime",
+      "authUser",
       // threads
-      "sleep", "sleepEachRow",
+      "sleep",
+      "sleepEachRow",
       // introspection
-      "demangle", "logTrace", "dumpColumnStructure", "blockSerializedSize", "getTypeSerializationStreams",
+      "demangle",
+      "logTrace",
+      "dumpColumnStructure",
+      "blockSerializedSize",
+      "getTypeSerializationStreams",
   };
   return names;
 }
@@ -84,8 +135,9 @@ const Set& denied_names() {
 bool is_denied(std::string_view name) {
   if (denied_names().contains(name)) return true;
   for (const std::string_view prefix :
-       {"__", "joinGet", "dictGet", "dictHas", "dictIsIn", "naiveBayes", "region", "aiGenerate", "aiClassify", "aiExtract",
-        "aiTranslate", "aiEmbed", "AI", "getSetting", "filesystem", "transaction", "addressTo", "obfuscateQuery",
+       {"__",          "joinGet",       "dictGet",        "dictHas",          "dictIsIn",     "naiveBayes",
+        "region",      "aiGenerate",    "aiClassify",     "aiExtract",        "aiTranslate",  "aiEmbed",
+        "AI",          "getSetting",    "filesystem",     "transaction",      "addressTo",    "obfuscateQuery",
         "structureTo", "current_query", "current_schema", "current_database", "current_user", "initial_query"})
     if (name.starts_with(prefix)) return true;
   return name.ends_with("Profiles") || name.find("MergeTreePart") != std::string_view::npos ||
@@ -93,9 +145,21 @@ bool is_denied(std::string_view name) {
 }
 
 const Set& in_names() {
-  static const Set names = {"in", "notIn", "globalIn", "globalNotIn", "nullIn", "notNullIn", "globalNullIn",
-                            "globalNotNullIn", "inIgnoreSet", "notInIgnoreSet", "globalInIgnoreSet",
-                            "globalNotInIgnoreSet", "nullInIgnoreSet", "notNullInIgnoreSet", "globalNullInIgnoreSet",
+  static const Set names = {"in",
+                            "notIn",
+                            "globalIn",
+                            "globalNotIn",
+                            "nullIn",
+                            "notNullIn",
+                            "globalNullIn",
+                            "globalNotNullIn",
+                            "inIgnoreSet",
+                            "notInIgnoreSet",
+                            "globalInIgnoreSet",
+                            "globalNotInIgnoreSet",
+                            "nullInIgnoreSet",
+                            "notNullInIgnoreSet",
+                            "globalNullInIgnoreSet",
                             "globalNotNullInIgnoreSet"};
   return names;
 }
@@ -137,7 +201,10 @@ struct FunctionTable {
     functions.reserve(rows_of_engine.size());
     for (const Row& row : rows_of_engine) {
       const std::string_view canonical = row.alias_to.empty() ? row.name : row.alias_to;
-      Function function{.name = row.name, .alias_to = row.alias_to, .aggregate = row.aggregate, .any_case = row.any_case,
+      Function function{.name = row.name,
+                        .alias_to = row.alias_to,
+                        .aggregate = row.aggregate,
+                        .any_case = row.any_case,
                         .higher_order = row.higher_order};
       function.denied = is_denied(row.name) || is_denied(canonical);
       function.is_in = in_names().contains(canonical);
@@ -180,7 +247,8 @@ const Function* find_function(std::string_view name) {
 
 Result<const Function*> check_function(std::string_view name, const Position& where) {
   const Function* function = find_function(name);
-  if (function == nullptr) return fail(Code::invalid, "line {}, column {}: unknown function {}()", where.line, where.column, name);
+  if (function == nullptr)
+    return fail(Code::invalid, "line {}, column {}: unknown function {}()", where.line, where.column, name);
   if (function->denied)
     return fail(Code::forbidden, "line {}, column {}: function {}() is not available", where.line, where.column, name);
   return function;
@@ -204,12 +272,28 @@ bool is_type(std::string_view name) {
 TableFunctionKind table_function_kind(std::string_view name) {
   using enum TableFunctionKind;
   static const std::unordered_map<std::string_view, TableFunctionKind> table = {
-      {"numbers", rows}, {"numbers_mt", rows}, {"generateSeries", rows}, {"generate_series", rows}, {"primes", rows},
+      {"numbers", rows},
+      {"numbers_mt", rows},
+      {"generateSeries", rows},
+      {"generate_series", rows},
+      {"primes", rows},
       {"SQLStandardValues", rows},
-      {"values", structure}, {"null", structure}, {"generateRandom", structure},
-      {"s3", external}, {"gcs", external}, {"url", external}, {"azureBlobStorage", external}, {"postgresql", external},
-      {"mysql", external}, {"mongodb", external}, {"iceberg", external}, {"icebergS3", external},
-      {"icebergAzure", external}, {"deltaLake", external}, {"deltaLakeS3", external}, {"deltaLakeAzure", external},
+      {"values", structure},
+      {"null", structure},
+      {"generateRandom", structure},
+      {"s3", external},
+      {"gcs", external},
+      {"url", external},
+      {"azureBlobStorage", external},
+      {"postgresql", external},
+      {"mysql", external},
+      {"mongodb", external},
+      {"iceberg", external},
+      {"icebergS3", external},
+      {"icebergAzure", external},
+      {"deltaLake", external},
+      {"deltaLakeS3", external},
+      {"deltaLakeAzure", external},
   };
   const auto found = table.find(name);
   return found == table.end() ? denied : found->second;
@@ -219,13 +303,26 @@ SettingRule setting_rule(std::string_view name) {
   using enum SettingRule;
   static const std::unordered_map<std::string_view, SettingRule> table = [] {
     std::unordered_map<std::string_view, SettingRule> rules;
-    for (const std::string_view one :
-         {"max_threads", "join_algorithm", "join_use_nulls", "any_join_distinct_right_table_keys", "transform_null_in",
-          "group_by_use_nulls", "aggregate_functions_null_for_empty", "union_default_mode", "totals_mode", "final",
-          "do_not_merge_across_partitions_select_final", "use_skip_indexes", "optimize_read_in_order",
-          "optimize_aggregation_in_order", "optimize_move_to_prewhere", "short_circuit_function_evaluation",
-          "session_timezone", "output_format_json_quote_64bit_integers", "output_format_json_quote_denormals",
-          "date_time_output_format"})
+    for (const std::string_view one : {"max_threads",
+                                       "join_algorithm",
+                                       "join_use_nulls",
+                                       "any_join_distinct_right_table_keys",
+                                       "transform_null_in",
+                                       "group_by_use_nulls",
+                                       "aggregate_functions_null_for_empty",
+                                       "union_default_mode",
+                                       "totals_mode",
+                                       "final",
+                                       "do_not_merge_across_partitions_select_final",
+                                       "use_skip_indexes",
+                                       "optimize_read_in_order",
+                                       "optimize_aggregation_in_order",
+                                       "optimize_move_to_prewhere",
+                                       "short_circuit_function_evaluation",
+                                       "session_timezone",
+                                       "output_format_json_quote_64bit_integers",
+                                       "output_format_json_quote_denormals",
+                                       "date_time_output_format"})
       rules.emplace(one, allowed);
     for (const std::string_view one :
          {"max_execution_time", "max_memory_usage", "max_rows_to_read", "max_bytes_to_read", "max_result_rows"})
@@ -239,14 +336,43 @@ SettingRule setting_rule(std::string_view name) {
 std::string_view find_format(std::string_view name) {
   static const std::unordered_map<std::string, std::string_view> table = [] {
     std::unordered_map<std::string, std::string_view> formats;
-    for (const std::string_view one :
-         {"JSON", "JSONCompact", "JSONStrings", "JSONCompactStrings", "JSONEachRow", "JSONStringsEachRow",
-          "JSONCompactEachRow", "JSONCompactEachRowWithNames", "JSONCompactEachRowWithNamesAndTypes", "CSV", "CSVWithNames",
-          "CSVWithNamesAndTypes", "TSV", "TSVWithNames", "TSVWithNamesAndTypes", "TSVRaw", "TabSeparated",
-          "TabSeparatedWithNames", "TabSeparatedWithNamesAndTypes", "TabSeparatedRaw", "Parquet", "Prometheus",
-          "PrettyCompact", "PrettyCompactMonoBlock", "Pretty", "PrettyMonoBlock", "PrettyNoEscapes",
-          "PrettyCompactNoEscapes", "PrettySpace", "Vertical", "Markdown", "Arrow", "ArrowStream", "Native", "RowBinary",
-          "RowBinaryWithNames", "RowBinaryWithNamesAndTypes"})
+    for (const std::string_view one : {"JSON",
+                                       "JSONCompact",
+                                       "JSONStrings",
+                                       "JSONCompactStrings",
+                                       "JSONEachRow",
+                                       "JSONStringsEachRow",
+                                       "JSONCompactEachRow",
+                                       "JSONCompactEachRowWithNames",
+                                       "JSONCompactEachRowWithNamesAndTypes",
+                                       "CSV",
+                                       "CSVWithNames",
+                                       "CSVWithNamesAndTypes",
+                                       "TSV",
+                                       "TSVWithNames",
+                                       "TSVWithNamesAndTypes",
+                                       "TSVRaw",
+                                       "TabSeparated",
+                                       "TabSeparatedWithNames",
+                                       "TabSeparatedWithNamesAndTypes",
+                                       "TabSeparatedRaw",
+                                       "Parquet",
+                                       "Prometheus",
+                                       "PrettyCompact",
+                                       "PrettyCompactMonoBlock",
+                                       "Pretty",
+                                       "PrettyMonoBlock",
+                                       "PrettyNoEscapes",
+                                       "PrettyCompactNoEscapes",
+                                       "PrettySpace",
+                                       "Vertical",
+                                       "Markdown",
+                                       "Arrow",
+                                       "ArrowStream",
+                                       "Native",
+                                       "RowBinary",
+                                       "RowBinaryWithNames",
+                                       "RowBinaryWithNamesAndTypes"})
       formats.emplace(lower(one), one);
     formats.emplace("ndjson", "JSONEachRow");
     return formats;

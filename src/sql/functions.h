@@ -22,24 +22,24 @@ struct Function {
   bool denied = false;        // known, and never available
   bool is_in = false;         // in, notIn, globalIn …: the second argument may name a table
   CodeArgument code_argument = CodeArgument::none;
-  int code_index = 0;         // of that argument; from the end when negative
+  int code_index = 0;  // of that argument; from the end when negative
 };
 
 /// Finds a function as the engine does: exact, else in any case where it allows that, else without its aggregate
 /// combinators (sumIf, uniqStateArray). Null when the engine has no such function.
 const Function* find_function(std::string_view name);
 
-/// The function if it may be called. Errors: invalid for an unknown function; forbidden for one that reads hosts, files,
-/// other tables, configuration or identity, or holds threads.
+/// The function if it may be called. Errors: invalid for an unknown function; forbidden for one that reads hosts,
+/// files, other tables, configuration or identity, or holds threads.
 Result<const Function*> check_function(std::string_view name, const Position& where);
 
 bool is_type(std::string_view name);
 
 enum class TableFunctionKind : std::uint8_t {
-  denied,    // reads any table, the host or the network, or is of no use
-  rows,      // numbers, generateSeries …: makes rows of its arguments
-  structure, // values, null, generateRandom: the first argument may hold columns
-  external,  // s3, url, postgresql …: only where a job allows it
+  denied,     // reads any table, the host or the network, or is of no use
+  rows,       // numbers, generateSeries …: makes rows of its arguments
+  structure,  // values, null, generateRandom: the first argument may hold columns
+  external,   // s3, url, postgresql …: only where a job allows it
 };
 TableFunctionKind table_function_kind(std::string_view name);
 

@@ -19,26 +19,76 @@ TEST(Functions, AreFoundAsTheEngineFindsThem) {
   EXPECT_EQ(found("sumSimpleState"), "sum");
   EXPECT_EQ(found("COUNT"), "count");
   EXPECT_EQ(found("countDistinct"), "count");
-  for (const std::string_view unknown : {"FILE", "tostring", "sumif", "toStringIf", "State", "", "nosuch", "sumIfX", "lambda", "all"})
+  for (const std::string_view unknown :
+       {"FILE", "tostring", "sumif", "toStringIf", "State", "", "nosuch", "sumIfX", "lambda", "all"})
     EXPECT_EQ(found(unknown), "") << unknown;
 }
 
 // attacks.md S8 S9 S12: each group of the deny list, in each spelling that the engine knows.
 TEST(Functions, DeniedOnes) {
-  for (const std::string_view name :
-       {"file", "joinGet", "joinGetOrNull", "hasColumnInTable", "naiveBayesClassifier", "dictGet", "dictGetUInt8OrDefault", "dictHas",
-        "catboostEvaluate", "regionToName", "aiGenerate", "AIGenerate", "getSetting", "getSettingOrDefault", "getServerSetting",
-        "getMacro", "tcpPort", "globalVariable", "hostName", "hostname", "HOSTNAME", "FQDN", "fqdn", "fullHostName", "serverUUID",
-        "filesystemAvailable", "currentUser", "current_user", "CURRENT_USER", "user", "USER", "currentDatabase", "DATABASE", "database",
-        "current_database", "queryID", "query_id", "currentQueryID", "transactionID", "sleep", "sleepEachRow", "addressToLine",
-        "demangle", "logTrace", "mergeTreePartInfo", "isMergeTreePartCoveredBy", "__getScalar", "_CAST", "nested", "fuzzBits",
-        "obfuscateQuery", "structureToProtobufSchema", "generateRandomStructure", "showCertificate", "currentProfiles", "enabledRoles"}) {
+  for (const std::string_view name : {"file",
+                                      "joinGet",
+                                      "joinGetOrNull",
+                                      "hasColumnInTable",
+                                      "naiveBayesClassifier",
+                                      "dictGet",
+                                      "dictGetUInt8OrDefault",
+                                      "dictHas",
+                                      "catboostEvaluate",
+                                      "regionToName",
+                                      "aiGenerate",
+                                      "AIGenerate",
+                                      "getSetting",
+                                      "getSettingOrDefault",
+                                      "getServerSetting",
+                                      "getMacro",
+                                      "tcpPort",
+                                      "globalVariable",
+                                      "hostName",
+                                      "hostname",
+                                      "HOSTNAME",
+                                      "FQDN",
+                                      "fqdn",
+                                      "fullHostName",
+                                      "serverUUID",
+                                      "filesystemAvailable",
+                                      "currentUser",
+                                      "current_user",
+                                      "CURRENT_USER",
+                                      "user",
+                                      "USER",
+                                      "currentDatabase",
+                                      "DATABASE",
+                                      "database",
+                                      "current_database",
+                                      "queryID",
+                                      "query_id",
+                                      "currentQueryID",
+                                      "transactionID",
+                                      "sleep",
+                                      "sleepEachRow",
+                                      "addressToLine",
+                                      "demangle",
+                                      "logTrace",
+                                      "mergeTreePartInfo",
+                                      "isMergeTreePartCoveredBy",
+                                      "__getScalar",
+                                      "_CAST",
+                                      "nested",
+                                      "fuzzBits",
+                                      "obfuscateQuery",
+                                      "structureToProtobufSchema",
+                                      "generateRandomStructure",
+                                      "showCertificate",
+                                      "currentProfiles",
+                                      "enabledRoles"}) {
     const auto checked = check_function(name, {});
     EXPECT_FALSE(checked) << name;
     if (find_function(name) != nullptr) EXPECT_EQ(checked.error().code, Code::forbidden) << name;
   }
-  for (const std::string_view name : {"version", "rand", "generateUUIDv4", "formatQuery", "throwIf", "now", "timezone", "rowNumberInBlock",
-                                      "replaceRegexpAll", "levenshteinDistance", "finalizeAggregation", "row_number", "untuple", "IF"})
+  for (const std::string_view name :
+       {"version", "rand", "generateUUIDv4", "formatQuery", "throwIf", "now", "timezone", "rowNumberInBlock",
+        "replaceRegexpAll", "levenshteinDistance", "finalizeAggregation", "row_number", "untuple", "IF"})
     EXPECT_TRUE(check_function(name, {})) << name;
 }
 
@@ -46,8 +96,9 @@ TEST(Functions, TableFunctionsAreAnAllowList) {
   EXPECT_EQ(table_function_kind("numbers"), TableFunctionKind::rows);
   EXPECT_EQ(table_function_kind("values"), TableFunctionKind::structure);
   EXPECT_EQ(table_function_kind("s3"), TableFunctionKind::external);
-  for (const std::string_view name : {"url_", "NUMBERS", "file", "merge", "loop", "remote", "cluster", "s3Cluster", "view", "zeros", "executable",
-                                      "sqlite", "input", "dictionary", "prometheusQuery", "timeSeriesData", "arrowstream", "eval", "icebergLocal"})
+  for (const std::string_view name :
+       {"url_", "NUMBERS", "file", "merge", "loop", "remote", "cluster", "s3Cluster", "view", "zeros", "executable",
+        "sqlite", "input", "dictionary", "prometheusQuery", "timeSeriesData", "arrowstream", "eval", "icebergLocal"})
     EXPECT_EQ(table_function_kind(name), TableFunctionKind::denied) << name;
 }
 

@@ -9,10 +9,18 @@
 namespace kinglet::sql {
 namespace {
 
-bool is_digit(char c) { return c >= '0' && c <= '9'; }
-bool is_hex(char c) { return is_digit(c) || (c >= 'a' && c <= 'f') || (c >= 'A' && c <= 'F'); }
-bool is_word(char c) { return is_digit(c) || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_'; }
-bool is_blank(char c) { return c == ' ' || (c >= '\t' && c <= '\r'); }
+bool is_digit(char c) {
+  return c >= '0' && c <= '9';
+}
+bool is_hex(char c) {
+  return is_digit(c) || (c >= 'a' && c <= 'f') || (c >= 'A' && c <= 'F');
+}
+bool is_word(char c) {
+  return is_digit(c) || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_';
+}
+bool is_blank(char c) {
+  return c == ' ' || (c >= '\t' && c <= '\r');
+}
 
 int hex_value(char c) {
   if (is_digit(c)) return c - '0';
@@ -51,7 +59,8 @@ constexpr std::string_view short_symbols = "()[]{},;.+-*/%=<>?:^@|$";
 
 class Lexer {
  public:
-  explicit Lexer(std::string_view text) : begin_(text.data()), p_(begin_), end_(begin_ + text.size()), counted_(begin_) {}
+  explicit Lexer(std::string_view text)
+      : begin_(text.data()), p_(begin_), end_(begin_ + text.size()), counted_(begin_) {}
 
   Result<std::vector<Token>> run() {
     TRY_VOID(check_bytes());
@@ -210,9 +219,12 @@ class Lexer {
     switch (previous_.type) {
       case Token::Type::word:
       case Token::Type::quoted:
-      case Token::Type::number: return true;
-      case Token::Type::symbol: return previous_.is(")") || previous_.is("]");
-      default: return false;
+      case Token::Type::number:
+        return true;
+      case Token::Type::symbol:
+        return previous_.is(")") || previous_.is("]");
+      default:
+        return false;
     }
   }
 
@@ -268,7 +280,8 @@ class Lexer {
   /// The name itself is measured, not its quotes and escapes: the printed name may need others.
   Result<Token> named(Token::Type type, const char* start) {
     Token token = make(type, start);
-    if (token.size > limits::name_bytes && token_value(token, std::string_view(begin_, end_)).size() > limits::name_bytes)
+    if (token.size > limits::name_bytes &&
+        token_value(token, std::string_view(begin_, end_)).size() > limits::name_bytes)
       return error(start, "the name is longer than {} bytes", limits::name_bytes);
     return token;
   }
@@ -350,16 +363,35 @@ std::string unescape(std::string_view text, char quote) {
     }
     const char e = text[++i];
     switch (e) {
-      case 'b': out += '\b'; break;
-      case 'f': out += '\f'; break;
-      case 'n': out += '\n'; break;
-      case 'r': out += '\r'; break;
-      case 't': out += '\t'; break;
-      case '0': out += '\0'; break;
-      case 'a': out += '\a'; break;
-      case 'v': out += '\v'; break;
-      case 'e': out += '\x1B'; break;
-      case 'N': break;
+      case 'b':
+        out += '\b';
+        break;
+      case 'f':
+        out += '\f';
+        break;
+      case 'n':
+        out += '\n';
+        break;
+      case 'r':
+        out += '\r';
+        break;
+      case 't':
+        out += '\t';
+        break;
+      case '0':
+        out += '\0';
+        break;
+      case 'a':
+        out += '\a';
+        break;
+      case 'v':
+        out += '\v';
+        break;
+      case 'e':
+        out += '\x1B';
+        break;
+      case 'N':
+        break;
       case 'x':
         if (i + 2 < text.size() && is_hex(text[i + 1]) && is_hex(text[i + 2]))
           out += static_cast<char>(hex_value(text[i + 1]) * 16 + hex_value(text[i + 2]));
@@ -370,7 +402,9 @@ std::string unescape(std::string_view text, char quote) {
       case '"':
       case '`':
       case '/':
-      case '=': out += e; break;
+      case '=':
+        out += e;
+        break;
       default:
         if (static_cast<unsigned char>(e) >= 0x20) out += '\\';
         out += e;
@@ -394,20 +428,26 @@ std::string decode_digits(std::string_view digits, std::size_t per_byte, int bas
 
 }  // namespace
 
-Result<std::vector<Token>> tokenize(std::string_view text) { return Lexer(text).run(); }
+Result<std::vector<Token>> tokenize(std::string_view text) {
+  return Lexer(text).run();
+}
 
 std::string token_value(const Token& token, std::string_view text) {
   const std::string_view raw = text.substr(token.where.offset, token.size);
   switch (token.type) {
     case Token::Type::string:
-    case Token::Type::quoted: return unescape(raw.substr(1, raw.size() - 2), raw[0]);
-    case Token::Type::hex_string: return decode_digits(raw.substr(2, raw.size() - 3), 2, 16);
-    case Token::Type::bin_string: return decode_digits(raw.substr(2, raw.size() - 3), 8, 2);
+    case Token::Type::quoted:
+      return unescape(raw.substr(1, raw.size() - 2), raw[0]);
+    case Token::Type::hex_string:
+      return decode_digits(raw.substr(2, raw.size() - 3), 2, 16);
+    case Token::Type::bin_string:
+      return decode_digits(raw.substr(2, raw.size() - 3), 8, 2);
     case Token::Type::heredoc: {
       const std::size_t tag = raw.find('$', 1) + 1;
       return std::string(raw.substr(tag, raw.size() - 2 * tag));
     }
-    default: return std::string(raw);
+    default:
+      return std::string(raw);
   }
 }
 

@@ -26,8 +26,10 @@ std::string value(std::string_view text) {
 
 TEST(Lexer, NumbersAndWords) {
   EXPECT_EQ(cut("1a 1e 0xZ 5abc $1 a$b 5$a"), "1a|1e|0xZ|5abc|$1|a$b|5|$a");
-  EXPECT_EQ(cut("0x1F 0b1 1_000 1__0 1_000_ 1., .5 1e5 1.e5 0x1p4"), "0x1F|0b1|1_000|1__0|1_000_|1.|,|.5|1e5|1.e5|0x1p4");
-  EXPECT_EQ(cut("t.1.2 1.1.1 a.5 1.5.5 (a).5 a[1].5 \"a\".5"), "t|.|1|.|2|1.1|.|1|a|.|5|1.5|.|5|(|a|)|.|5|a|[|1|]|.|5|\"a\"|.|5");
+  EXPECT_EQ(cut("0x1F 0b1 1_000 1__0 1_000_ 1., .5 1e5 1.e5 0x1p4"),
+            "0x1F|0b1|1_000|1__0|1_000_|1.|,|.5|1e5|1.e5|0x1p4");
+  EXPECT_EQ(cut("t.1.2 1.1.1 a.5 1.5.5 (a).5 a[1].5 \"a\".5"),
+            "t|.|1|.|2|1.1|.|1|a|.|5|1.5|.|5|(|a|)|.|5|a|[|1|]|.|5|\"a\"|.|5");
   EXPECT_EQ(cut("1.a"), "line 1, column 1: '1.a' is not a number");
   EXPECT_EQ(cut("1e+a"), "line 1, column 1: the number has an exponent without digits");
 }
@@ -52,7 +54,8 @@ TEST(Lexer, Operators) {
   EXPECT_EQ(cut("\xE2\x88\x92\xE2\x88\x92"
                 "a"),
             "\xE2\x88\x92|\xE2\x88\x92|a");
-  for (const std::string_view bad : {"!", "~", "&", "\\i", "a\x01"}) EXPECT_NE(cut(bad).find("unexpected character"), std::string::npos) << bad;
+  for (const std::string_view bad : {"!", "~", "&", "\\i", "a\x01"})
+    EXPECT_NE(cut(bad).find("unexpected character"), std::string::npos) << bad;
 }
 
 TEST(Lexer, Strings) {

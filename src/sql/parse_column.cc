@@ -14,12 +14,38 @@ bool Parser::reserved_operand() const {
   using enum Keyword;
   const bool call = at("(", 1);  // and(a, b), in(x, y)
   switch (token().keyword) {
-    case and_: case or_: case in: case like: case ilike: return !call;
-    case from: case where: case prewhere: case select: case having: case qualify: case union_: case intersect:
-    case is: case between: case as: case on: case using_:
-    case join: case then: case when: case with: case by: case into: case distinct: return true;
-    case group: case order: return at(Keyword::by, 1);
-    default: return false;
+    case and_:
+    case or_:
+    case in:
+    case like:
+    case ilike:
+      return !call;
+    case from:
+    case where:
+    case prewhere:
+    case select:
+    case having:
+    case qualify:
+    case union_:
+    case intersect:
+    case is:
+    case between:
+    case as:
+    case on:
+    case using_:
+    case join:
+    case then:
+    case when:
+    case with:
+    case by:
+    case into:
+    case distinct:
+      return true;
+    case group:
+    case order:
+      return at(Keyword::by, 1);
+    default:
+      return false;
   }
 }
 
@@ -27,7 +53,9 @@ Result<Expr*> Parser::word() {
   const Token head = token();
   using enum Keyword;
   switch (head.keyword) {
-    case null_: ++next_; return finish(make(Expr::Kind::null, head.where));
+    case null_:
+      ++next_;
+      return finish(make(Expr::Kind::null, head.where));
     case true_:
     case false_: {
       ++next_;
@@ -40,8 +68,12 @@ Result<Expr*> Parser::word() {
     case infinity:
       ++next_;
       return finish(make_number(head.keyword == nan ? "nan" : "inf", head.where));
-    case case_: if (case_ahead()) return case_expression(); break;
-    case interval_: if (interval_ahead()) return interval(); break;
+    case case_:
+      if (case_ahead()) return case_expression();
+      break;
+    case interval_:
+      if (interval_ahead()) return interval();
+      break;
     case date:
     case timestamp:
       if (token(1).type == Token::Type::string) {
@@ -50,8 +82,11 @@ Result<Expr*> Parser::word() {
         return finish(make_call(head.keyword == date ? "toDate" : "toDateTime", head.where, {text}));
       }
       break;
-    case columns: if (at("(", 1)) return columns_matcher(make(Expr::Kind::columns, head.where)); break;
-    default: break;
+    case columns:
+      if (at("(", 1)) return columns_matcher(make(Expr::Kind::columns, head.where));
+      break;
+    default:
+      break;
   }
   if (reserved_operand()) return expected("an expression");
   if (at("(", 1)) {

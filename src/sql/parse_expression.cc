@@ -27,13 +27,62 @@ constexpr int bind_element = 14;
 bool blocks_alias(Keyword keyword) {
   using enum Keyword;
   switch (keyword) {
-    case all: case anti: case any: case array: case as: case asof: case between: case cross: case else_: case except:
-    case final_: case format: case from: case full: case global: case group: case having: case ilike: case inner:
-    case intersect: case into: case join: case left: case like: case limit_: case natural: case not_: case offset:
-    case on: case only: case or_: case order: case parallel: case paste: case prewhere: case qualify: case right:
-    case sample: case semi: case settings: case stream: case union_: case using_: case where: case window: case with:
-    case and_: case div: case in: case mod: case regexp: case is: case fetch: return true;
-    default: return false;
+    case all:
+    case anti:
+    case any:
+    case array:
+    case as:
+    case asof:
+    case between:
+    case cross:
+    case else_:
+    case except:
+    case final_:
+    case format:
+    case from:
+    case full:
+    case global:
+    case group:
+    case having:
+    case ilike:
+    case inner:
+    case intersect:
+    case into:
+    case join:
+    case left:
+    case like:
+    case limit_:
+    case natural:
+    case not_:
+    case offset:
+    case on:
+    case only:
+    case or_:
+    case order:
+    case parallel:
+    case paste:
+    case prewhere:
+    case qualify:
+    case right:
+    case sample:
+    case semi:
+    case settings:
+    case stream:
+    case union_:
+    case using_:
+    case where:
+    case window:
+    case with:
+    case and_:
+    case div:
+    case in:
+    case mod:
+    case regexp:
+    case is:
+    case fetch:
+      return true;
+    default:
+      return false;
   }
 }
 
@@ -64,22 +113,33 @@ Parser::Infix Parser::symbol_infix() const {
   using enum Operator;
   const auto binary = [](Operator op, int bind) { return Infix{.kind = Infix::Kind::binary, .op = op, .bind = bind}; };
   switch (token().symbol[0]) {
-    case '=': return binary(equals, bind_compare);
-    case '!': return binary(not_equals, bind_compare);
+    case '=':
+      return binary(equals, bind_compare);
+    case '!':
+      return binary(not_equals, bind_compare);
     case '<':
       if (at("<")) return binary(less, bind_compare);
       if (at("<=")) return binary(less_or_equals, bind_compare);
       if (at("<>")) return binary(not_equals, bind_compare);
       return binary(is_not_distinct_from, bind_distinct);
-    case '>': return binary(at(">") ? greater : greater_or_equals, bind_compare);
-    case '+': return binary(plus, bind_add);
-    case '-': return at("-") ? binary(minus, bind_add) : Infix{};
-    case '*': return binary(multiply, bind_multiply);
-    case '/': return binary(divide, bind_multiply);
-    case '%': return binary(modulo, bind_multiply);
-    case '?': return {.kind = Infix::Kind::ternary, .bind = bind_ternary};
-    case '|': return at("||") ? Infix{.kind = Infix::Kind::list, .list = Expr::Kind::concat, .bind = bind_concat} : Infix{};
-    default: return {};
+    case '>':
+      return binary(at(">") ? greater : greater_or_equals, bind_compare);
+    case '+':
+      return binary(plus, bind_add);
+    case '-':
+      return at("-") ? binary(minus, bind_add) : Infix{};
+    case '*':
+      return binary(multiply, bind_multiply);
+    case '/':
+      return binary(divide, bind_multiply);
+    case '%':
+      return binary(modulo, bind_multiply);
+    case '?':
+      return {.kind = Infix::Kind::ternary, .bind = bind_ternary};
+    case '|':
+      return at("||") ? Infix{.kind = Infix::Kind::list, .list = Expr::Kind::concat, .bind = bind_concat} : Infix{};
+    default:
+      return {};
   }
 }
 
@@ -100,22 +160,27 @@ Parser::Infix Parser::infix() const {
   if (global_words != 0) return {};
   if (keyword == like) return compare(Operator::like, Operator::not_like);
   if (keyword == ilike) return compare(Operator::ilike, Operator::not_ilike);
-  if (keyword == between)
-    return {.kind = IKind::between, .bind = bind_between, .tokens = word + 1, .negated = negated};
+  if (keyword == between) return {.kind = IKind::between, .bind = bind_between, .tokens = word + 1, .negated = negated};
   if (negated) return {};
   switch (keyword) {
-    case or_: return {.kind = IKind::list, .list = Expr::Kind::logical_or, .bind = bind_or};
-    case and_: return {.kind = IKind::list, .list = Expr::Kind::logical_and, .bind = bind_and};
-    case div: return {.kind = IKind::binary, .op = Operator::int_div, .bind = bind_multiply};
-    case mod: return {.kind = IKind::binary, .op = Operator::modulo, .bind = bind_multiply};
-    case regexp: return {.kind = IKind::binary, .op = Operator::regexp, .bind = bind_compare};
+    case or_:
+      return {.kind = IKind::list, .list = Expr::Kind::logical_or, .bind = bind_or};
+    case and_:
+      return {.kind = IKind::list, .list = Expr::Kind::logical_and, .bind = bind_and};
+    case div:
+      return {.kind = IKind::binary, .op = Operator::int_div, .bind = bind_multiply};
+    case mod:
+      return {.kind = IKind::binary, .op = Operator::modulo, .bind = bind_multiply};
+    case regexp:
+      return {.kind = IKind::binary, .op = Operator::regexp, .bind = bind_compare};
     case is:
       if (at(distinct, at(not_, 1) ? 2 : 1)) return {.kind = IKind::is_distinct, .bind = bind_distinct};
       return {.kind = IKind::is, .bind = bind_is};
     case at_:
       if (!at(time, 1) && !at(local, 1)) return {};
       return {.kind = IKind::time_zone, .bind = bind_time_zone};
-    default: return {};
+    default:
+      return {};
   }
 }
 
@@ -134,13 +199,20 @@ Result<Expr*> Parser::operators(Expr* left, std::uint32_t start, int precedence)
 
 Result<Expr*> Parser::infix_node(const Infix& infix, Expr* left, std::uint32_t start, Expr*& open) {
   switch (infix.kind) {
-    case Infix::Kind::list: return list_node(infix, left, open);
+    case Infix::Kind::list:
+      return list_node(infix, left, open);
     case Infix::Kind::is:
-    case Infix::Kind::is_distinct: return is_test(left);
-    case Infix::Kind::time_zone: return time_zone(left);
-    case Infix::Kind::ternary: return ternary(left);
-    case Infix::Kind::between: next_ += infix.tokens; return between(left, start, infix.negated);
-    default: break;
+    case Infix::Kind::is_distinct:
+      return is_test(left);
+    case Infix::Kind::time_zone:
+      return time_zone(left);
+    case Infix::Kind::ternary:
+      return ternary(left);
+    case Infix::Kind::between:
+      next_ += infix.tokens;
+      return between(left, start, infix.negated);
+    default:
+      break;
   }
   const Position where = token().where;
   next_ += infix.tokens;
@@ -172,7 +244,8 @@ Result<Expr*> Parser::between(Expr* left, std::uint32_t start, bool negated) {
   for (const auto& [inner_start, inner_depth] : betweens_)
     if (inner_start >= start) depth = std::max(depth, inner_depth + 1);
   if (depth > limits_.between_depth)
-    return error_here(fmt::format("BETWEEN is nested in the left side of BETWEEN more than {} deep", limits_.between_depth));
+    return error_here(
+        fmt::format("BETWEEN is nested in the left side of BETWEEN more than {} deep", limits_.between_depth));
   Expr* node = make(Expr::Kind::between, left->where);
   node->op_not = negated;
   node->args.push(arena_, left);
@@ -249,8 +322,8 @@ Result<Expr*> Parser::prefix() {
   const Position where = token().where;
   if (at("-") || at("+")) {
     const bool minus = at("-");
-    const bool literal = token(1).type == Token::Type::number || at(Keyword::inf, 1) || at(Keyword::infinity, 1) ||
-                         at(Keyword::nan, 1);
+    const bool literal =
+        token(1).type == Token::Type::number || at(Keyword::inf, 1) || at(Keyword::infinity, 1) || at(Keyword::nan, 1);
     const Level level(nesting_);
     TRY_VOID(check_nesting());
     ++next_;
@@ -329,9 +402,12 @@ Result<Expr*> Parser::primary() {
       ++next_;
       return finish(make_string(string_value(first), first.where));
     case Token::Type::word:
-    case Token::Type::quoted: return word();
-    case Token::Type::symbol: break;
-    case Token::Type::end: return expected("an expression");
+    case Token::Type::quoted:
+      return word();
+    case Token::Type::symbol:
+      break;
+    case Token::Type::end:
+      return expected("an expression");
   }
   if (at("(")) return parenthesised();
   if (at("[")) return bracketed();
@@ -432,17 +508,20 @@ bool Parser::interval_ahead() const {
   };
   switch (next.type) {
     case Token::Type::number:
-    case Token::Type::string: return true;
+    case Token::Type::string:
+      return true;
     case Token::Type::symbol:
       if (next.is("-")) return token(2).type == Token::Type::number ? unit(next_ + 3) : unit(next_ + 3) && at_name(2);
       return next.is("(") && unit(closing(next_ + 1) + 1);
-    case Token::Type::quoted: return true;
+    case Token::Type::quoted:
+      return true;
     case Token::Type::word: {
       if (blocks_alias(next.keyword)) return false;
       const Token& after = token(2);
       return after.is("(") || after.is(".") || unit(next_ + 2) || infix_symbol(after);
     }
-    default: return false;
+    default:
+      return false;
   }
 }
 

@@ -43,10 +43,18 @@ std::string_view extract_function(std::string_view word) {
   if (equals_lower(word, "isoyear")) return "toISOYear";
   const Unit* unit = find_unit(word);
   if (unit == nullptr) return {};
-  constexpr auto functions = std::to_array<std::pair<std::string_view, std::string_view>>(
-      {{"nanosecond", "toNanosecond"}, {"microsecond", "toMicrosecond"}, {"millisecond", "toMillisecond"},
-       {"second", "toSecond"}, {"minute", "toMinute"}, {"hour", "toHour"}, {"day", "toDayOfMonth"},
-       {"week", "toISOWeek"}, {"month", "toMonth"}, {"quarter", "toQuarter"}, {"year", "toYear"}});
+  constexpr auto functions =
+      std::to_array<std::pair<std::string_view, std::string_view>>({{"nanosecond", "toNanosecond"},
+                                                                    {"microsecond", "toMicrosecond"},
+                                                                    {"millisecond", "toMillisecond"},
+                                                                    {"second", "toSecond"},
+                                                                    {"minute", "toMinute"},
+                                                                    {"hour", "toHour"},
+                                                                    {"day", "toDayOfMonth"},
+                                                                    {"week", "toISOWeek"},
+                                                                    {"month", "toMonth"},
+                                                                    {"quarter", "toQuarter"},
+                                                                    {"year", "toYear"}});
   return std::find_if(functions.begin(), functions.end(), [&](const auto& f) { return f.first == unit->name; })->second;
 }
 
@@ -78,21 +86,46 @@ bool append_literal(const Expr& value, std::string& out) {
   return true;
 }
 
-enum class Special : std::uint8_t { none, cast, extract, substring, trim, position, overlay, date_add, date_sub, date_diff, exists };
+enum class Special : std::uint8_t {
+  none,
+  cast,
+  extract,
+  substring,
+  trim,
+  position,
+  overlay,
+  date_add,
+  date_sub,
+  date_diff,
+  exists
+};
 
 Special find_special(std::string_view name) {
   constexpr auto names = std::to_array<std::pair<std::string_view, Special>>({
-      {"cast", Special::cast}, {"extract", Special::extract}, {"substring", Special::substring},
-      {"trim", Special::trim}, {"position", Special::position}, {"overlay", Special::overlay},
-      {"date_add", Special::date_add}, {"dateadd", Special::date_add}, {"timestamp_add", Special::date_add},
-      {"timestampadd", Special::date_add}, {"date_sub", Special::date_sub}, {"datesub", Special::date_sub},
-      {"timestamp_sub", Special::date_sub}, {"timestampsub", Special::date_sub}, {"date_diff", Special::date_diff},
-      {"datediff", Special::date_diff}, {"timestamp_diff", Special::date_diff}, {"timestampdiff", Special::date_diff},
+      {"cast", Special::cast},
+      {"extract", Special::extract},
+      {"substring", Special::substring},
+      {"trim", Special::trim},
+      {"position", Special::position},
+      {"overlay", Special::overlay},
+      {"date_add", Special::date_add},
+      {"dateadd", Special::date_add},
+      {"timestamp_add", Special::date_add},
+      {"timestampadd", Special::date_add},
+      {"date_sub", Special::date_sub},
+      {"datesub", Special::date_sub},
+      {"timestamp_sub", Special::date_sub},
+      {"timestampsub", Special::date_sub},
+      {"date_diff", Special::date_diff},
+      {"datediff", Special::date_diff},
+      {"timestamp_diff", Special::date_diff},
+      {"timestampdiff", Special::date_diff},
       {"exists", Special::exists},
   });
   constexpr std::size_t longest = 14;
   if (name.size() < 4 || name.size() > longest) return Special::none;
-  if (std::string_view("cestpod").find(static_cast<char>(name[0] | 0x20)) == std::string_view::npos) return Special::none;
+  if (std::string_view("cestpod").find(static_cast<char>(name[0] | 0x20)) == std::string_view::npos)
+    return Special::none;
   for (const auto& [spelling, special] : names)
     if (equals_lower(name, spelling)) return special;
   return Special::none;
@@ -112,21 +145,33 @@ Result<Expr*> Parser::call(const Token& name) {
   const auto function = string_value(name);
   ++next_;
   switch (find_special(function)) {
-    case Special::cast: return cast_call(name);
-    case Special::extract: return extract_call(name);
-    case Special::substring: return substring_call(name);
-    case Special::trim: return trim_call(name);
-    case Special::position: return position_call(name);
-    case Special::overlay: return overlay_call(name);
-    case Special::date_add: return date_add_call(name, Operator::plus);
-    case Special::date_sub: return date_add_call(name, Operator::minus);
-    case Special::date_diff: return date_diff_call(name);
-    case Special::exists: return exists_call(name);
-    case Special::none: break;
+    case Special::cast:
+      return cast_call(name);
+    case Special::extract:
+      return extract_call(name);
+    case Special::substring:
+      return substring_call(name);
+    case Special::trim:
+      return trim_call(name);
+    case Special::position:
+      return position_call(name);
+    case Special::overlay:
+      return overlay_call(name);
+    case Special::date_add:
+      return date_add_call(name, Operator::plus);
+    case Special::date_sub:
+      return date_add_call(name, Operator::minus);
+    case Special::date_diff:
+      return date_diff_call(name);
+    case Special::exists:
+      return exists_call(name);
+    case Special::none:
+      break;
   }
   Expr* node = make(Expr::Kind::call, name.where);
   node->text = function;
-  if (at(Keyword::select) || at(Keyword::with)) return error_here("a sub-query as an argument needs its own parentheses");
+  if (at(Keyword::select) || at(Keyword::with))
+    return error_here("a sub-query as an argument needs its own parentheses");
   bool distinct = at(Keyword::distinct);
   if (distinct || (at(Keyword::all) && !at(",", 1) && !at(")", 1) && !at(".", 1) && !at("(", 1))) ++next_;
   TRY(node->args, arguments());
@@ -222,10 +267,14 @@ Result<Window*> Parser::window_definition() {
 
 Status Parser::window_frame(Window& node) {
   using enum Keyword;
-  if (take(rows)) node.frame = Window::Frame::rows;
-  else if (take(range)) node.frame = Window::Frame::range;
-  else if (take(groups)) node.frame = Window::Frame::groups;
-  else return {};
+  if (take(rows))
+    node.frame = Window::Frame::rows;
+  else if (take(range))
+    node.frame = Window::Frame::range;
+  else if (take(groups))
+    node.frame = Window::Frame::groups;
+  else
+    return {};
   node.frame_between = take(between);
   TRY(node.frame_begin, frame_bound());
   if (!node.frame_between) return {};
@@ -245,9 +294,12 @@ Result<FrameBound> Parser::frame_bound() {
     constexpr int above_and = 5;
     TRY(bound.offset, expression(above_and));
   }
-  if (take(preceding)) bound.kind = FrameBound::Kind::preceding;
-  else if (take(following)) bound.kind = FrameBound::Kind::following;
-  else return expected("PRECEDING or FOLLOWING");
+  if (take(preceding))
+    bound.kind = FrameBound::Kind::preceding;
+  else if (take(following))
+    bound.kind = FrameBound::Kind::following;
+  else
+    return expected("PRECEDING or FOLLOWING");
   return bound;
 }
 
@@ -417,7 +469,8 @@ Result<Expr*> Parser::date_add_call(const Token& name, Operator op) {
     return expected("',' and the date");
   }
   TRY(node->args, arguments());
-  if (node->args.size() != 2) return error(name.where, fmt::format("{} takes a unit, a number and a date, or a date and an INTERVAL", raw(name)));
+  if (node->args.size() != 2)
+    return error(name.where, fmt::format("{} takes a unit, a number and a date, or a date and an INTERVAL", raw(name)));
   return finish(node);
 }
 

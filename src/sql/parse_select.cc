@@ -43,9 +43,11 @@ Status Parser::statement(Query& query) {
   if (at(into)) return error_here("INTO OUTFILE is not available", Code::forbidden);
   if (at(parallel)) return error_here("PARALLEL WITH is not available: only one statement is allowed", Code::forbidden);
   if (!query.settings.empty() && set_operation() != SetQuery::Op::first)
-    return error(query.settings[0].where, "SETTINGS is allowed only at the end of the outermost query", Code::forbidden);
+    return error(query.settings[0].where, "SETTINGS is allowed only at the end of the outermost query",
+                 Code::forbidden);
   if (at(";")) {
-    while (take(";")) {}
+    while (take(";")) {
+    }
     if (!at_end()) return error_here("several statements are not allowed");
   }
   return expect_end("the end of the query");
@@ -426,7 +428,8 @@ Status Parser::limit(Select& node) {
     TRY(node.limit_by_columns, expressions("LIMIT BY", limits_.select_items));
     return {};
   }
-  if (node.limit != nullptr || (skipped != nullptr && node.offset != nullptr)) return error(start, "LIMIT is given twice");
+  if (node.limit != nullptr || (skipped != nullptr && node.offset != nullptr))
+    return error(start, "LIMIT is given twice");
   node.limit = count;
   if (skipped != nullptr) node.offset = skipped;
   if (at(with) && at(ties, 1)) {

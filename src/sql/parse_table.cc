@@ -9,13 +9,57 @@ namespace {
 bool blocks_table_alias(Keyword keyword) {
   using enum Keyword;
   switch (keyword) {
-    case all: case anti: case any: case array: case as: case asof: case between: case cross: case else_: case except:
-    case final_: case format: case from: case full: case global: case group: case having: case ilike: case inner:
-    case intersect: case into: case join: case left: case like: case limit_: case natural: case not_: case offset:
-    case on: case only: case order: case parallel: case paste: case prewhere: case qualify: case right: case sample:
-    case semi: case settings: case stream: case union_: case using_: case uuid: case where: case window: case with:
-    case select: case fetch: return true;
-    default: return false;
+    case all:
+    case anti:
+    case any:
+    case array:
+    case as:
+    case asof:
+    case between:
+    case cross:
+    case else_:
+    case except:
+    case final_:
+    case format:
+    case from:
+    case full:
+    case global:
+    case group:
+    case having:
+    case ilike:
+    case inner:
+    case intersect:
+    case into:
+    case join:
+    case left:
+    case like:
+    case limit_:
+    case natural:
+    case not_:
+    case offset:
+    case on:
+    case only:
+    case order:
+    case parallel:
+    case paste:
+    case prewhere:
+    case qualify:
+    case right:
+    case sample:
+    case semi:
+    case settings:
+    case stream:
+    case union_:
+    case using_:
+    case uuid:
+    case where:
+    case window:
+    case with:
+    case select:
+    case fetch:
+      return true;
+    default:
+      return false;
   }
 }
 
@@ -57,20 +101,31 @@ Result<bool> Parser::join(Select& node) {
   const auto strictness = [&] {
     using S = FromItem::Strictness;
     if (item.strictness != S::unset) return;
-    if (take(any)) item.strictness = S::any;
-    else if (take(all)) item.strictness = S::all;
-    else if (take(asof)) item.strictness = S::asof;
-    else if (take(semi)) item.strictness = S::semi;
-    else if (take(anti)) item.strictness = S::anti;
+    if (take(any))
+      item.strictness = S::any;
+    else if (take(all))
+      item.strictness = S::all;
+    else if (take(asof))
+      item.strictness = S::asof;
+    else if (take(semi))
+      item.strictness = S::semi;
+    else if (take(anti))
+      item.strictness = S::anti;
   };
   strictness();
   item.join = FromItem::Join::inner;
-  if (take(inner)) item.join = FromItem::Join::inner;
-  else if (take(left)) item.join = FromItem::Join::left;
-  else if (take(right)) item.join = FromItem::Join::right;
-  else if (take(full)) item.join = FromItem::Join::full;
-  else if (take(cross)) item.join = FromItem::Join::cross;
-  else if (take(paste)) item.join = FromItem::Join::paste;
+  if (take(inner))
+    item.join = FromItem::Join::inner;
+  else if (take(left))
+    item.join = FromItem::Join::left;
+  else if (take(right))
+    item.join = FromItem::Join::right;
+  else if (take(full))
+    item.join = FromItem::Join::full;
+  else if (take(cross))
+    item.join = FromItem::Join::cross;
+  else if (take(paste))
+    item.join = FromItem::Join::paste;
   strictness();
   take(outer);
   if (!take(Keyword::join)) {

@@ -26,12 +26,15 @@ void append_quoted(std::string& out, std::string_view text, char quote) {
 /// A bare word needs no quotes in a type.
 bool bare(std::string_view name) {
   if (name.empty() || (name[0] >= '0' && name[0] <= '9')) return false;
-  return name.find_first_not_of("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_") == std::string_view::npos;
+  return name.find_first_not_of("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_") ==
+         std::string_view::npos;
 }
 
 void append_name(std::string& out, std::string_view name) {
-  if (bare(name)) out += name;
-  else append_quoted(out, name, '`');
+  if (bare(name))
+    out += name;
+  else
+    append_quoted(out, name, '`');
 }
 
 }  // namespace
@@ -43,7 +46,8 @@ Result<std::string> Parser::type() {
 }
 
 Status Parser::type_into(std::string& out, std::uint32_t depth) {
-  if (depth > limits_.type_nesting) return error_here(fmt::format("the type is nested deeper than {}", limits_.type_nesting));
+  if (depth > limits_.type_nesting)
+    return error_here(fmt::format("the type is nested deeper than {}", limits_.type_nesting));
   const Token first = token();
   TRY(const auto word, name("a type"));
   std::string name(word);

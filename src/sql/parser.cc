@@ -106,12 +106,14 @@ std::unexpected<Error> Parser::error(const Position& where, std::string message,
 
 std::unexpected<Error> Parser::expected(std::string_view what) const {
   const Token& found = token();
-  if (found.type == Token::Type::end) return error(found.where, fmt::format("expected {}, found the end of the text", what));
+  if (found.type == Token::Type::end)
+    return error(found.where, fmt::format("expected {}, found the end of the text", what));
   constexpr std::size_t shown = 40;
   std::string_view text = raw(found);
   std::size_t cut = std::min(shown, text.size());
   while (cut < text.size() && (static_cast<unsigned char>(text[cut]) & 0xC0) == 0x80) --cut;
-  return error(found.where, fmt::format("expected {}, found {}{}", what, text.substr(0, cut), cut < text.size() ? "…" : ""));
+  return error(found.where,
+               fmt::format("expected {}, found {}{}", what, text.substr(0, cut), cut < text.size() ? "…" : ""));
 }
 
 Status Parser::expect_end(std::string_view what) {

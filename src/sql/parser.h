@@ -13,16 +13,16 @@ namespace kinglet::sql {
 /// What the parser refuses beyond, with the position. Why: docs/design/0002-sql-front-end.md.
 struct ParseLimits {
   std::size_t text_bytes = limits::text_bytes_node;
-  std::uint32_t nesting = 64;           // ( [ CASE and calls together
-  std::uint32_t chain = 256;            // a + b + c …, x::T::T …, a[1][1] …
-  std::uint32_t between_depth = 2;      // BETWEEN in the left side of BETWEEN doubles the engine's tree
+  std::uint32_t nesting = 64;       // ( [ CASE and calls together
+  std::uint32_t chain = 256;        // a + b + c …, x::T::T …, a[1][1] …
+  std::uint32_t between_depth = 2;  // BETWEEN in the left side of BETWEEN doubles the engine's tree
   std::uint32_t lambda_depth = 16;
   std::uint32_t tables_per_from = 32;
   std::uint32_t union_branches = 500;
   std::uint32_t windows_per_select = 64;
   std::uint32_t select_items = 2'000;
-  std::uint32_t list_items = 20'000;    // IN lists, arrays, tuples, arguments
-  std::uint32_t tree_height = 900;      // what walkers recurse; the engine stops at 1,000
+  std::uint32_t list_items = 20'000;  // IN lists, arrays, tuples, arguments
+  std::uint32_t tree_height = 900;    // what walkers recurse; the engine stops at 1,000
   std::uint32_t type_nesting = 50;
 };
 

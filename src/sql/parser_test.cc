@@ -56,27 +56,35 @@ TEST(Parser, Precedence) {
   EXPECT_EQ(expression("a between 1 and 2 and b"), "`a` BETWEEN 1 AND 2 AND `b`");
   EXPECT_EQ(expression("a between 1 and 2 = 3"), "`a` BETWEEN 1 AND (2 = 3)");
   EXPECT_EQ(expression("a || b + c || d"), "`a` || `b` + `c` || `d`");
-  EXPECT_EQ(expression("-1, - 1, -(1), - -1, -a, +a, a -1, -inf, -a.1"), "-1, -1, -(1), -(-1), -`a`, `a`, `a` - 1, -inf, -`a`.1");
+  EXPECT_EQ(expression("-1, - 1, -(1), - -1, -a, +a, a -1, -inf, -a.1"),
+            "-1, -1, -(1), -(-1), -`a`, `a`, `a` - 1, -inf, -`a`.1");
   EXPECT_EQ(expression("-a::Int8 + b[1][2].c::String"), "-CAST(`a`, 'Int8') + CAST(`b`[1][2].`c`, 'String')");
   EXPECT_EQ(expression("a ? b : c + d"), "if(`a`, `b`, `c` + `d`)");
   EXPECT_EQ(expression("ts AT TIME ZONE 'UTC' + 1"), "toTimeZone(`ts`, 'UTC') + 1");
 }
 
 TEST(Parser, SpecialForms) {
-  EXPECT_EQ(expression("CASE WHEN a THEN 1 END, case x when 1 then 2 else 3 end"), "multiIf(`a`, 1, NULL), caseWithExpression(`x`, 1, 2, 3)");
+  EXPECT_EQ(expression("CASE WHEN a THEN 1 END, case x when 1 then 2 else 3 end"),
+            "multiIf(`a`, 1, NULL), caseWithExpression(`x`, 1, 2, 3)");
   EXPECT_EQ(expression("INTERVAL 1 DAY, interval '2' hours, INTERVAL '1 week 2 d', INTERVAL a + 1 MONTH + b"),
-            "toIntervalDay(1), toIntervalHour('2'), tuple(toIntervalWeek(1), toIntervalDay(2)), toIntervalMonth(`a` + 1) + `b`");
-  EXPECT_EQ(expression("extract(year from a), extract(a, 'x'), extract(dow from a)"), "toYear(`a`), extract(`a`, 'x'), toDayOfWeek(`a`, 2)");
-  EXPECT_EQ(expression("substring(a from 1 for 2), trim(both 'x' from a), trim(a), position('x' in a), position(a, 'x')"),
-            "substring(`a`, 1, 2), trimBoth(`a`, 'x'), trim(`a`), position(`a`, 'x'), position(`a`, 'x')");
+            "toIntervalDay(1), toIntervalHour('2'), tuple(toIntervalWeek(1), toIntervalDay(2)), toIntervalMonth(`a` + "
+            "1) + `b`");
+  EXPECT_EQ(expression("extract(year from a), extract(a, 'x'), extract(dow from a)"),
+            "toYear(`a`), extract(`a`, 'x'), toDayOfWeek(`a`, 2)");
+  EXPECT_EQ(
+      expression("substring(a from 1 for 2), trim(both 'x' from a), trim(a), position('x' in a), position(a, 'x')"),
+      "substring(`a`, 1, 2), trimBoth(`a`, 'x'), trim(`a`), position(`a`, 'x'), position(`a`, 'x')");
   EXPECT_EQ(expression("position((a in b), c)"), "position((`a` IN `b`), `c`)");
   EXPECT_EQ(expression("overlay(a placing b from 1 for 2), date '2020-01-01', timestamp 'x', date(a)"),
             "overlay(`a`, `b`, 1, 2), toDate('2020-01-01'), toDateTime('x'), date(`a`)");
   EXPECT_EQ(expression("date_add(day, 1, x), DATE_SUB(x, INTERVAL 1 DAY), dateDiff(day, a, b), dateDiff('day', a, b)"),
             "`x` + toIntervalDay(1), `x` - toIntervalDay(1), dateDiff('day', `a`, `b`), dateDiff('day', `a`, `b`)");
-  EXPECT_EQ(expression("CAST(a AS Nullable( String )), CAST(a, 'String'), CAST(a AS b, 'String'), 0.10::Decimal(10,5), [1,'a']::T"),
-            "line 1, column 112: unknown type 'T'");
-  EXPECT_EQ(expression("CAST(a AS Nullable( String )), CAST(a AS b, 'String'), 0.10::decimal( 10,5 ), [1,'a']::Array(String), x::INT unsigned"),
+  EXPECT_EQ(
+      expression(
+          "CAST(a AS Nullable( String )), CAST(a, 'String'), CAST(a AS b, 'String'), 0.10::Decimal(10,5), [1,'a']::T"),
+      "line 1, column 112: unknown type 'T'");
+  EXPECT_EQ(expression("CAST(a AS Nullable( String )), CAST(a AS b, 'String'), 0.10::decimal( 10,5 ), "
+                       "[1,'a']::Array(String), x::INT unsigned"),
             "CAST(`a`, 'Nullable(String)'), CAST(`a` AS `b`, 'String'), CAST('0.10', 'decimal(10, 5)'), "
             "CAST('[1, \\'a\\']', 'Array(String)'), CAST(`x`, 'INT unsigned')");
   EXPECT_EQ(expression("exists(select 1), not exists (select 1)"), "exists(SELECT 1), NOT exists(SELECT 1)");
@@ -85,13 +93,16 @@ TEST(Parser, SpecialForms) {
   EXPECT_EQ(expression("a = any (select 1), a > all (select 2), a = any(b)"),
             "`a` = ANY (SELECT 1), `a` > ALL (SELECT 2), `a` = `any`(`b`)");
   EXPECT_EQ(expression("a IS TRUE, a IS NOT UNKNOWN"), "`a` <=> true, isNotNull(`a`)");
-  EXPECT_EQ(expression("any(x) respect nulls, first_value(x) ignore nulls over w"), "`any`(`x`) RESPECT NULLS, first_value(`x`) IGNORE NULLS OVER `w`");
+  EXPECT_EQ(expression("any(x) respect nulls, first_value(x) ignore nulls over w"),
+            "`any`(`x`) RESPECT NULLS, first_value(`x`) IGNORE NULLS OVER `w`");
 }
 
 TEST(Parser, WordsMayBeNames) {
   EXPECT_EQ(expression("date, timestamp, interval, case, key, left, end, format, columns, cast, exists FROM final"),
-            "`date`, `timestamp`, `interval`, `case`, `key`, `left`, `end`, `format`, `columns`, `cast`, `exists` FROM `final`");
-  EXPECT_EQ(expression("interval - 1, interval(1), interval + 2 AS x"), "`interval` - 1, `interval`(1), `interval` + 2 AS `x`");
+            "`date`, `timestamp`, `interval`, `case`, `key`, `left`, `end`, `format`, `columns`, `cast`, `exists` FROM "
+            "`final`");
+  EXPECT_EQ(expression("interval - 1, interval(1), interval + 2 AS x"),
+            "`interval` - 1, `interval`(1), `interval` + 2 AS `x`");
   EXPECT_EQ(expression("a b, c AS select FROM t u"), "`a` AS `b`, `c` AS `select` FROM `t` AS `u`");
   EXPECT_EQ(expression("order, group, offset FROM t ORDER BY order, offset LIMIT 1"),
             "`order`, `group`, `offset` FROM `t` ORDER BY `order`, `offset` LIMIT 1");
@@ -103,24 +114,33 @@ TEST(Parser, Clauses) {
   EXPECT_EQ(printed("select a, from t"), "SELECT `a` FROM `t`");
   EXPECT_EQ(printed("select top 5 a from t"), "SELECT `a` FROM `t` LIMIT 5");
   EXPECT_EQ(printed("select a from t limit 2, 3"), "SELECT `a` FROM `t` LIMIT 3 OFFSET 2");
-  EXPECT_EQ(printed("select a from t limit 1 offset 2 by b, c limit 3"), "SELECT `a` FROM `t` LIMIT 1 OFFSET 2 BY `b`, `c` LIMIT 3");
+  EXPECT_EQ(printed("select a from t limit 1 offset 2 by b, c limit 3"),
+            "SELECT `a` FROM `t` LIMIT 1 OFFSET 2 BY `b`, `c` LIMIT 3");
   EXPECT_EQ(printed("select a from t order by a offset 1 row fetch next 2 rows with ties"),
             "SELECT `a` FROM `t` ORDER BY `a` LIMIT 2 OFFSET 1 WITH TIES");
   EXPECT_EQ(printed("select distinct on (a) b from t"), "SELECT `b` FROM `t` LIMIT 1 BY `a`");
   EXPECT_EQ(printed("select a from t group by rollup(a, b)"), "SELECT `a` FROM `t` GROUP BY `a`, `b` WITH ROLLUP");
-  EXPECT_EQ(printed("select a from t where b group by grouping sets ((a), (a, b), (), c) with totals having d qualify e order by all desc"),
-            "SELECT `a` FROM `t` WHERE `b` GROUP BY GROUPING SETS ((`a`), (`a`, `b`), (), (`c`)) WITH TOTALS HAVING `d` QUALIFY `e` ORDER BY ALL DESC");
-  EXPECT_EQ(printed("select a from t order by a desc nulls first collate 'en' with fill from 1 to 2 step 3 staleness 4 interpolate (b as b + 1, c)"),
-            "SELECT `a` FROM `t` ORDER BY `a` DESC NULLS FIRST COLLATE 'en' WITH FILL FROM 1 TO 2 STEP 3 STALENESS 4 INTERPOLATE (`b` AS `b` + 1, `c` AS `c`)");
+  EXPECT_EQ(printed("select a from t where b group by grouping sets ((a), (a, b), (), c) with totals having d qualify "
+                    "e order by all desc"),
+            "SELECT `a` FROM `t` WHERE `b` GROUP BY GROUPING SETS ((`a`), (`a`, `b`), (), (`c`)) WITH TOTALS HAVING "
+            "`d` QUALIFY `e` ORDER BY ALL DESC");
+  EXPECT_EQ(printed("select a from t order by a desc nulls first collate 'en' with fill from 1 to 2 step 3 staleness 4 "
+                    "interpolate (b as b + 1, c)"),
+            "SELECT `a` FROM `t` ORDER BY `a` DESC NULLS FIRST COLLATE 'en' WITH FILL FROM 1 TO 2 STEP 3 STALENESS 4 "
+            "INTERPOLATE (`b` AS `b` + 1, `c` AS `c`)");
   EXPECT_EQ(printed("select a from (b join c using k) as x, (values (1, 2)) as v (p, q)"),
-            "SELECT `a` FROM (SELECT * FROM `b` INNER JOIN `c` USING (`k`)) AS `x`, (SELECT * FROM SQLStandardValues((1, 2))) AS `v` (`p`, `q`)");
+            "SELECT `a` FROM (SELECT * FROM `b` INNER JOIN `c` USING (`k`)) AS `x`, (SELECT * FROM "
+            "SQLStandardValues((1, 2))) AS `v` (`p`, `q`)");
   EXPECT_EQ(printed("select a from ((select 1)) x left any join d on 1 asof left outer join e using f"),
             "SELECT `a` FROM (SELECT 1) AS `x` ANY LEFT JOIN `d` ON 1 ASOF LEFT JOIN `e` USING (`f`)");
   EXPECT_EQ(printed("with x as ((select 1)), 2 as y, select x from t final sample 1/10 offset 0.5"),
             "WITH `x` AS (SELECT 1), 2 AS `y` SELECT `x` FROM `t` FINAL SAMPLE 1 / 10 OFFSET 0.5");
-  EXPECT_EQ(printed("((select 1) union all (select 2 intersect select 3))"), "((SELECT 1) UNION ALL (SELECT 2 INTERSECT SELECT 3))");
-  EXPECT_EQ(printed("select * except a replace (b as c) apply(sum, 'p_') apply quantiles(0.5) apply(x -> x + 1), t.columns('a') except ('b') from t"),
-            "SELECT * EXCEPT (`a`) REPLACE (`b` AS `c`) APPLY (sum, 'p_') APPLY (quantiles(0.5)) APPLY (`x` -> `x` + 1), `t`.COLUMNS('a') EXCEPT ('b') FROM `t`");
+  EXPECT_EQ(printed("((select 1) union all (select 2 intersect select 3))"),
+            "((SELECT 1) UNION ALL (SELECT 2 INTERSECT SELECT 3))");
+  EXPECT_EQ(printed("select * except a replace (b as c) apply(sum, 'p_') apply quantiles(0.5) apply(x -> x + 1), "
+                    "t.columns('a') except ('b') from t"),
+            "SELECT * EXCEPT (`a`) REPLACE (`b` AS `c`) APPLY (sum, 'p_') APPLY (quantiles(0.5)) APPLY (`x` -> `x` + "
+            "1), `t`.COLUMNS('a') EXCEPT ('b') FROM `t`");
   EXPECT_EQ(printed("select j.a[].b, j.^c, j.d.:Int64, (j).e, f(x).g, t.1.2"),
             "SELECT `j`.`a`.:`Array(JSON)`.`b`, `j`.^`c`, `j`.`d`.:`Int64`, (`j`).`e`, f(`x`).`g`, `t`.1.2");
   EXPECT_EQ(printed("select a; ;"), "SELECT `a`");
@@ -134,7 +154,8 @@ TEST(Parser, StringsArePrintedAfresh) {
 }
 
 TEST(Parser, SaysWhereAndWhatWasExpected) {
-  EXPECT_EQ(printed("SELECT a\n  FROM"), "line 2, column 7: expected a table, a sub-query or a table function, found the end of the text");
+  EXPECT_EQ(printed("SELECT a\n  FROM"),
+            "line 2, column 7: expected a table, a sub-query or a table function, found the end of the text");
   EXPECT_EQ(printed("SELECT count( FROM t"), "line 1, column 15: expected an expression, found FROM");
   EXPECT_EQ(printed("SELECT a FROM t WHERE"), "line 1, column 22: expected an expression, found the end of the text");
   EXPECT_EQ(printed("SELECT a FROM t WHERE a AND WHERE b"), "line 1, column 29: expected an expression, found WHERE");
@@ -142,10 +163,15 @@ TEST(Parser, SaysWhereAndWhatWasExpected) {
   EXPECT_EQ(printed("SELECT a FROM t JOIN u"), "line 1, column 23: expected ON or USING, found the end of the text");
   EXPECT_EQ(printed("SELECT a b c"), "line 1, column 12: expected the end of the query, found c");
   EXPECT_EQ(printed("SELECT 'é' 'b'"), "line 1, column 12: expected the end of the query, found 'b'");
-  EXPECT_EQ(printed("INSERT INTO t VALUES (1)"), "line 1, column 1: expected SELECT or WITH (other statements are not available), found INSERT");
-  EXPECT_EQ(printed(""), "line 1, column 1: expected SELECT or WITH (other statements are not available), found the end of the text");
-  EXPECT_EQ(printed("SELECT CASE WHEN a THEN b"), "line 1, column 26: expected WHEN, ELSE or END, found the end of the text");
-  EXPECT_EQ(printed("SELECT INTERVAL 1 FORTNIGHT"), "line 1, column 19: expected the unit of an INTERVAL (SECOND … YEAR), found FORTNIGHT");
+  EXPECT_EQ(printed("INSERT INTO t VALUES (1)"),
+            "line 1, column 1: expected SELECT or WITH (other statements are not available), found INSERT");
+  EXPECT_EQ(
+      printed(""),
+      "line 1, column 1: expected SELECT or WITH (other statements are not available), found the end of the text");
+  EXPECT_EQ(printed("SELECT CASE WHEN a THEN b"),
+            "line 1, column 26: expected WHEN, ELSE or END, found the end of the text");
+  EXPECT_EQ(printed("SELECT INTERVAL 1 FORTNIGHT"),
+            "line 1, column 19: expected the unit of an INTERVAL (SECOND … YEAR), found FORTNIGHT");
   EXPECT_EQ(printed("SELECT a FROM b.c.d"), "line 1, column 15: a table's name has at most two parts");
 }
 
@@ -153,8 +179,9 @@ TEST(Parser, SaysWhereAndWhatWasExpected) {
 TEST(Limits, NestingIsCountedBeforeItRecurses) {
   EXPECT_TRUE(parse_query("SELECT " + repeat("(", 64) + "1" + repeat(")", 64)));
   EXPECT_FALSE(parse_query("SELECT " + repeat("(", 65) + "1" + repeat(")", 65)));
-  for (const std::string_view open : {"(", "[", "f(", "CASE WHEN ", "NOT ", "- ", "(SELECT ", "a[", "f(x -> ", "INTERVAL ", "* APPLY(f(",
-                                      "x IN (", "(SELECT * FROM (", "EXISTS(SELECT ", "CAST(", "position(", "sum(1) OVER (PARTITION BY "}) {
+  for (const std::string_view open :
+       {"(", "[", "f(", "CASE WHEN ", "NOT ", "- ", "(SELECT ", "a[", "f(x -> ", "INTERVAL ", "* APPLY(f(", "x IN (",
+        "(SELECT * FROM (", "EXISTS(SELECT ", "CAST(", "position(", "sum(1) OVER (PARTITION BY "}) {
     const auto refused = parse_query("SELECT " + repeat(open, 10'000) + "1");
     EXPECT_FALSE(refused) << open;
   }
@@ -187,7 +214,8 @@ TEST(Limits, ChainsAndLists) {
 }
 
 TEST(Limits, RefusingIsFast) {
-  for (const std::string_view text : {"(", "interval(", "position(", "case(", "((", "INTERVAL ", "x->(", "[(", "a IN ("}) {
+  for (const std::string_view text :
+       {"(", "interval(", "position(", "case(", "((", "INTERVAL ", "x->(", "[(", "a IN ("}) {
     const auto start = std::chrono::steady_clock::now();
     EXPECT_FALSE(parse_query("SELECT " + repeat(text, 250'000 / text.size())));
     EXPECT_LT(std::chrono::steady_clock::now() - start, std::chrono::seconds(2)) << text;
@@ -242,26 +270,29 @@ rc::Gen<std::string> generate_expression(int depth) {
   using rc::gen::element;
   using rc::gen::map;
   const auto leaf = rc::gen::oneOf(
-      element<std::string>("a", "b.c", "`x y`", "\"q\"", "t.1", "j.^a.b", "NULL", "true", "1", "-2", "1.5e3", "0x1F", "inf", "'s'", "'it\\'s'",
-                           "*", "t.*", "[]", "()", "(1,)", "x'ff'", "interval", "date"),
+      element<std::string>("a", "b.c", "`x y`", "\"q\"", "t.1", "j.^a.b", "NULL", "true", "1", "-2", "1.5e3", "0x1F",
+                           "inf", "'s'", "'it\\'s'", "*", "t.*", "[]", "()", "(1,)", "x'ff'", "interval", "date"),
       map(rc::gen::arbitrary<std::uint16_t>(), [](std::uint16_t n) { return std::to_string(n); }));
   if (depth == 0) return leaf;
   const auto sub = generate_expression(depth - 1);
-  const auto binary = element<std::string>(" + ", " - ", " * ", " / ", " % ", " DIV ", " = ", " != ", " < ", " >= ", " <=> ", " AND ",
-                                           " OR ", " || ", " LIKE ", " NOT ILIKE ", " IN ", " GLOBAL NOT IN ", " REGEXP ",
-                                           " IS DISTINCT FROM ");
+  const auto binary = element<std::string>(" + ", " - ", " * ", " / ", " % ", " DIV ", " = ", " != ", " < ",
+                                           " >= ", " <=> ", " AND ", " OR ", " || ", " LIKE ", " NOT ILIKE ", " IN ",
+                                           " GLOBAL NOT IN ", " REGEXP ", " IS DISTINCT FROM ");
   const auto wrap = element<std::pair<std::string, std::string>>(
       std::pair("(", ")"), std::pair("-", ""), std::pair("NOT ", ""), std::pair("f(", ")"), std::pair("f(1)(", ", 2)"),
       std::pair("[", "]"), std::pair("(1, ", ")"), std::pair("", "[1]"), std::pair("", ".1"), std::pair("(", ").n"),
-      std::pair("", "::String"), std::pair("CAST(", " AS Int8)"), std::pair("", " IS NOT NULL"), std::pair("arrayMap(x -> ", ", y)"),
-      std::pair("CASE WHEN ", " THEN 1 END"), std::pair("INTERVAL (", ") DAY"), std::pair("", " BETWEEN 1 AND 2"),
-      std::pair("1 NOT BETWEEN ", " AND 3"), std::pair("(", ") ? 1 : 2"), std::pair("(SELECT ", ")"), std::pair("position(", ", 'x')"),
-      std::pair("substring(", " FROM 1)"), std::pair("sum(", ") OVER (ORDER BY a)"), std::pair("any(", ") IGNORE NULLS"),
-      std::pair("(", " AS al)"), std::pair("a = ANY (SELECT ", ")"), std::pair("EXISTS(SELECT ", ")"), std::pair("`not`(", ")"));
-  return rc::gen::oneOf(
-      leaf,
-      map(rc::gen::tuple(sub, binary, sub), [](const auto& t) { return std::get<0>(t) + std::get<1>(t) + std::get<2>(t); }),
-      map(rc::gen::tuple(wrap, sub), [](const auto& t) { return std::get<0>(t).first + std::get<1>(t) + std::get<0>(t).second; }));
+      std::pair("", "::String"), std::pair("CAST(", " AS Int8)"), std::pair("", " IS NOT NULL"),
+      std::pair("arrayMap(x -> ", ", y)"), std::pair("CASE WHEN ", " THEN 1 END"), std::pair("INTERVAL (", ") DAY"),
+      std::pair("", " BETWEEN 1 AND 2"), std::pair("1 NOT BETWEEN ", " AND 3"), std::pair("(", ") ? 1 : 2"),
+      std::pair("(SELECT ", ")"), std::pair("position(", ", 'x')"), std::pair("substring(", " FROM 1)"),
+      std::pair("sum(", ") OVER (ORDER BY a)"), std::pair("any(", ") IGNORE NULLS"), std::pair("(", " AS al)"),
+      std::pair("a = ANY (SELECT ", ")"), std::pair("EXISTS(SELECT ", ")"), std::pair("`not`(", ")"));
+  return rc::gen::oneOf(leaf,
+                        map(rc::gen::tuple(sub, binary, sub),
+                            [](const auto& t) { return std::get<0>(t) + std::get<1>(t) + std::get<2>(t); }),
+                        map(rc::gen::tuple(wrap, sub), [](const auto& t) {
+                          return std::get<0>(t).first + std::get<1>(t) + std::get<0>(t).second;
+                        }));
 }
 
 // attacks.md S16: print∘parse is a fixpoint, and the tree survives it.
@@ -277,13 +308,15 @@ RC_GTEST_PROP(Parser, PrintedTextReadsBackAsTheSameTree, ()) {
 }
 
 TEST(Types, AreNormalized) {
-  EXPECT_EQ(*normalize_type("Tuple( a  String,`b c` Array( Nullable(UInt8) ))"), "Tuple(a String, `b c` Array(Nullable(UInt8)))");
+  EXPECT_EQ(*normalize_type("Tuple( a  String,`b c` Array( Nullable(UInt8) ))"),
+            "Tuple(a String, `b c` Array(Nullable(UInt8)))");
   EXPECT_EQ(*normalize_type("Enum8('a'=1, 'b\\'c' = -2)"), "Enum8('a' = 1, 'b\\'c' = -2)");
   EXPECT_EQ(*normalize_type("JSON(max_dynamic_paths=10, a.b UInt32, SKIP a.c, SKIP REGEXP 'x')"),
             "JSON(max_dynamic_paths = 10, `a.b` UInt32, SKIP `a`.`c`, SKIP REGEXP 'x')");
   EXPECT_EQ(*normalize_type("DateTime64(3, 'UTC')"), "DateTime64(3, 'UTC')");
   EXPECT_EQ(*normalize_type("double precision"), "double precision");
-  for (const std::string_view bad : {"", "Foo", "tuple(String)", "Array(", "Array(String", "String)", "String, String", "Array(String) DEFAULT 1", "a String"})
+  for (const std::string_view bad : {"", "Foo", "tuple(String)", "Array(", "Array(String", "String)", "String, String",
+                                     "Array(String) DEFAULT 1", "a String"})
     EXPECT_FALSE(normalize_type(bad)) << bad;
   EXPECT_EQ(normalize_type("AggregateFunction(sum, UInt8)").error().code, Code::forbidden);
 }

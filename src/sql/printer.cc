@@ -14,7 +14,11 @@ using Kind = Expr::Kind;
 bool is_utf8(std::string_view text) {
   for (std::size_t i = 0; i < text.size();) {
     const auto byte = static_cast<unsigned char>(text[i]);
-    const std::size_t size = byte < 0x80 ? 1 : byte >= 0xC2 && byte < 0xE0 ? 2 : byte >= 0xE0 && byte < 0xF0 ? 3 : byte >= 0xF0 && byte < 0xF5 ? 4 : 0;
+    const std::size_t size = byte < 0x80                   ? 1
+                             : byte >= 0xC2 && byte < 0xE0 ? 2
+                             : byte >= 0xE0 && byte < 0xF0 ? 3
+                             : byte >= 0xF0 && byte < 0xF5 ? 4
+                                                           : 0;
     if (size == 0 || i + size > text.size()) return false;
     for (std::size_t k = 1; k < size; ++k)
       if ((static_cast<unsigned char>(text[i + k]) & 0xC0) != 0x80) return false;
@@ -68,16 +72,26 @@ int binary_bind(Operator op) {
 
 int bind(const Expr& expr) {
   switch (expr.kind) {
-    case Kind::lambda: return bind_lambda;
-    case Kind::logical_or: return bind_or;
-    case Kind::logical_and: return bind_and;
-    case Kind::not_: return bind_not;
-    case Kind::between: return bind_between;
-    case Kind::quantified: return bind_compare;
-    case Kind::concat: return bind_concat;
-    case Kind::negate: return bind_negate;
-    case Kind::binary: return binary_bind(expr.op);
-    default: return bind_atom;
+    case Kind::lambda:
+      return bind_lambda;
+    case Kind::logical_or:
+      return bind_or;
+    case Kind::logical_and:
+      return bind_and;
+    case Kind::not_:
+      return bind_not;
+    case Kind::between:
+      return bind_between;
+    case Kind::quantified:
+      return bind_compare;
+    case Kind::concat:
+      return bind_concat;
+    case Kind::negate:
+      return bind_negate;
+    case Kind::binary:
+      return binary_bind(expr.op);
+    default:
+      return bind_atom;
   }
 }
 
@@ -89,8 +103,18 @@ bool bare_function(std::string_view name) {
   if (name.empty() || (name[0] >= '0' && name[0] <= '9') || !std::all_of(name.begin(), name.end(), word)) return false;
   using enum Keyword;
   switch (find_keyword(name)) {
-    case none: case cast: case left: case right: case replace: case format: case date: case exists: case values: return true;
-    default: return false;
+    case none:
+    case cast:
+    case left:
+    case right:
+    case replace:
+    case format:
+    case date:
+    case exists:
+    case values:
+      return true;
+    default:
+      return false;
   }
 }
 
@@ -101,17 +125,34 @@ class Printer {
   void query(const SetQuery& query) {
     for (const auto& branch : query.branches) {
       switch (branch.op) {
-        case SetQuery::Op::first: break;
-        case SetQuery::Op::union_plain: out_ += " UNION "; break;
-        case SetQuery::Op::union_all: out_ += " UNION ALL "; break;
-        case SetQuery::Op::union_distinct: out_ += " UNION DISTINCT "; break;
-        case SetQuery::Op::intersect: out_ += " INTERSECT "; break;
-        case SetQuery::Op::intersect_distinct: out_ += " INTERSECT DISTINCT "; break;
-        case SetQuery::Op::except_: out_ += " EXCEPT "; break;
-        case SetQuery::Op::except_distinct: out_ += " EXCEPT DISTINCT "; break;
+        case SetQuery::Op::first:
+          break;
+        case SetQuery::Op::union_plain:
+          out_ += " UNION ";
+          break;
+        case SetQuery::Op::union_all:
+          out_ += " UNION ALL ";
+          break;
+        case SetQuery::Op::union_distinct:
+          out_ += " UNION DISTINCT ";
+          break;
+        case SetQuery::Op::intersect:
+          out_ += " INTERSECT ";
+          break;
+        case SetQuery::Op::intersect_distinct:
+          out_ += " INTERSECT DISTINCT ";
+          break;
+        case SetQuery::Op::except_:
+          out_ += " EXCEPT ";
+          break;
+        case SetQuery::Op::except_distinct:
+          out_ += " EXCEPT DISTINCT ";
+          break;
       }
-      if (branch.nested != nullptr) nested(*branch.nested);
-      else select(*branch.select);
+      if (branch.nested != nullptr)
+        nested(*branch.nested);
+      else
+        select(*branch.select);
     }
   }
 
@@ -178,14 +219,24 @@ class Printer {
 
   void expression(const Expr& expr) {
     switch (expr.kind) {
-      case Kind::number: out_ += expr.text; return;
-      case Kind::string: return string(expr.text);
-      case Kind::null: out_ += "NULL"; return;
-      case Kind::boolean: out_ += expr.op_not ? "false" : "true"; return;
-      case Kind::column: return path(expr.names);
+      case Kind::number:
+        out_ += expr.text;
+        return;
+      case Kind::string:
+        return string(expr.text);
+      case Kind::null:
+        out_ += "NULL";
+        return;
+      case Kind::boolean:
+        out_ += expr.op_not ? "false" : "true";
+        return;
+      case Kind::column:
+        return path(expr.names);
       case Kind::star:
-      case Kind::columns: return star(expr);
-      case Kind::call: return call(expr);
+      case Kind::columns:
+        return star(expr);
+      case Kind::call:
+        return call(expr);
       case Kind::binary: {
         const int own = bind(expr);
         operand(*expr.args[0], own);
@@ -194,9 +245,12 @@ class Printer {
         out_ += ' ';
         return operand(*expr.args[1], own + 1);
       }
-      case Kind::logical_and: return chain(expr, " AND ");
-      case Kind::logical_or: return chain(expr, " OR ");
-      case Kind::concat: return chain(expr, " || ");
+      case Kind::logical_and:
+        return chain(expr, " AND ");
+      case Kind::logical_or:
+        return chain(expr, " OR ");
+      case Kind::concat:
+        return chain(expr, " || ");
       case Kind::not_:
         out_ += "NOT ";
         return operand(*expr.args[0], bind_not);
@@ -226,8 +280,10 @@ class Printer {
       case Kind::element:
         base(*expr.args[0], expr.by_name);
         out_ += '.';
-        if (expr.by_name) name(expr.text);
-        else out_ += expr.text;
+        if (expr.by_name)
+          name(expr.text);
+        else
+          out_ += expr.text;
         return;
       case Kind::array:
         out_ += '[';
@@ -239,8 +295,10 @@ class Printer {
         items(expr.args);
         out_ += expr.args.size() == 1 ? ",)" : ")";
         return;
-      case Kind::lambda: return lambda(expr);
-      case Kind::subquery: return nested(*expr.query);
+      case Kind::lambda:
+        return lambda(expr);
+      case Kind::subquery:
+        return nested(*expr.query);
     }
   }
 
@@ -256,13 +314,20 @@ class Printer {
   void base(const Expr& expr, bool by_name) {
     bool bare = false;
     switch (expr.kind) {
-      case Kind::column: bare = !by_name; break;
-      case Kind::call: bare = expr.window == nullptr && expr.nulls == Expr::Nulls::unset; break;
+      case Kind::column:
+        bare = !by_name;
+        break;
+      case Kind::call:
+        bare = expr.window == nullptr && expr.nulls == Expr::Nulls::unset;
+        break;
       case Kind::index:
       case Kind::element:
       case Kind::array:
-      case Kind::tuple: bare = true; break;
-      default: break;
+      case Kind::tuple:
+        bare = true;
+        break;
+      default:
+        break;
     }
     operand(expr, bare ? bind_element : bind_atom + 1);
   }
@@ -276,8 +341,10 @@ class Printer {
   }
 
   void call(const Expr& expr) {
-    if (bare_function(expr.text)) out_ += expr.text;
-    else name(expr.text);
+    if (bare_function(expr.text))
+      out_ += expr.text;
+    else
+      name(expr.text);
     if (expr.text == "exists" && expr.args.size() == 1 && expr.args[0]->kind == Kind::subquery &&
         expr.args[0]->alias.empty())
       return nested(*expr.args[0]->query);
@@ -297,11 +364,14 @@ class Printer {
       items(expr.args);
     }
     out_ += ')';
-    if (expr.nulls != Expr::Nulls::unset) out_ += expr.nulls == Expr::Nulls::respect ? " RESPECT NULLS" : " IGNORE NULLS";
+    if (expr.nulls != Expr::Nulls::unset)
+      out_ += expr.nulls == Expr::Nulls::respect ? " RESPECT NULLS" : " IGNORE NULLS";
     if (expr.window == nullptr) return;
     out_ += " OVER ";
-    if (expr.window->reference) name(expr.window->name);
-    else window(*expr.window);
+    if (expr.window->reference)
+      name(expr.window->name);
+    else
+      window(*expr.window);
   }
 
   void window(const Window& window) {
@@ -326,7 +396,9 @@ class Printer {
     }
     if (window.frame != Window::Frame::none) {
       next();
-      out_ += window.frame == Window::Frame::rows ? "ROWS " : window.frame == Window::Frame::range ? "RANGE " : "GROUPS ";
+      out_ += window.frame == Window::Frame::rows    ? "ROWS "
+              : window.frame == Window::Frame::range ? "RANGE "
+                                                     : "GROUPS ";
       if (window.frame_between) out_ += "BETWEEN ";
       bound(window.frame_begin);
       if (window.frame_between) {
@@ -342,8 +414,10 @@ class Printer {
       out_ += "CURRENT ROW";
       return;
     }
-    if (bound.offset == nullptr) out_ += "UNBOUNDED";
-    else operand(*bound.offset, bind_concat);
+    if (bound.offset == nullptr)
+      out_ += "UNBOUNDED";
+    else
+      operand(*bound.offset, bind_concat);
     out_ += bound.kind == FrameBound::Kind::preceding ? " PRECEDING" : " FOLLOWING";
   }
 
@@ -354,8 +428,10 @@ class Printer {
       out_ += '*';
     } else {
       out_ += "COLUMNS(";
-      if (expr.args.empty()) string(expr.text);
-      else items(expr.args);
+      if (expr.args.empty())
+        string(expr.text);
+      else
+        items(expr.args);
       out_ += ')';
     }
     for (const Transformer& transformer : expr.transformers) this->transformer(transformer);
@@ -367,8 +443,10 @@ class Printer {
       case TKind::except_names:
       case TKind::except_pattern:
         out_ += transformer.strict ? " EXCEPT STRICT (" : " EXCEPT (";
-        if (transformer.kind == TKind::except_pattern) string(transformer.text);
-        else names(transformer.names);
+        if (transformer.kind == TKind::except_pattern)
+          string(transformer.text);
+        else
+          names(transformer.names);
         break;
       case TKind::replace:
         out_ += transformer.strict ? " REPLACE STRICT (" : " REPLACE (";
@@ -380,8 +458,10 @@ class Printer {
         break;
       case TKind::apply_function:
         out_ += " APPLY (";
-        if (bare_function(transformer.text)) out_ += transformer.text;
-        else name(transformer.text);
+        if (bare_function(transformer.text))
+          out_ += transformer.text;
+        else
+          name(transformer.text);
         if (!transformer.exprs.empty()) {
           out_ += '(';
           items(transformer.exprs);
@@ -398,10 +478,13 @@ class Printer {
 
   void order(const List<OrderItem>& order_items) {
     list(order_items, [&](const OrderItem& one) {
-      if (one.expr == nullptr) out_ += "ALL";
-      else item(*one.expr);
+      if (one.expr == nullptr)
+        out_ += "ALL";
+      else
+        item(*one.expr);
       if (one.descending) out_ += " DESC";
-      if (one.nulls != OrderItem::Nulls::unset) out_ += one.nulls == OrderItem::Nulls::first ? " NULLS FIRST" : " NULLS LAST";
+      if (one.nulls != OrderItem::Nulls::unset)
+        out_ += one.nulls == OrderItem::Nulls::first ? " NULLS FIRST" : " NULLS LAST";
       clause(" COLLATE ", one.collation);
       if (!one.fill) return;
       out_ += " WITH FILL";
@@ -494,8 +577,10 @@ class Printer {
       clause(" LIMIT ", select.limit_by);
       clause(" OFFSET ", select.limit_by_offset);
       out_ += " BY ";
-      if (select.limit_by_all) out_ += "ALL";
-      else items(select.limit_by_columns);
+      if (select.limit_by_all)
+        out_ += "ALL";
+      else
+        items(select.limit_by_columns);
     }
     clause(" LIMIT ", select.limit);
     clause(" OFFSET ", select.offset);
@@ -514,20 +599,43 @@ class Printer {
       if (one.global) out_ += " GLOBAL";
       if (one.natural) out_ += " NATURAL";
       switch (one.strictness) {
-        case Strictness::unset: break;
-        case Strictness::any: out_ += " ANY"; break;
-        case Strictness::all: out_ += " ALL"; break;
-        case Strictness::asof: out_ += " ASOF"; break;
-        case Strictness::semi: out_ += " SEMI"; break;
-        case Strictness::anti: out_ += " ANTI"; break;
+        case Strictness::unset:
+          break;
+        case Strictness::any:
+          out_ += " ANY";
+          break;
+        case Strictness::all:
+          out_ += " ALL";
+          break;
+        case Strictness::asof:
+          out_ += " ASOF";
+          break;
+        case Strictness::semi:
+          out_ += " SEMI";
+          break;
+        case Strictness::anti:
+          out_ += " ANTI";
+          break;
       }
       switch (one.join) {
-        case Join::inner: out_ += " INNER"; break;
-        case Join::left: out_ += " LEFT"; break;
-        case Join::right: out_ += " RIGHT"; break;
-        case Join::full: out_ += " FULL"; break;
-        case Join::cross: out_ += " CROSS"; break;
-        default: out_ += " PASTE"; break;
+        case Join::inner:
+          out_ += " INNER";
+          break;
+        case Join::left:
+          out_ += " LEFT";
+          break;
+        case Join::right:
+          out_ += " RIGHT";
+          break;
+        case Join::full:
+          out_ += " FULL";
+          break;
+        case Join::cross:
+          out_ += " CROSS";
+          break;
+        default:
+          out_ += " PASTE";
+          break;
       }
       out_ += " JOIN ";
     }
@@ -542,9 +650,15 @@ class Printer {
 
   void table(const Table& table) {
     switch (table.kind) {
-      case Table::Kind::name: list_of_parts(table.names); break;
-      case Table::Kind::function: call(*table.function); break;
-      case Table::Kind::subquery: nested(*table.query); break;
+      case Table::Kind::name:
+        list_of_parts(table.names);
+        break;
+      case Table::Kind::function:
+        call(*table.function);
+        break;
+      case Table::Kind::subquery:
+        nested(*table.query);
+        break;
       case Table::Kind::physical:
         name(table.database);
         out_ += '.';
@@ -552,8 +666,10 @@ class Printer {
         break;
       case Table::Kind::inlined:
         out_ += '(';
-        if (table.inlined->text.empty()) query(*table.inlined->root);
-        else out_ += table.inlined->text;
+        if (table.inlined->text.empty())
+          query(*table.inlined->root);
+        else
+          out_ += table.inlined->text;
         out_ += ')';
         break;
     }
@@ -616,30 +732,54 @@ Status check_round_trip(const Query& query) {
 std::string_view function_name(Operator op) {
   using enum Operator;
   switch (op) {
-    case none: break;
-    case is_distinct_from: return "isDistinctFrom";
-    case is_not_distinct_from: return "isNotDistinctFrom";
-    case equals: return "equals";
-    case not_equals: return "notEquals";
-    case less: return "less";
-    case less_or_equals: return "lessOrEquals";
-    case greater: return "greater";
-    case greater_or_equals: return "greaterOrEquals";
-    case like: return "like";
-    case not_like: return "notLike";
-    case ilike: return "ilike";
-    case not_ilike: return "notILike";
-    case regexp: return "match";
-    case in: return "in";
-    case not_in: return "notIn";
-    case global_in: return "globalIn";
-    case global_not_in: return "globalNotIn";
-    case plus: return "plus";
-    case minus: return "minus";
-    case multiply: return "multiply";
-    case divide: return "divide";
-    case modulo: return "modulo";
-    case int_div: return "intDiv";
+    case none:
+      break;
+    case is_distinct_from:
+      return "isDistinctFrom";
+    case is_not_distinct_from:
+      return "isNotDistinctFrom";
+    case equals:
+      return "equals";
+    case not_equals:
+      return "notEquals";
+    case less:
+      return "less";
+    case less_or_equals:
+      return "lessOrEquals";
+    case greater:
+      return "greater";
+    case greater_or_equals:
+      return "greaterOrEquals";
+    case like:
+      return "like";
+    case not_like:
+      return "notLike";
+    case ilike:
+      return "ilike";
+    case not_ilike:
+      return "notILike";
+    case regexp:
+      return "match";
+    case in:
+      return "in";
+    case not_in:
+      return "notIn";
+    case global_in:
+      return "globalIn";
+    case global_not_in:
+      return "globalNotIn";
+    case plus:
+      return "plus";
+    case minus:
+      return "minus";
+    case multiply:
+      return "multiply";
+    case divide:
+      return "divide";
+    case modulo:
+      return "modulo";
+    case int_div:
+      return "intDiv";
   }
   return "";
 }
@@ -647,30 +787,54 @@ std::string_view function_name(Operator op) {
 std::string_view spelling(Operator op) {
   using enum Operator;
   switch (op) {
-    case none: break;
-    case is_distinct_from: return "IS DISTINCT FROM";
-    case is_not_distinct_from: return "<=>";
-    case equals: return "=";
-    case not_equals: return "!=";
-    case less: return "<";
-    case less_or_equals: return "<=";
-    case greater: return ">";
-    case greater_or_equals: return ">=";
-    case like: return "LIKE";
-    case not_like: return "NOT LIKE";
-    case ilike: return "ILIKE";
-    case not_ilike: return "NOT ILIKE";
-    case regexp: return "REGEXP";
-    case in: return "IN";
-    case not_in: return "NOT IN";
-    case global_in: return "GLOBAL IN";
-    case global_not_in: return "GLOBAL NOT IN";
-    case plus: return "+";
-    case minus: return "-";
-    case multiply: return "*";
-    case divide: return "/";
-    case modulo: return "%";
-    case int_div: return "DIV";
+    case none:
+      break;
+    case is_distinct_from:
+      return "IS DISTINCT FROM";
+    case is_not_distinct_from:
+      return "<=>";
+    case equals:
+      return "=";
+    case not_equals:
+      return "!=";
+    case less:
+      return "<";
+    case less_or_equals:
+      return "<=";
+    case greater:
+      return ">";
+    case greater_or_equals:
+      return ">=";
+    case like:
+      return "LIKE";
+    case not_like:
+      return "NOT LIKE";
+    case ilike:
+      return "ILIKE";
+    case not_ilike:
+      return "NOT ILIKE";
+    case regexp:
+      return "REGEXP";
+    case in:
+      return "IN";
+    case not_in:
+      return "NOT IN";
+    case global_in:
+      return "GLOBAL IN";
+    case global_not_in:
+      return "GLOBAL NOT IN";
+    case plus:
+      return "+";
+    case minus:
+      return "-";
+    case multiply:
+      return "*";
+    case divide:
+      return "/";
+    case modulo:
+      return "%";
+    case int_div:
+      return "DIV";
   }
   return "";
 }

@@ -27,7 +27,9 @@ struct Frame {
   std::vector<Renamed> renamed;
 };
 
-std::string at(const Position& where) { return fmt::format("line {}, column {}: ", where.line, where.column); }
+std::string at(const Position& where) {
+  return fmt::format("line {}, column {}: ", where.line, where.column);
+}
 
 template <class... Args>
 std::unexpected<Error> refuse(Code code, const Position& where, fmt::format_string<Args...> format, Args&&... args) {
@@ -42,8 +44,8 @@ void add(std::vector<std::string>& list, std::string_view name) {
 bool is_denied_column(std::string_view name) {
   for (const std::string_view denied :
        {"_table", "_database", "_part_index", "_part_uuid", "_partition_value", "_part_data_version",
-        "_part_starting_offset", "_part_granule_offset", "_sample_factor", "_row_exists", "_block_number", "_block_offset",
-        "_disk_name", "_shard_num", "_query_id"})
+        "_part_starting_offset", "_part_granule_offset", "_sample_factor", "_row_exists", "_block_number",
+        "_block_offset", "_disk_name", "_shard_num", "_query_id"})
     if (name == denied) return true;
   return false;
 }
@@ -67,8 +69,8 @@ bool has_alias(const Select& select, std::string_view name) {
     if (in(item.on) || any_alias(item.arrays, name) || any_alias(item.using_columns, name)) return true;
   for (const OrderItem& item : select.order_by)
     if (in(item.expr)) return true;
-  return any_alias(select.items, name) || in(select.prewhere) || in(select.filter) || any_alias(select.group_by, name) ||
-         in(select.having) || in(select.qualify);
+  return any_alias(select.items, name) || in(select.prewhere) || in(select.filter) ||
+         any_alias(select.group_by, name) || in(select.having) || in(select.qualify);
 }
 
 const WithItem* find_cte(const Select* select, std::string_view name) {
@@ -124,8 +126,12 @@ class Resolver {
   }
 
   Status select(Select& select, const Frame* parent, const Select* borrowed, const WithItem* hidden) {
-    Frame frame{.parent = parent, .select = &select, .borrowed = borrowed == &select ? nullptr : borrowed, .hidden = hidden,
-                .table_aliases = {}, .renamed = {}};
+    Frame frame{.parent = parent,
+                .select = &select,
+                .borrowed = borrowed == &select ? nullptr : borrowed,
+                .hidden = hidden,
+                .table_aliases = {},
+                .renamed = {}};
     ++depth_;
     deepest_ = std::max(deepest_, depth_);
     TRY_VOID(count(1, 0, select.where));
@@ -141,7 +147,8 @@ class Resolver {
     deepest_ = std::max(deepest_, depth_ + below);
     if (!checking()) return {};
     if (query_count_ > ResolveLimits::queries)
-      return refuse(Code::invalid, where, "more than {} sub-queries, with nodes and pipes counted", ResolveLimits::queries);
+      return refuse(Code::invalid, where, "more than {} sub-queries, with nodes and pipes counted",
+                    ResolveLimits::queries);
     if (deepest_ > ResolveLimits::query_depth)
       return refuse(Code::invalid, where, "sub-queries are nested deeper than {}, with nodes and pipes counted",
                     ResolveLimits::query_depth);
@@ -206,8 +213,12 @@ class Resolver {
 
   Status table(Table& table) {
     switch (table.kind) {
-      case Table::Kind::name: TRY_VOID(named_table(table)); break;
-      case Table::Kind::function: TRY_VOID(table_function(*table.function)); break;
+      case Table::Kind::name:
+        TRY_VOID(named_table(table));
+        break;
+      case Table::Kind::function:
+        TRY_VOID(table_function(*table.function));
+        break;
       case Table::Kind::subquery: {
         const Frame* const frame = frame_;
         TRY_VOID(set_query(*table.query, frame_, nullptr));
@@ -215,7 +226,8 @@ class Resolver {
         break;
       }
       case Table::Kind::physical:
-      case Table::Kind::inlined: break;
+      case Table::Kind::inlined:
+        break;
     }
     if (!table.alias.empty()) mutable_frame().table_aliases.push_back(table.alias);
     return {};
@@ -231,7 +243,8 @@ class Resolver {
         return {};
       }
     }
-    const std::string name = two_parts ? fmt::format("{}.{}", table.names[0], table.names[1]) : std::string(table.names[0]);
+    const std::string name =
+        two_parts ? fmt::format("{}.{}", table.names[0], table.names[1]) : std::string(table.names[0]);
     if (!checking()) {
       add(reads_->tables, name);
       return {};
@@ -306,9 +319,11 @@ class Resolver {
     if (kind == TableFunctionKind::structure) {
       if (!call.args.empty() && call.args[0]->kind == Kind::string) {
         if (const auto status = check_structure(call.args[0]->text); !status)
-          return refuse(status.error().code, call.args[0]->where, "in the columns of {}(): {}", call.text, status.error().message);
+          return refuse(status.error().code, call.args[0]->where, "in the columns of {}(): {}", call.text,
+                        status.error().message);
       } else if (call.text != "values" || call.args.empty() || !is_literal(*call.args[0])) {
-        return refuse(Code::invalid, call.where, "{}() needs its columns as a literal string, such as 'a UInt8, b String'", call.text);
+        return refuse(Code::invalid, call.where,
+                      "{}() needs its columns as a literal string, such as 'a UInt8, b String'", call.text);
       }
     }
     if (kind == TableFunctionKind::external) return external_arguments(call);
@@ -318,8 +333,8 @@ class Resolver {
   /// Literals, names, and name = literal: nothing that could read.
   Status external_arguments(const Expr& call) {
     for (const Expr* arg : call.args) {
-      const bool pair = arg->kind == Kind::binary && arg->op == Operator::equals && arg->args[0]->kind == Kind::column &&
-                        is_literal(*arg->args[1]);
+      const bool pair = arg->kind == Kind::binary && arg->op == Operator::equals &&
+                        arg->args[0]->kind == Kind::column && is_literal(*arg->args[1]);
       if (!pair && !is_literal(*arg) && arg->kind != Kind::column)
         return refuse(Code::invalid, arg->where, "the arguments of {}() must be literals", call.text);
     }
@@ -331,10 +346,13 @@ class Resolver {
       case Kind::number:
       case Kind::string:
       case Kind::null:
-      case Kind::boolean: return true;
+      case Kind::boolean:
+        return true;
       case Kind::array:
-      case Kind::tuple: return std::all_of(expr.args.begin(), expr.args.end(), [](const Expr* one) { return is_literal(*one); });
-      default: return false;
+      case Kind::tuple:
+        return std::all_of(expr.args.begin(), expr.args.end(), [](const Expr* one) { return is_literal(*one); });
+      default:
+        return false;
     }
   }
 
@@ -356,34 +374,58 @@ class Resolver {
       case Kind::number:
       case Kind::string:
       case Kind::null:
-      case Kind::boolean: return {};
-      case Kind::column: return column(expr);
+      case Kind::boolean:
+        return {};
+      case Kind::column:
+        return column(expr);
       case Kind::star:
-      case Kind::columns: return star(expr);
-      case Kind::call: return call(expr);
+      case Kind::columns:
+        return star(expr);
+      case Kind::call:
+        return call(expr);
       case Kind::binary: {
         use_function(function_name(expr.op));
         const bool in = expr.op >= Operator::in && expr.op <= Operator::global_not_in;
         TRY_VOID(expression(*expr.args[0]));
         return in ? in_right_side(expr.args[1]) : expression(*expr.args[1]);
       }
-      case Kind::logical_and: use_function("and"); break;
-      case Kind::logical_or: use_function("or"); break;
-      case Kind::concat: use_function("concat"); break;
-      case Kind::not_: use_function("not"); break;
-      case Kind::negate: use_function("negate"); break;
-      case Kind::index: use_function("arrayElement"); break;
+      case Kind::logical_and:
+        use_function("and");
+        break;
+      case Kind::logical_or:
+        use_function("or");
+        break;
+      case Kind::concat:
+        use_function("concat");
+        break;
+      case Kind::not_:
+        use_function("not");
+        break;
+      case Kind::negate:
+        use_function("negate");
+        break;
+      case Kind::index:
+        use_function("arrayElement");
+        break;
       case Kind::element:
         use_function("tupleElement");
         if (checking() && expr.by_name && is_denied_column(expr.text))
           return refuse(Code::forbidden, expr.where, "column '{}' is not available", expr.text);
         break;
-      case Kind::array: use_function("array"); break;
-      case Kind::tuple: use_function("tuple"); break;
-      case Kind::between: return between(expr);
-      case Kind::quantified: return quantified(expr);
-      case Kind::lambda: return lambda(expr);
-      case Kind::subquery: return subquery(expr);
+      case Kind::array:
+        use_function("array");
+        break;
+      case Kind::tuple:
+        use_function("tuple");
+        break;
+      case Kind::between:
+        return between(expr);
+      case Kind::quantified:
+        return quantified(expr);
+      case Kind::lambda:
+        return lambda(expr);
+      case Kind::subquery:
+        return subquery(expr);
     }
     return expressions(expr.args);
   }
@@ -449,7 +491,8 @@ class Resolver {
       for (const auto& renamed : frame->renamed) {
         const bool two = !renamed.second.empty();
         const std::uint32_t parts = two ? 2 : 1;
-        const bool same = names.size() > parts && names[0].text == renamed.first && (!two || names[1].text == renamed.second);
+        const bool same =
+            names.size() > parts && names[0].text == renamed.first && (!two || names[1].text == renamed.second);
         if (!same || (!two && std::find(aliases.begin(), aliases.end(), renamed.first) != aliases.end())) continue;
         Path path;
         path.push(*arena_, {renamed.alias});
@@ -485,7 +528,8 @@ class Resolver {
   Status applied_function(const Transformer& transformer, const Position& where) {
     TRY(const Function* function, check_function(transformer.text, where));
     if (function->code_argument == CodeArgument::none && !function->higher_order && !function->is_in) return {};
-    return refuse(Code::invalid, where, "function {}() cannot be used in APPLY by its name: use a lambda", transformer.text);
+    return refuse(Code::invalid, where, "function {}() cannot be used in APPLY by its name: use a lambda",
+                  transformer.text);
   }
 
   Status call(Expr& expr) {
@@ -527,7 +571,8 @@ class Resolver {
     const Expr& text = *expr.args[static_cast<std::uint32_t>(index)];
     const bool type = function.code_argument == CodeArgument::type;
     if (text.kind != Kind::string)
-      return refuse(Code::invalid, text.where, "the {} in {}() must be a literal string", type ? "type" : "function", expr.text);
+      return refuse(Code::invalid, text.where, "the {} in {}() must be a literal string", type ? "type" : "function",
+                    expr.text);
     if (!type) {
       const std::string_view aggregate = text.text.substr(0, text.text.find('('));
       use_function(aggregate);
@@ -543,11 +588,13 @@ class Resolver {
   Status in_right_side(Expr*& right) {
     if (right->kind != Kind::column || right->names.size() > 2) return expression(*right);
     const std::string_view first = right->names[0].text;
-    if (std::any_of(right->names.begin(), right->names.end(), [](const PathPart& p) { return p.style != PathPart::Style::plain; }))
+    if (std::any_of(right->names.begin(), right->names.end(),
+                    [](const PathPart& p) { return p.style != PathPart::Style::plain; }))
       return expression(*right);
     if (right->names.size() == 2) {
-      const bool known = frame_ != nullptr && std::any_of(frame_->select->from.begin(), frame_->select->from.end(),
-                                                          [&](const FromItem& item) { return is_called(item.table, first); });
+      const bool known =
+          frame_ != nullptr && std::any_of(frame_->select->from.begin(), frame_->select->from.end(),
+                                           [&](const FromItem& item) { return is_called(item.table, first); });
       if (known) return expression(*right);
       if (!checking()) {
         add(reads_->maybe_tables, fmt::format("{}.{}", first, right->names[1].text));
@@ -559,7 +606,8 @@ class Resolver {
     for (const Frame* frame = frame_; frame != nullptr; frame = frame->parent) {
       const auto& aliases = frame->table_aliases;
       const bool table_alias = std::find(aliases.begin(), aliases.end(), first) != aliases.end();
-      const bool alias = has_alias(*frame->select, first) || (frame->borrowed != nullptr && has_alias(*frame->borrowed, first));
+      const bool alias =
+          has_alias(*frame->select, first) || (frame->borrowed != nullptr && has_alias(*frame->borrowed, first));
       if (table_alias || alias) {
         if (out_ != nullptr && alias) add(out_->ctes, first);
         return {};
@@ -653,7 +701,8 @@ Status take_settings(Resolved& out, const ResolveOptions& options) {
     const SettingRule rule = setting_rule(setting.name);
     if (rule == SettingRule::refused)
       return refuse(Code::forbidden, setting.where, "setting '{}' is not available", setting.name);
-    const bool number = !setting.value.empty() && setting.value.find_first_not_of("0123456789.") == std::string_view::npos;
+    const bool number =
+        !setting.value.empty() && setting.value.find_first_not_of("0123456789.") == std::string_view::npos;
     if (rule == SettingRule::lower_only && !number)
       return refuse(Code::invalid, setting.where, "setting '{}' needs a number of 0 or more", setting.name);
     out.settings.emplace_back(setting.name, setting.value);
@@ -690,8 +739,8 @@ Result<Resolved> resolve(Query query, Scope& scope, const ResolveOptions& option
   }
   out.query.text = print(out.query);
   if (out.query.text.size() > ResolveLimits::text_bytes)
-    return fail(Code::invalid, "the query has {} bytes with its nodes and pipes; the limit is {}", out.query.text.size(),
-                ResolveLimits::text_bytes);
+    return fail(Code::invalid, "the query has {} bytes with its nodes and pipes; the limit is {}",
+                out.query.text.size(), ResolveLimits::text_bytes);
   return out;
 }
 

@@ -42,20 +42,20 @@ class Scope {
 };
 
 struct ResolveOptions {
-  bool settings = false;            // a SETTINGS clause of the outermost query is taken off and reported
-  bool format = false;              // so is FORMAT
-  bool external_tables = false;     // s3(), url(), postgresql() …: for jobs that may leave the host
+  bool settings = false;         // a SETTINGS clause of the outermost query is taken off and reported
+  bool format = false;           // so is FORMAT
+  bool external_tables = false;  // s3(), url(), postgresql() …: for jobs that may leave the host
 };
 
 struct Resolved {
-  Query query;                                // resolved in place; query.text is what to send
-  std::vector<std::string> tables;            // names that Scope answered, each once, in order
-  std::vector<std::string> functions;         // operators by their function's name; each once
+  Query query;                         // resolved in place; query.text is what to send
+  std::vector<std::string> tables;     // names that Scope answered, each once, in order
+  std::vector<std::string> functions;  // operators by their function's name; each once
   std::vector<std::string> table_functions;
-  std::vector<std::string> ctes;              // CTEs that are read
-  std::optional<std::string> format;          // in the engine's spelling
+  std::vector<std::string> ctes;      // CTEs that are read
+  std::optional<std::string> format;  // in the engine's spelling
   std::vector<std::pair<std::string, std::string>> settings;
-  bool has_limit = false;                     // of the outermost SELECT
+  bool has_limit = false;  // of the outermost SELECT
   bool has_totals = false;
 };
 
@@ -83,8 +83,8 @@ struct Reads {
 };
 Reads names_read(const Query& query);
 
-/// Checks an expression that is not part of a query (row filter, delete condition, DEFAULT, key, TTL): functions, types,
-/// virtual columns; no tables. `where_from` leads the messages, e.g. "filter".
+/// Checks an expression that is not part of a query (row filter, delete condition, DEFAULT, key, TTL): functions,
+/// types, virtual columns; no tables. `where_from` leads the messages, e.g. "filter".
 Status check_expression(const Expression& expression);
 
 /// Parses, checks and prints such an expression: the text to give to the engine.

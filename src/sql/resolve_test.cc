@@ -179,12 +179,11 @@ TEST(Resolve, CasesInOtherClothes) {
       TestScope scope;
       const auto resolved = resolve_text(before + one.sql + after, scope);
       ASSERT_TRUE(resolved) << before << resolved.error().message;
-      EXPECT_EQ(std::set(resolved->tables.begin(), resolved->tables.end()),
-                [&] {
-                  TestScope plain;
-                  const auto alone = resolve_text(one.sql, plain);
-                  return std::set(alone->tables.begin(), alone->tables.end());
-                }());
+      EXPECT_EQ(std::set(resolved->tables.begin(), resolved->tables.end()), [&] {
+        TestScope plain;
+        const auto alone = resolve_text(one.sql, plain);
+        return std::set(alone->tables.begin(), alone->tables.end());
+      }());
       expect_round_trip(*resolved);
     }
   }
@@ -196,12 +195,12 @@ TEST(Resolve, RefusedCasesStayRefused) {
     if (!one.expected.starts_with("refused: ")) continue;
     if (one.number == 84 || one.number == 85) continue;  // expressions: harmless in parentheses
     SCOPED_TRACE(std::to_string(one.number) + ": " + one.sql);
-    for (const auto& [before, after] : std::vector<std::pair<std::string, std::string>>{
-             {"SELECT * FROM (", "\n) AS z"},
-             {"WITH z AS (", "\n) SELECT * FROM z"},
-             {"SELECT 1 IN (", "\n)"},
-             {"SELECT 1 UNION ALL ", ""},
-             {"SELECT * FROM events WHERE a = (", ")"}}) {
+    for (const auto& [before, after] :
+         std::vector<std::pair<std::string, std::string>>{{"SELECT * FROM (", "\n) AS z"},
+                                                          {"WITH z AS (", "\n) SELECT * FROM z"},
+                                                          {"SELECT 1 IN (", "\n)"},
+                                                          {"SELECT 1 UNION ALL ", ""},
+                                                          {"SELECT * FROM events WHERE a = (", ")"}}) {
       TestScope scope;
       EXPECT_FALSE(resolve_text(before + one.sql + after, scope)) << before;
     }
@@ -229,7 +228,8 @@ TEST(Resolve, PrintsPhysicalNamesUnderTheirOwnName) {
             "SELECT `events`.`a`, `e`.`b` FROM `ws`.`t_events` AS `events`, `ws`.`t_users` AS `e` WHERE `e`.`c` = 1");
   EXPECT_EQ(*resolved_text("SELECT events.* FROM events AS e"), "SELECT `e`.* FROM `ws`.`t_events` AS `e`");
   EXPECT_EQ(*resolved_text("SELECT 1 FROM events, events JOIN events AS events_2 ON 1"),
-            "SELECT 1 FROM `ws`.`t_events` AS `events`, `ws`.`t_events` AS `events_3` INNER JOIN `ws`.`t_events` AS `events_2` ON 1");
+            "SELECT 1 FROM `ws`.`t_events` AS `events`, `ws`.`t_events` AS `events_3` INNER JOIN `ws`.`t_events` AS "
+            "`events_2` ON 1");
   EXPECT_EQ(*resolved_text("SELECT tinybird.pipe_stats.x FROM tinybird.pipe_stats"),
             "SELECT `pipe_stats`.`x` FROM `ws`.`t_tinybird_pipe_stats` AS `pipe_stats`");
   EXPECT_EQ(*resolved_text("SELECT (SELECT max(events.a) FROM users) FROM events AS e"),
@@ -237,9 +237,10 @@ TEST(Resolve, PrintsPhysicalNamesUnderTheirOwnName) {
 }
 
 TEST(Resolve, InlinesNodesWithTheirAlias) {
-  EXPECT_EQ(*resolved_text("SELECT n1.a FROM n1 AS x JOIN n1 AS y USING a"),
-            "SELECT `x`.`a` FROM (SELECT `a` FROM `ws`.`t_events` AS `events` WHERE `a` = 7) AS `x` INNER JOIN (SELECT `a` "
-            "FROM `ws`.`t_events` AS `events` WHERE `a` = 7) AS `y` USING (`a`)");
+  EXPECT_EQ(
+      *resolved_text("SELECT n1.a FROM n1 AS x JOIN n1 AS y USING a"),
+      "SELECT `x`.`a` FROM (SELECT `a` FROM `ws`.`t_events` AS `events` WHERE `a` = 7) AS `x` INNER JOIN (SELECT `a` "
+      "FROM `ws`.`t_events` AS `events` WHERE `a` = 7) AS `y` USING (`a`)");
   EXPECT_EQ(*resolved_text("SELECT a IN n1 FROM events"),
             "SELECT `a` IN (SELECT * FROM (SELECT `a` FROM `ws`.`t_events` AS `events` WHERE `a` = 7) AS `n1`) FROM "
             "`ws`.`t_events` AS `events`");
@@ -259,18 +260,22 @@ TEST(Resolve, HiddenAndMissingLookTheSame) {
   EXPECT_EQ(error_of("SELECT 1 FROM absent"), "line 1, column 15: Resource 'absent' not found");
   EXPECT_EQ(error_of("SELECT 1 FROM broken"), "the catalog is away");
   // A name that is quoted as a whole is one part, and no resource has a dot.
-  EXPECT_EQ(error_of("SELECT 1 FROM `tinybird.pipe_stats`"), "line 1, column 15: Resource 'tinybird.pipe_stats' not found");
+  EXPECT_EQ(error_of("SELECT 1 FROM `tinybird.pipe_stats`"),
+            "line 1, column 15: Resource 'tinybird.pipe_stats' not found");
   // Right of IN an unknown or hidden name is a column; it cannot reach a table.
-  EXPECT_EQ(*resolved_text("SELECT a IN hidden FROM events"), "SELECT `a` IN `hidden` FROM `ws`.`t_events` AS `events`");
+  EXPECT_EQ(*resolved_text("SELECT a IN hidden FROM events"),
+            "SELECT `a` IN `hidden` FROM `ws`.`t_events` AS `events`");
 }
 
 TEST(Resolve, InTakesAliasesBeforeResources) {
   EXPECT_EQ(*resolved_text("SELECT [1] AS users, 1 IN users"), "SELECT [1] AS `users`, 1 IN `users`");
   EXPECT_EQ(*resolved_text("SELECT 1 IN users.id FROM events AS users"),
             "SELECT 1 IN `users`.`id` FROM `ws`.`t_events` AS `users`");
-  EXPECT_EQ(*resolved_text("WITH users AS (SELECT 1) SELECT 1 IN users"), "WITH `users` AS (SELECT 1) SELECT 1 IN `users`");
+  EXPECT_EQ(*resolved_text("WITH users AS (SELECT 1) SELECT 1 IN users"),
+            "WITH `users` AS (SELECT 1) SELECT 1 IN `users`");
   EXPECT_EQ(*resolved_text("SELECT 1 IN (((users)))"), "SELECT 1 IN (SELECT * FROM `ws`.`t_users` AS `users`)");
-  EXPECT_EQ(*resolved_text("SELECT 1 IN (users AS u)"), "SELECT 1 IN ((SELECT * FROM `ws`.`t_users` AS `users`) AS `u`)");
+  EXPECT_EQ(*resolved_text("SELECT 1 IN (users AS u)"),
+            "SELECT 1 IN ((SELECT * FROM `ws`.`t_users` AS `users`) AS `u`)");
   for (const std::string_view in : {"notIn", "globalIn", "nullIn", "`in`", "inIgnoreSet"})
     EXPECT_NE(resolved_text(fmt::format("SELECT {}(1, users)", in))->find("t_users"), std::string::npos) << in;
   EXPECT_EQ(error_of("SELECT 1 IN system.one FROM events AS e"), "line 1, column 13: Resource 'system.one' not found");
@@ -285,14 +290,16 @@ TEST(Resolve, CteScopes) {
     const auto resolved = resolve_text(sql, scope);
     return resolved ? summary(*resolved) : resolved.error().message;
   };
-  EXPECT_EQ(tables("WITH users AS (WITH users AS (SELECT * FROM users) SELECT * FROM users) SELECT * FROM users"), "T users; C users");
+  EXPECT_EQ(tables("WITH users AS (WITH users AS (SELECT * FROM users) SELECT * FROM users) SELECT * FROM users"),
+            "T users; C users");
   EXPECT_EQ(tables("WITH users AS (SELECT * FROM (SELECT * FROM users)) SELECT 1"), "T users");
   EXPECT_EQ(tables("WITH a AS (SELECT * FROM users), users AS (SELECT 1) SELECT * FROM a"), "C a users");
   EXPECT_EQ(tables("SELECT * FROM (WITH u AS (SELECT 1) SELECT * FROM u) AS x, users"), "T users; C u");
   EXPECT_EQ(tables("(WITH u AS (SELECT 1) SELECT * FROM u) UNION ALL SELECT * FROM u"), "C u");
   EXPECT_EQ(tables("SELECT 1 UNION ALL (WITH users AS (SELECT 1) SELECT 1) UNION ALL SELECT * FROM users"), "T users");
   EXPECT_EQ(tables("WITH RECURSIVE users AS (SELECT * FROM users) SELECT * FROM users"), "T users; C users");
-  EXPECT_EQ(tables("WITH c AS (SELECT 1), c AS (SELECT 2) SELECT 1"), "line 1, column 23: the CTE 'c' is defined twice");
+  EXPECT_EQ(tables("WITH c AS (SELECT 1), c AS (SELECT 2) SELECT 1"),
+            "line 1, column 23: the CTE 'c' is defined twice");
   EXPECT_EQ(tables("WITH users AS x SELECT * FROM users"), "T users");
   EXPECT_EQ(tables("WITH c (p) AS MATERIALIZED (SELECT 1) SELECT p FROM c"), "C c");
 }
@@ -300,43 +307,68 @@ TEST(Resolve, CteScopes) {
 // attacks.md S10: a caller's SQL cannot replace functions that nodes and filters use.
 TEST(Resolve, LambdaAliasesAreRefused) {
   for (const std::string_view sql :
-       {"WITH x -> 1 AS f SELECT 1", "WITH (x -> 1) AS equals SELECT 1", "SELECT arrayMap(x -> (y -> 1 AS equals), [1])",
-        "SELECT * APPLY (x -> 1 AS equals) FROM events", "SELECT 1 ORDER BY (x -> 1 AS less)",
-        "SELECT lambda(tuple(x), 1) AS equals", "SELECT `lambda`(x, 1)"})
+       {"WITH x -> 1 AS f SELECT 1", "WITH (x -> 1) AS equals SELECT 1",
+        "SELECT arrayMap(x -> (y -> 1 AS equals), [1])", "SELECT * APPLY (x -> 1 AS equals) FROM events",
+        "SELECT 1 ORDER BY (x -> 1 AS less)", "SELECT lambda(tuple(x), 1) AS equals", "SELECT `lambda`(x, 1)"})
     EXPECT_FALSE(resolved_text(sql)) << sql;
 }
 
 // attacks.md S12 S8: denied functions in every place where a function can be named.
 TEST(Resolve, DeniedFunctionsAreFoundEverywhere) {
-  for (const std::string_view sql :
-       {"SELECT FILE('/x')", "SELECT arraySort(file, ['x'])", "SELECT mapFilter(file, map())", "SELECT arrayReduce('file', [1])",
-        "SELECT 1 GROUP BY hostName()", "SELECT 1 LIMIT tcpPort()", "SELECT 1 ORDER BY sleep(3) WITH FILL TO uptime()",
-        "SELECT sum(1) OVER (PARTITION BY currentUser())", "SELECT sum(1) OVER w WINDOW w AS (ORDER BY hostname())",
-        "SELECT * REPLACE (file('x') AS a) FROM events", "SELECT * APPLY (x -> file(x)) FROM events",
-        "SELECT quantile(getSetting('x'))(a) FROM events", "SELECT 1 FROM events ARRAY JOIN [file('x')] AS a",
-        "SELECT 1 FROM events JOIN users ON file('x') = 1", "WITH file('x') AS a SELECT a",
-        "SELECT 1 FROM numbers(length(file('x')))", "SELECT 1 ORDER BY 1 INTERPOLATE (a AS file('x'))",
-        "SELECT current_user()", "SELECT Database()", "SELECT user()", "SELECT dictGetString('d', 'a', 1)", "SELECT AIGenerate('x')",
-        "SELECT aiEmbed('x')", "SELECT __getScalar('x')", "SELECT _CAST(1, 'UInt8')", "SELECT showCertificate()",
-        "SELECT initializeAggregation(concat('u', 'niq'), 1)", "SELECT arrayReduce(x, [1])", "SELECT sumX(1)",
-        "SELECT a.file('x')", "SELECT sum(file('x')) FILTER (WHERE 1)", "SELECT CASE WHEN file('x') THEN 1 END",
-        "SELECT * APPLY (arrayReduce('x')) FROM events", "SELECT * APPLY (CAST('UInt8')) FROM events", "SELECT * APPLY arrayMap FROM events",
-        "SELECT 1 SETTINGS max_threads = 1, readonly = 0"})
+  for (const std::string_view sql : {"SELECT FILE('/x')",
+                                     "SELECT arraySort(file, ['x'])",
+                                     "SELECT mapFilter(file, map())",
+                                     "SELECT arrayReduce('file', [1])",
+                                     "SELECT 1 GROUP BY hostName()",
+                                     "SELECT 1 LIMIT tcpPort()",
+                                     "SELECT 1 ORDER BY sleep(3) WITH FILL TO uptime()",
+                                     "SELECT sum(1) OVER (PARTITION BY currentUser())",
+                                     "SELECT sum(1) OVER w WINDOW w AS (ORDER BY hostname())",
+                                     "SELECT * REPLACE (file('x') AS a) FROM events",
+                                     "SELECT * APPLY (x -> file(x)) FROM events",
+                                     "SELECT quantile(getSetting('x'))(a) FROM events",
+                                     "SELECT 1 FROM events ARRAY JOIN [file('x')] AS a",
+                                     "SELECT 1 FROM events JOIN users ON file('x') = 1",
+                                     "WITH file('x') AS a SELECT a",
+                                     "SELECT 1 FROM numbers(length(file('x')))",
+                                     "SELECT 1 ORDER BY 1 INTERPOLATE (a AS file('x'))",
+                                     "SELECT current_user()",
+                                     "SELECT Database()",
+                                     "SELECT user()",
+                                     "SELECT dictGetString('d', 'a', 1)",
+                                     "SELECT AIGenerate('x')",
+                                     "SELECT aiEmbed('x')",
+                                     "SELECT __getScalar('x')",
+                                     "SELECT _CAST(1, 'UInt8')",
+                                     "SELECT showCertificate()",
+                                     "SELECT initializeAggregation(concat('u', 'niq'), 1)",
+                                     "SELECT arrayReduce(x, [1])",
+                                     "SELECT sumX(1)",
+                                     "SELECT a.file('x')",
+                                     "SELECT sum(file('x')) FILTER (WHERE 1)",
+                                     "SELECT CASE WHEN file('x') THEN 1 END",
+                                     "SELECT * APPLY (arrayReduce('x')) FROM events",
+                                     "SELECT * APPLY (CAST('UInt8')) FROM events",
+                                     "SELECT * APPLY arrayMap FROM events",
+                                     "SELECT 1 SETTINGS max_threads = 1, readonly = 0"})
     EXPECT_FALSE(resolved_text(sql)) << sql;
-  for (const std::string_view sql : {"SELECT SUM(1), sumIf(1, 1), uniqStateArray([1]), COUNTIf(1), Date_Trunc('day', now())",
-                                     "SELECT version(), throwIf(0), rand(), toInt64OrNull('1'), arrayReduce('quantile(0.5)', [1])"})
+  for (const std::string_view sql :
+       {"SELECT SUM(1), sumIf(1, 1), uniqStateArray([1]), COUNTIf(1), Date_Trunc('day', now())",
+        "SELECT version(), throwIf(0), rand(), toInt64OrNull('1'), arrayReduce('quantile(0.5)', [1])"})
     EXPECT_TRUE(resolved_text(sql)) << error_of(sql);
 }
 
 // attacks.md S12: bytes of a user never become an aggregate state.
 TEST(Resolve, StatesCannotBeMadeFromBytes) {
-  for (const std::string_view type : {"AggregateFunction(uniq, UInt8)", "SimpleAggregateFunction(sum, UInt8)",
-                                      "Array(AggregateFunction(uniq, UInt8))", "Tuple(a AggregateFunction(uniq, UInt8))",
-                                      "Nullable( /* x */ AggregateFunction(uniq, UInt8))"}) {
+  for (const std::string_view type :
+       {"AggregateFunction(uniq, UInt8)", "SimpleAggregateFunction(sum, UInt8)",
+        "Array(AggregateFunction(uniq, UInt8))", "Tuple(a AggregateFunction(uniq, UInt8))",
+        "Nullable( /* x */ AggregateFunction(uniq, UInt8))"}) {
     EXPECT_FALSE(resolved_text(fmt::format("SELECT unhex('00')::{}", type))) << type;
     EXPECT_FALSE(resolved_text(fmt::format("SELECT CAST(unhex('00') AS {})", type))) << type;
-    for (const std::string_view call : {"CAST('', '{}')", "accurateCast('', '{}')", "accurateCastOrNull('', '{}')",
-                                        "reinterpret('', '{}')", "JSONExtract('', 'a', '{}')", "defaultValueOfTypeName('{}')"})
+    for (const std::string_view call :
+         {"CAST('', '{}')", "accurateCast('', '{}')", "accurateCastOrNull('', '{}')", "reinterpret('', '{}')",
+          "JSONExtract('', 'a', '{}')", "defaultValueOfTypeName('{}')"})
       EXPECT_FALSE(resolved_text("SELECT " + fmt::format(fmt::runtime(call), type))) << call << type;
     EXPECT_FALSE(resolved_text(fmt::format("SELECT * FROM values('a {}', '')", type))) << type;
     EXPECT_FALSE(resolved_text(fmt::format("SELECT * FROM generateRandom('a {}')", type))) << type;
@@ -348,8 +380,9 @@ TEST(Resolve, StatesCannotBeMadeFromBytes) {
 TEST(Resolve, StructureStringsHoldColumnsOnly) {
   EXPECT_TRUE(resolved_text("SELECT * FROM null('a UInt8, `b c` Array(Tuple(x String, y DateTime64(3, \\'UTC\\')))')"));
   EXPECT_TRUE(resolved_text("SELECT * FROM values((1, 2), (3, 4))"));
-  for (const std::string_view structure : {"a String DEFAULT 1", "a String ALIAS file(1)", "a String MATERIALIZED 1", "a String CODEC(LZ4)",
-                                           "a String TTL now()", "a String COMMENT 1", "a", "", "a Nothingness", "a String,"})
+  for (const std::string_view structure :
+       {"a String DEFAULT 1", "a String ALIAS file(1)", "a String MATERIALIZED 1", "a String CODEC(LZ4)",
+        "a String TTL now()", "a String COMMENT 1", "a", "", "a Nothingness", "a String,"})
     EXPECT_FALSE(resolved_text(fmt::format("SELECT * FROM values('{}', 1)", structure))) << structure;
   EXPECT_FALSE(resolved_text("SELECT * FROM generateRandom()"));
   EXPECT_FALSE(resolved_text("SELECT * FROM values(concat('a ', 'String'), 1)"));
@@ -374,7 +407,8 @@ TEST(Resolve, VirtualColumns) {
 // attacks.md S5: settings and formats are taken off, only at the end, only from the list.
 TEST(Resolve, SettingsAndFormat) {
   TestScope scope;
-  const auto resolved = resolve_text("SELECT 1 UNION ALL SELECT 2 SETTINGS max_threads = 4, join_algorithm = 'hash' FORMAT csvWithNames", scope);
+  const auto resolved = resolve_text(
+      "SELECT 1 UNION ALL SELECT 2 SETTINGS max_threads = 4, join_algorithm = 'hash' FORMAT csvWithNames", scope);
   ASSERT_TRUE(resolved) << resolved.error().message;
   EXPECT_EQ(resolved->query.text, "SELECT 1 UNION ALL SELECT 2");
   EXPECT_EQ(resolved->format, "CSVWithNames");
@@ -431,7 +465,8 @@ TEST(Expressions, SubqueriesAreRefusedEvenWhenParsed) {
 
 TEST(NamesRead, FindsTablesBeforeAnythingCanBeResolved) {
   const auto query = parse_query(
-      "WITH c AS (SELECT * FROM a), x AS (SELECT nosuchfunction(1) FROM c) SELECT p IN q, r IN c, s IN t.u FROM x JOIN b FINAL "
+      "WITH c AS (SELECT * FROM a), x AS (SELECT nosuchfunction(1) FROM c) SELECT p IN q, r IN c, s IN t.u FROM x JOIN "
+      "b FINAL "
       "USING (k), tinybird.stats, numbers(1) WHERE v IN (SELECT w FROM a)");
   ASSERT_TRUE(query);
   const Reads reads = names_read(*query);
@@ -444,12 +479,14 @@ TEST(NamesRead, FindsTablesBeforeAnythingCanBeResolved) {
 TEST(Expressions, FiltersAreCheckedAndPrinted) {
   EXPECT_EQ(*checked_expression(" org = 'o3' and not x in ('a', 'b') "), "`org` = 'o3' AND NOT `x` IN ('a', 'b')");
   for (const std::string_view text :
-       {"", "a = 1; DROP TABLE x", "a = 1)", "(a = 1", "a IN (SELECT 1)", "EXISTS (SELECT 1)", "file('x')", "a = 1 AS b",
-        "a = 1 -- x\n OR", "arrayMap(file, [1])", "a = 1 FORMAT JSON", "a, b", "x -> 1 AS equals", "_table = 'x'", "a IN system.one", "t.*", "count(*)", "COLUMNS('a')", "(a)._table"})
+       {"", "a = 1; DROP TABLE x", "a = 1)", "(a = 1", "a IN (SELECT 1)", "EXISTS (SELECT 1)", "file('x')",
+        "a = 1 AS b", "a = 1 -- x\n OR", "arrayMap(file, [1])", "a = 1 FORMAT JSON", "a, b", "x -> 1 AS equals",
+        "_table = 'x'", "a IN system.one", "t.*", "count(*)", "COLUMNS('a')", "(a)._table"})
     EXPECT_FALSE(checked_expression(text)) << text;
   EXPECT_EQ(*checked_expression("toYYYYMM(ts)"), "toYYYYMM(`ts`)");
   EXPECT_EQ(*checked_expression("toDateTime(ts) + INTERVAL 30 DAY"), "toDateTime(`ts`) + toIntervalDay(30)");
-  EXPECT_EQ(columns_read(*parse_expression("a + arraySum(x -> x * b.c, d) > a")), (std::vector<std::string>{"a", "b", "d"}));
+  EXPECT_EQ(columns_read(*parse_expression("a + arraySum(x -> x * b.c, d) > a")),
+            (std::vector<std::string>{"a", "b", "d"}));
 }
 
 }  // namespace

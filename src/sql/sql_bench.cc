@@ -16,10 +16,14 @@ class OneTable final : public Scope {
 /// About 2 KB of the usual: conditions, aggregates, a join, a CTE.
 std::string text(std::size_t bytes) {
   std::string sql =
-      "WITH parsed AS (SELECT *, JSONExtractString(payload, 'user-agent') AS ua FROM analytics_events WHERE timestamp >= now() - INTERVAL 7 DAY) "
+      "WITH parsed AS (SELECT *, JSONExtractString(payload, 'user-agent') AS ua FROM analytics_events WHERE timestamp "
+      ">= now() - INTERVAL 7 DAY) "
       "SELECT toStartOfHour(timestamp) AS hour, uniq(session_id) AS visits";
-  for (int i = 0; sql.size() + 250 < bytes; ++i) sql += fmt::format(", countIf(action = 'page_{}' AND pathname LIKE '/blog/%') AS c{}", i, i);
-  return sql + " FROM parsed LEFT JOIN (SELECT id, name FROM users) AS u ON parsed.user_id = u.id WHERE ua != '' GROUP BY hour ORDER BY hour DESC LIMIT 100";
+  for (int i = 0; sql.size() + 250 < bytes; ++i)
+    sql += fmt::format(", countIf(action = 'page_{}' AND pathname LIKE '/blog/%') AS c{}", i, i);
+  return sql +
+         " FROM parsed LEFT JOIN (SELECT id, name FROM users) AS u ON parsed.user_id = u.id WHERE ua != '' GROUP BY "
+         "hour ORDER BY hour DESC LIMIT 100";
 }
 
 void parse_resolve_print(benchmark::State& state) {
