@@ -24,9 +24,9 @@ bool contains(const std::array<int, n>& codes, int code) {
   return false;
 }
 
-Verdict verdict_of(const Error& error) {
-  switch (error.code) {
-    case Code::engine_refused: break;
+/// An error that did not come from the engine.
+Verdict verdict_of(Code code) {
+  switch (code) {
     case Code::timeout: return Verdict::busy;
     case Code::unavailable:
     case Code::cancelled:
@@ -37,9 +37,14 @@ Verdict verdict_of(const Error& error) {
     case Code::unsupported: return Verdict::refused_rows;
     default: return Verdict::unknown;
   }
+}
+
+Verdict verdict_of(const Error& error) {
   const int code = error.engine_code;
   // Native-format 10: the text names the view, whatever the code; the rows themselves are stored.
-  if (error.message.find("while pushing to view") != std::string::npos) return Verdict::view_failed;
+  if (code != 0 && error.message.find("while pushing to view") != std::string::npos) return Verdict::view_failed;
+  // The engine's own number says more than the Code that the client made of it.
+  if (code == 0) return verdict_of(error.code);
   // 252 is both "too many parts, merges are behind" and "this block spans too many partitions".
   if (code == 252 && error.message.find("artitions for single INSERT block") != std::string::npos) return Verdict::refused_rows;
   if (contains(engine_busy, code)) return Verdict::unreachable;

@@ -45,7 +45,12 @@ SpoolSection make_section(TableName table, const engine::Block& block, SectionKi
                        .kind = kind,
                        .row_count = block.row_count(),
                        .block = {}};
-  for (const auto& entry : block.entries()) section.layout.shape = mix(section.layout.shape, entry.column.header_type());
+  for (const auto& entry : block.entries()) {
+    // A column with NULLs for its DEFAULT joins one without: the Nullable around it does not count.
+    const bool nullable = entry.column.shape() == engine::Column::Shape::nullable;
+    const auto& type = nullable ? entry.column.type().elements.front() : entry.column.type();
+    section.layout.shape = mix(section.layout.shape, engine::print(type));
+  }
   block.encode(section.block);
   return section;
 }

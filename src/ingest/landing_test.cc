@@ -23,6 +23,8 @@ TEST(ClassifyLandingError, TellsWhatCanPassLaterFromWhatCannot) {
   EXPECT_EQ(classify_landing_error({.code = Code::unavailable, .message = "x"}).verdict, Verdict::unreachable);
   EXPECT_EQ(classify_landing_error({.code = Code::timeout, .message = "x"}).verdict, Verdict::busy);
   EXPECT_EQ(classify_landing_error({.code = Code::invalid, .message = "x"}).verdict, Verdict::refused_rows);
+  EXPECT_EQ(classify_landing_error({.code = Code::unavailable, .message = "x", .engine_code = 242}).verdict, Verdict::busy)
+      << "the engine's number counts, not what the client made of it";
   EXPECT_EQ(classify_landing_error({.code = Code::internal, .message = "x"}).verdict, Verdict::unknown);
 }
 

@@ -132,8 +132,12 @@ Task<Status> Spool::flush(Deadline deadline) {
       state.commit();
       state.seal();
       const std::uint64_t last = state.next_segment_id;
-      asio::post(state.flush_thread.executor(0),
-                 [&state, last, deadline, done] { state.flusher->wait_removed(last, deadline, done); });
+      asio::post(state.flush_thread.executor(0), [&state, last, deadline, done] {
+        // Back by way of the spool thread: the room that was given back is counted then.
+        state.flusher->wait_removed(last, deadline, [&state, done](Status status) {
+          asio::post(state.spool_thread.executor(0), [done, status = std::move(status)] { done(status); });
+        });
+      });
     });
   });
 }

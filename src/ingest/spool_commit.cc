@@ -170,16 +170,14 @@ void Spool::State::admit(std::unique_ptr<PendingAppend> append) {
 }
 
 void Spool::State::retry_room() {
-  // Each comes back with what is left of its time; who finds no room again goes to the end.
-  for (std::size_t count = room_waiters.size(); count > 0; --count) {
-    if (room_for(*room_waiters.front().append)) return;
-    auto append = std::move(room_waiters.front().append);
-    // A timer that has fired already would use its place in the list.
-    if (room_waiters.front().timer->cancel() == 0) {
-      room_waiters.front().append = std::move(append);
-      return;
+  for (auto place = room_waiters.begin(); place != room_waiters.end();) {
+    // Where the timer has fired already its handler is on the way, and needs the place.
+    if (room_for(*place->append) || place->timer->cancel() == 0) {
+      ++place;
+      continue;
     }
-    room_waiters.pop_front();
+    auto append = std::move(place->append);
+    place = room_waiters.erase(place);
     admit(std::move(append));
   }
 }
