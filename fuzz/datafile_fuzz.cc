@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // modules: datafile
 // Any bytes as a datafile: no crash, places inside the file, and what is accepted prints and reads back the same.
+#include <algorithm>
 #include <cstdint>
 #include <cstdlib>
 #include <string>

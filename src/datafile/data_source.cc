@@ -430,6 +430,10 @@ class DataSourceReader {
   void set_default_keys() {
     auto& engine = out_.engine;
     if (!engine.sorting_key.empty()) return;
+    if (!engine.primary_key.empty()) {  // as ClickHouse does
+      engine.sorting_key = engine.primary_key;
+      return;
+    }
     if (std::any_of(metadata_.begin(), metadata_.end(), [](const auto& c) { return c.name == "__timestamp"; }) && has("KAFKA_TOPIC")) {
       engine.sorting_key = "__timestamp";
       if (!keys_.contains("ENGINE_PARTITION_KEY")) engine.partition_key = "toYYYYMM(__timestamp)";

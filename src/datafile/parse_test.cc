@@ -112,6 +112,7 @@ TEST(DataSourceFile, DefaultSortingKeyTakesTheFirstClassOfColumns) {
   EXPECT_EQ(data_source("SCHEMA >\n a String, b LowCardinality(String)").engine.sorting_key, "a, b");
   EXPECT_EQ(data_source("SCHEMA >\n a Array(String)").engine.sorting_key, "tuple()");
   EXPECT_EQ(data_source("SCHEMA >\n a String\nENGINE Null").engine.sorting_key, "");
+  EXPECT_EQ(data_source("SCHEMA >\n a String, b Int8\nENGINE_PRIMARY_KEY a").engine.sorting_key, "a");
   EXPECT_EQ(data_source("SCHEMA >\n a String\nENGINE_SORTING_KEY (a, lower(a))").engine.sorting_key, "a, lower(a)");
   EXPECT_EQ(data_source("SCHEMA >\n a String\nENGINE_SORTING_KEY \"tuple()\"").engine.sorting_key, "tuple()");
 }

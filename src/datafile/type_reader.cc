@@ -312,7 +312,7 @@ class TypeReader {
       }
       case Arguments::elements:
       case Arguments::named_elements:
-      case Arguments::some_types: return read_elements(name, rule, out, depth);
+      case Arguments::some_types: return read_elements(rule, out, depth);
       case Arguments::aggregate:
       case Arguments::simple_aggregate: return read_aggregate(name, rule, out, depth);
       default: return true;
@@ -361,7 +361,7 @@ class TypeReader {
     }
   }
 
-  bool read_elements(const Token& name, const TypeRule& rule, std::string& out, std::size_t depth) {
+  bool read_elements(const TypeRule& rule, std::string& out, std::size_t depth) {
     const bool may_name = rule.arguments != Arguments::some_types;
     if (rule.arguments == Arguments::elements && here().is(')')) return true;  // Tuple()
     while (true) {
@@ -379,7 +379,6 @@ class TypeReader {
       if (!here().is(',')) return true;
       ++at_;
       out += ", ";
-      (void)name;
     }
   }
 
