@@ -153,8 +153,8 @@ Status run(const Options& options) {
                                 {"landlock", fence.enforced},
                                 {"seconds", std::chrono::duration<double>(Clock::now() - loading).count()}});
   drop_startup_pages(std::filesystem::path(library).filename().string());
-  tell_ready(options.ready_fd, listening);
   tell_ready(ready_file, listening);
+  tell_ready(options.ready_fd, listening);
 
   const std::string_view why = wait_for_end(options, service);
   log::info("engine stops", {{"why", why}});
