@@ -7,6 +7,7 @@
 
 namespace kinglet::sql {
 
+// clang-format off
 #define KINGLET_SQL_KEYWORDS(X)                                                                                        \
   X(all)                                                                                                               \
   X(and_) X(anti) X(any) X(apply) X(array) X(as) X(asc) X(ascending) X(asof) X(at_) X(between) X(both) X(by) X(case_)  \
@@ -24,6 +25,7 @@ namespace kinglet::sql {
                                                   X(totals) X(trailing) X(true_) X(truncate) X(unbounded) X(union_)    \
                                                       X(unknown) X(using_) X(uuid) X(values) X(when) X(where)          \
                                                           X(window) X(with) X(zone)
+// clang-format on
 
 enum class Keyword : std::uint8_t {
   none,
