@@ -162,6 +162,14 @@ def test_row_filters_by_setting(store, value):  # sql-resolution.md 6.2, with co
     assert store.read(f"SELECT count() FROM {name}", additional_table_filters=filters).text == "7\n"
 
 
+def test_settings_that_read_back_otherwise(store):
+    for settings in ({"max_threads": 0}, {"max_threads": 4}, {"max_execution_time": "0"}, {"max_execution_time": "1.5"}, {"max_memory_usage": 2 << 30},
+                     {"session_timezone": "Europe/Berlin"}, {"join_use_nulls": 1}, {"output_format_json_quote_64bit_integers": 1},
+                     {"join_algorithm": "hash,grace_hash"}, {"max_block_size": 1000}, {"http_receive_timeout": 30}):
+        assert store.read("SELECT 1", **settings).status == 200, settings
+        assert store.run("SELECT 1", **settings).status == 200, settings
+
+
 def test_broken_row_filters_are_refused_not_dropped(store):
     for filters in ("", "{", "{'ws_a.t'}", "{'ws_a.t':'s ='}", "{'ws_a.t':'s = ''}", "x"):
         reply = store.read("SELECT count() FROM ws_a.t", additional_table_filters=filters)

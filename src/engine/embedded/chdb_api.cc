@@ -28,7 +28,8 @@ std::string environment(const char* name) {
 }  // namespace
 
 Result<ChdbApi> ChdbApi::load(const std::string& path) {
-  // RTLD_NOW: a symbol that is missing is found here, not in the middle of a query. RTLD_LOCAL: its OpenSSL stays its own.
+  // RTLD_NOW: a symbol that is missing is found here, not in the middle of a query. RTLD_LOCAL: its OpenSSL stays its
+  // own.
   void* library = ::dlopen(path.c_str(), RTLD_NOW | RTLD_LOCAL);
   if (library == nullptr) return fail(Code::unavailable, "libchdb cannot be loaded: {}", ::dlerror());
   ChdbApi api;
@@ -75,10 +76,12 @@ Result<std::string> find_libchdb(const std::string& given) {
   }
   std::filesystem::path cache = environment("KINGLET_CACHE");
   if (cache.empty()) {
-    if (std::string shared = environment("XDG_CACHE_HOME"); !shared.empty()) cache = std::filesystem::path(shared) / "kinglet";
+    if (std::string shared = environment("XDG_CACHE_HOME"); !shared.empty())
+      cache = std::filesystem::path(shared) / "kinglet";
   }
   if (cache.empty()) {
-    if (std::string home = environment("HOME"); !home.empty()) cache = std::filesystem::path(home) / ".cache" / "kinglet";
+    if (std::string home = environment("HOME"); !home.empty())
+      cache = std::filesystem::path(home) / ".cache" / "kinglet";
   }
   if (!cache.empty()) places.push_back(cache / fmt::format("libchdb-{}", pinned_version) / "package" / "libchdb.so");
   for (const auto& place : places) {

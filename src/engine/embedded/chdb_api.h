@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The functions of libchdb that we call, found by dlopen. Its package has no header; signatures are those of the exported symbols.
+// The functions of libchdb that we call, found by dlopen. Its package has no header; signatures are those of the
+// exported symbols.
 #pragma once
 
 #include <cstddef>
@@ -27,8 +28,9 @@ struct ChdbApi {
   ChdbConnection* (*connect)(int argc, char** argv) = nullptr;
   void (*close_conn)(ChdbConnection*) = nullptr;
   ChdbResult* (*query_n)(ChdbConnection, const char*, std::size_t, const char*, std::size_t) = nullptr;
-  ChdbResult* (*query_with_params_n)(ChdbConnection, const char*, std::size_t, const char*, std::size_t, const char* const*,
-                                     const std::size_t*, const char* const*, const std::size_t*, std::size_t) = nullptr;
+  ChdbResult* (*query_with_params_n)(ChdbConnection, const char*, std::size_t, const char*, std::size_t,
+                                     const char* const*, const std::size_t*, const char* const*, const std::size_t*,
+                                     std::size_t) = nullptr;
   ChdbResult* (*stream_query_n)(ChdbConnection, const char*, std::size_t, const char*, std::size_t) = nullptr;
   ChdbResult* (*stream_query_with_params_n)(ChdbConnection, const char*, std::size_t, const char*, std::size_t,
                                             const char* const*, const std::size_t*, const char* const*,
@@ -51,7 +53,8 @@ struct ChdbApi {
   const char* (*stream_insert_error)(ChdbInsert*) = nullptr;
   void (*stream_cancel_insert)(ChdbInsert*) = nullptr;
   void (*destroy_insert_stream)(ChdbInsert*) = nullptr;
-  int (*classify_query_n)(ChdbConnection, const char*, std::size_t, const char*, std::size_t, ChdbClassification*) = nullptr;
+  int (*classify_query_n)(ChdbConnection, const char*, std::size_t, const char*, std::size_t,
+                          ChdbClassification*) = nullptr;
   void (*set_signal_handlers_enabled)(int) = nullptr;
 
   /// Loads the library; it is never unloaded. Errors: unavailable (no such file, a symbol is missing).

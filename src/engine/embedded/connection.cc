@@ -59,11 +59,14 @@ Result<std::unique_ptr<Connection>> Connection::open(const ChdbApi& api, const s
   pointers.reserve(owned.size());
   for (auto& argument : owned) pointers.push_back(argument.data());
   ChdbConnection* handle = api.connect(static_cast<int>(pointers.size()), pointers.data());
-  if (handle == nullptr) return refuse(number::cannot_parse_number, "A setting has a value that the engine does not take");
+  if (handle == nullptr)
+    return refuse(number::cannot_parse_number, "A setting has a value that the engine does not take");
   return std::unique_ptr<Connection>(new Connection(api, handle));
 }
 
-Connection::~Connection() { api_.close_conn(handle_); }
+Connection::~Connection() {
+  api_.close_conn(handle_);
+}
 
 std::unexpected<Error> Connection::failed(std::string_view text) {
   broken_ = true;

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// One libchdb connection and what runs on it: whole queries, streams, inserts. Thread: the worker that owns it; calls block.
+// One libchdb connection and what runs on it: whole queries, streams, inserts. Thread: the worker that owns it; calls
+// block.
 #pragma once
 
 #include <cstdint>
@@ -77,7 +78,8 @@ class Connection {
   /// The statement's count and kind, without running it.
   Result<ChdbClassification> classify(std::string_view sql);
   Result<WholeResult> query(std::string_view sql, std::string_view format, const Parameters& parameters = {});
-  Result<std::unique_ptr<StreamQuery>> stream(std::string_view sql, std::string_view format, const Parameters& parameters = {});
+  Result<std::unique_ptr<StreamQuery>> stream(std::string_view sql, std::string_view format,
+                                              const Parameters& parameters = {});
   Result<std::unique_ptr<StreamInsert>> insert(std::string_view sql, std::string_view format);
 
   /// True after any error: libchdb may put half of a failed answer before the next one, so it is not used again.

@@ -34,7 +34,8 @@ Status ConnectionCache::verify(Connection& connection, const Profile& profile) {
   if (!profile.to_verify.empty()) {
     std::string names;
     for (const auto& [name, value] : profile.to_verify) names += fmt::format("{}'{}'", names.empty() ? "" : ",", name);
-    TRY(auto rows, connection.query(fmt::format("SELECT name, value FROM system.settings WHERE name IN ({})", names), "TabSeparatedRaw"));
+    TRY(auto rows, connection.query(fmt::format("SELECT name, value FROM system.settings WHERE name IN ({})", names),
+                                    "TabSeparatedRaw"));
     std::map<std::string, std::string, std::less<>> actual;
     for (std::size_t at = 0; at < rows.body.size();) {
       const std::size_t end = std::min(rows.body.find('\n', at), rows.body.size());
@@ -47,9 +48,13 @@ Status ConnectionCache::verify(Connection& connection, const Profile& profile) {
     for (const auto& [name, value] : profile.to_verify) {
       const auto it = actual.find(name);
       // A map is printed in another spelling than it was given: what counts is that it did not vanish.
-      const bool held = it != actual.end() && (name == "additional_table_filters" ? (it->second != "{}" || value == "{}")
-                                                                                   : it->second == value);
-      if (!held) return refuse(number::cannot_parse_number, fmt::format("The engine did not take the value of setting {}", name));
+      const bool held =
+          it != actual.end() && (name == "additional_table_filters" ? (it->second != "{}" || value == "{}")
+                                 : value == "0" && it->second.starts_with("auto") ? true  // max_threads=0
+                                                                                  : it->second == value);
+      if (!held)
+        return refuse(number::cannot_parse_number,
+                      fmt::format("The engine did not take the value of setting {}", name));
     }
   }
   verified_->insert(profile.key);

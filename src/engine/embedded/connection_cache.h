@@ -32,7 +32,8 @@ class VerifiedProfiles {
 
 class ConnectionCache {
  public:
-  ConnectionCache(const ChdbApi& api, std::shared_ptr<VerifiedProfiles> verified) : api_(&api), verified_(std::move(verified)) {}
+  ConnectionCache(const ChdbApi& api, std::shared_ptr<VerifiedProfiles> verified)
+      : api_(&api), verified_(std::move(verified)) {}
 
   /// A connection with exactly this profile, taken out of the cache or opened (0.4 ms). Errors: 72, when a setting did
   /// not take its value.

@@ -43,10 +43,13 @@ Result<std::unique_ptr<Engine>> Engine::open(const ChdbApi& api, EngineOptions o
   engine->version = version.body.substr(0, version.body.find('\n'));
   TRY(auto names, read_setting_names(*engine->first));
   const std::uint64_t query_memory = opt.memory_max / 10 * 8;
-  engine->profiles = std::make_unique<Profiles>(
-      Profiles::Options{.role = opt.role, .engine_path = opt.engine_path, .query_memory_max = query_memory, .seconds_default = opt.query_seconds},
-      std::move(names));
-  TRY(auto created, engine->first->query(fmt::format("CREATE DATABASE IF NOT EXISTS {}", empty_database), "TabSeparated"));
+  engine->profiles = std::make_unique<Profiles>(Profiles::Options{.role = opt.role,
+                                                                  .engine_path = opt.engine_path,
+                                                                  .query_memory_max = query_memory,
+                                                                  .seconds_default = opt.query_seconds},
+                                                std::move(names));
+  TRY(auto created,
+      engine->first->query(fmt::format("CREATE DATABASE IF NOT EXISTS {}", empty_database), "TabSeparated"));
 
   const auto verified = std::make_shared<VerifiedProfiles>();
   const auto make_cache = [&] { return ConnectionCache(api, verified); };
@@ -63,15 +66,17 @@ Result<std::unique_ptr<Engine>> Engine::open(const ChdbApi& api, EngineOptions o
   RunningQueries::Options watch;
   watch.kill = [admin = engine->admin.get(), profile = engine->profiles->admin()](const std::string& mark) {
     // A KILL that finds no room is asked for again by the watchdog.
-    admin->try_post([mark, profile](ConnectionCache& cache) {
-      auto connection = cache.take(profile);
-      if (!connection) return;
-      const std::string sql = fmt::format("KILL QUERY WHERE startsWith(query, {}) ASYNC", quote(mark));
-      if (auto killed = (*connection)->query(sql, "TabSeparated"); !killed) {
-        log::warning("KILL QUERY failed", {{"error", killed.error().message}});
-      }
-      cache.put(profile, std::move(*connection));
-    }, kills_waiting_max);
+    admin->try_post(
+        [mark, profile](ConnectionCache& cache) {
+          auto connection = cache.take(profile);
+          if (!connection) return;
+          const std::string sql = fmt::format("KILL QUERY WHERE startsWith(query, {}) ASYNC", quote(mark));
+          if (auto killed = (*connection)->query(sql, "TabSeparated"); !killed) {
+            log::warning("KILL QUERY failed", {{"error", killed.error().message}});
+          }
+          cache.put(profile, std::move(*connection));
+        },
+        kills_waiting_max);
   };
   watch.end_process = [](const std::string& why) { end_process(3, why); };
   // Much of the analysis is not counted by the engine's own memory limits.

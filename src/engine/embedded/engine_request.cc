@@ -21,7 +21,8 @@ bool is_plain_id(std::string_view id) {
 
 Result<const OutputFormat*> output_format(std::string_view name, bool readonly) {
   const OutputFormat* format = find_output_format(name);
-  if (format == nullptr || (readonly && format->name == "Null")) return refuse(number::unknown_format, fmt::format("Unknown format {}", name.substr(0, 100)));
+  if (format == nullptr || (readonly && format->name == "Null"))
+    return refuse(number::unknown_format, fmt::format("Unknown format {}", name.substr(0, 100)));
   return format;
 }
 
@@ -34,7 +35,9 @@ Result<EngineRequest> read_request_head(const http::Request& request) {
     if (name == "query") {
       continue;
     } else if (name == "query_id") {
-      if (!is_plain_id(value)) return refuse(number::bad_arguments, fmt::format("query_id must have 1 to {} printable characters", query_id_bytes_max));
+      if (!is_plain_id(value))
+        return refuse(number::bad_arguments,
+                      fmt::format("query_id must have 1 to {} printable characters", query_id_bytes_max));
       read.query_id = value;
     } else if (name == "default_format") {
       default_format = value;
@@ -54,7 +57,7 @@ Result<EngineRequest> read_request_head(const http::Request& request) {
     }
     if (read.readonly) return refuse(number::readonly, "INSERT is refused in readonly mode");
     read.insert = true;
-    read.input_format = !read.statement.format.empty() ? read.statement.format
+    read.input_format = !read.statement.format.empty()             ? read.statement.format
                         : request.query.contains("default_format") ? default_format
                                                                    : "Native";
     if (!is_input_format(read.input_format)) {

@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
-// What a request asks of the engine, read from its URL, headers and body. docs/formats/engine-protocol.md is the reference.
+// What a request asks of the engine, read from its URL, headers and body. docs/formats/engine-protocol.md is the
+// reference.
 #pragma once
 
 #include <string>
 
+#include "engine/embedded/connection.h"
 #include "engine/embedded/formats.h"
 #include "engine/embedded/profile.h"
-#include "engine/embedded/connection.h"
 #include "engine/embedded/statement.h"
 #include "http/server.h"
 
@@ -16,8 +17,8 @@ inline constexpr std::size_t statement_bytes_max = 4u << 20;
 inline constexpr std::size_t query_id_bytes_max = 256;
 
 struct EngineRequest {
-  bool insert = false;     // ?query=INSERT …, rows in the body
-  bool readonly = false;   // text of users
+  bool insert = false;    // ?query=INSERT …, rows in the body
+  bool readonly = false;  // text of users
   Statement statement;
   std::string query_id;
   const OutputFormat* format = nullptr;  // of the reply

@@ -42,10 +42,14 @@ struct AllowedFile {
 };
 // What libchdb opens outside its folder. /proc/self/maps: without it the connect fails (pthread_getattr_np).
 constexpr std::array allowed_files{
-    AllowedFile{"/dev/null", right::read_file | right::write_file}, AllowedFile{"/dev/urandom", right::read_file},
-    AllowedFile{"/proc/self/maps", right::read_file},               AllowedFile{"/proc/self/statm", right::read_file},
-    AllowedFile{"/proc/meminfo", right::read_file},                 AllowedFile{"/proc/cpuinfo", right::read_file},
-    AllowedFile{"/proc/stat", right::read_file},                    AllowedFile{"/sys/fs/cgroup", right::read_file | right::read_dir},
+    AllowedFile{"/dev/null", right::read_file | right::write_file},
+    AllowedFile{"/dev/urandom", right::read_file},
+    AllowedFile{"/proc/self/maps", right::read_file},
+    AllowedFile{"/proc/self/statm", right::read_file},
+    AllowedFile{"/proc/meminfo", right::read_file},
+    AllowedFile{"/proc/cpuinfo", right::read_file},
+    AllowedFile{"/proc/stat", right::read_file},
+    AllowedFile{"/sys/fs/cgroup", right::read_file | right::read_dir},
 };
 
 class Descriptor {
@@ -65,7 +69,8 @@ class Descriptor {
 Status allow(int ruleset, const char* path, std::uint64_t access, bool required) {
   const Descriptor file(::open(path, O_PATH | O_CLOEXEC));
   if (file.get() < 0) {
-    if (required) return fail(Code::internal, "the folder that the fence allows cannot be opened: {}", std::strerror(errno));
+    if (required)
+      return fail(Code::internal, "the folder that the fence allows cannot be opened: {}", std::strerror(errno));
     return {};  // this kernel or container has no such file: nothing to allow
   }
   PathBeneath rule{.allowed_access = access, .parent_fd = file.get()};

@@ -100,7 +100,8 @@ const OutputFormat* find_output_format(std::string_view name) {
 
 bool is_input_format(std::string_view name) {
   // Native is what the gateway sends. Parquet, Arrow and others of outside are decoded by the reader, never here.
-  static constexpr std::array<std::string_view, 6> names{"Native", "RowBinary", "JSONEachRow", "JSONCompactEachRow", "CSV", "TabSeparated"};
+  static constexpr std::array<std::string_view, 6> names{"Native", "RowBinary",   "JSONEachRow", "JSONCompactEachRow",
+                                                         "CSV",    "TabSeparated"};
   return std::ranges::find(names, name) != names.end();
 }
 

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The output formats that are answered: canonical name, Content-Type, and whether chunks of a stream may be put together.
+// The output formats that are answered: canonical name, Content-Type, and whether chunks of a stream may be put
+// together.
 #pragma once
 
 #include <string_view>

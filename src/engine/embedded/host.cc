@@ -29,7 +29,9 @@ namespace {
 constexpr rlim_t open_files_max = 65'536;
 constexpr int backlog = 256;
 
-std::string reason() { return std::strerror(errno); }
+std::string reason() {
+  return std::strerror(errno);
+}
 
 Result<Listening> bound(int domain, const sockaddr* address, socklen_t size, std::string name) {
   const int fd = ::socket(domain, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
@@ -53,7 +55,8 @@ Result<Listening> bound(int domain, const sockaddr* address, socklen_t size, std
 
 Status prepare_process() {
   const int null = ::open("/dev/null", O_RDONLY);
-  if (null < 0 || ::dup2(null, STDIN_FILENO) < 0) return fail(Code::internal, "/dev/null cannot be opened: {}", reason());
+  if (null < 0 || ::dup2(null, STDIN_FILENO) < 0)
+    return fail(Code::internal, "/dev/null cannot be opened: {}", reason());
   if (null != STDIN_FILENO) ::close(null);
 
   const rlimit no_core{0, 0};
@@ -91,7 +94,8 @@ Result<Listening> listen_unix(const std::string& path) {
   sockaddr_un address{};
   address.sun_family = AF_UNIX;
   if (path.size() >= sizeof(address.sun_path)) {
-    return fail(Code::invalid, "the socket's path has {} bytes; the system allows {}", path.size(), sizeof(address.sun_path) - 1);
+    return fail(Code::invalid, "the socket's path has {} bytes; the system allows {}", path.size(),
+                sizeof(address.sun_path) - 1);
   }
   std::memcpy(address.sun_path, path.data(), path.size());
   struct stat present{};
@@ -109,7 +113,8 @@ Result<Listening> listen_loopback(const std::string& ip, std::uint16_t port) {
   if (::inet_pton(AF_INET, ip.c_str(), &address.sin_addr) != 1 || (ntohl(address.sin_addr.s_addr) >> 24) != 127) {
     return fail(Code::invalid, "--listen {}: the engine has no authentication and listens on 127.0.0.0/8 only", ip);
   }
-  TRY(auto listening, bound(AF_INET, reinterpret_cast<const sockaddr*>(&address), sizeof(address), fmt::format("{}:{}", ip, port)));
+  TRY(auto listening,
+      bound(AF_INET, reinterpret_cast<const sockaddr*>(&address), sizeof(address), fmt::format("{}:{}", ip, port)));
   socklen_t size = sizeof(address);
   if (::getsockname(listening.socket, reinterpret_cast<sockaddr*>(&address), &size) == 0) {
     listening.address = fmt::format("{}:{}", ip, ntohs(address.sin_port));

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The process around the engine: descriptors, lock of the data folder, listening socket, ready signal, end of the parent.
+// The process around the engine: descriptors, lock of the data folder, listening socket, ready signal, end of the
+// parent.
 #pragma once
 
 #include <sys/types.h>
@@ -12,8 +13,9 @@
 
 namespace kinglet::embedded {
 
-/// fd 0 becomes /dev/null (libchdb reads standard input as INSERT data), core files are switched off (they would hold rows),
-/// the limit of open files is raised, the environment is emptied but for TZ=UTC, the signals that end us are blocked.
+/// fd 0 becomes /dev/null (libchdb reads standard input as INSERT data), core files are switched off (they would hold
+/// rows), the limit of open files is raised, the environment is emptied but for TZ=UTC, the signals that end us are
+/// blocked.
 Status prepare_process();
 
 /// Creates `folder` (0700) and locks it for this process. Errors: conflict, when another engine has it; unavailable.
@@ -31,8 +33,8 @@ Result<Listening> listen_loopback(const std::string& ip, std::uint16_t port);
 /// Asks for SIGTERM when the parent thread ends; false when the parent is already another one.
 bool follow_parent(pid_t parent);
 
-/// Takes the library's code and constants out of this process's resident set: starting up touches 130 MB of it once, and
-/// what is used later comes back from the page cache. Never written pages only.
+/// Takes the library's code and constants out of this process's resident set: starting up touches 130 MB of it once,
+/// and what is used later comes back from the page cache. Never written pages only.
 void drop_startup_pages(std::string_view library_path);
 
 }  // namespace kinglet::embedded

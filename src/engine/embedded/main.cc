@@ -102,11 +102,13 @@ void limit_stop() {
 Status run(const Options& options) {
   TRY(const auto library, find_libchdb(options.libchdb));
   TRY_VOID(prepare_process());
-  if (options.parent_pid != 0 && !follow_parent(options.parent_pid)) return fail(Code::invalid, "--parent-pid {} is not the parent", options.parent_pid);
+  if (options.parent_pid != 0 && !follow_parent(options.parent_pid))
+    return fail(Code::invalid, "--parent-pid {} is not the parent", options.parent_pid);
   TRY([[maybe_unused]] const int lock, lock_folder(options.data));
   const std::string data = std::filesystem::canonical(options.data).string();
   TRY(const int ready_file, open_ready_file(options));
-  TRY(const auto listening, options.socket.empty() ? listen_loopback(options.ip, options.port) : listen_unix(options.socket));
+  TRY(const auto listening,
+      options.socket.empty() ? listen_loopback(options.ip, options.port) : listen_unix(options.socket));
   TRY(const auto config_path, write_config(options, data));
   if (::chdir(data.c_str()) != 0) return fail(Code::internal, "the data folder cannot be entered");
 
@@ -136,7 +138,8 @@ Status run(const Options& options) {
   engine_options.role = options.role == "reader" ? Role::reader : Role::store;
   engine_options.engine_path = data + "/engine";
   engine_options.config_path = config_path;
-  engine_options.read_threads = options.read_threads != 0 ? options.read_threads : std::max(2u, std::thread::hardware_concurrency());
+  engine_options.read_threads =
+      options.read_threads != 0 ? options.read_threads : std::max(2u, std::thread::hardware_concurrency());
   engine_options.write_threads = options.write_threads;
   engine_options.memory_max = options.memory_max;
   engine_options.query_seconds = options.query_seconds;
@@ -182,11 +185,13 @@ int main(int argc, char** argv) {
   app.add_option("--port", options.port, "port of --listen; 0: any")->needs(listen);
   app.add_option("--libchdb", options.libchdb, "path of libchdb.so");
   app.add_option("--databases", options.databases, "database names, or prefixes with *, that the store may use");
-  app.add_option("--threads-read", options.read_threads, "queries at the same time (default: one per core)")->check(CLI::Range(1, 256));
+  app.add_option("--threads-read", options.read_threads, "queries at the same time (default: one per core)")
+      ->check(CLI::Range(1, 256));
   app.add_option("--threads-write", options.write_threads, "inserts at the same time")->check(CLI::Range(1, 64));
   app.add_option("--threads-merge", options.merge_threads, "background merges and mutations")->check(CLI::Range(1, 64));
   app.add_option("--memory-max", options.memory_max, "bytes of memory for all queries and merges");
-  app.add_option("--query-seconds", options.query_seconds, "time limit of a query that brings none")->check(CLI::Range(0.1, 86'400.0));
+  app.add_option("--query-seconds", options.query_seconds, "time limit of a query that brings none")
+      ->check(CLI::Range(0.1, 86'400.0));
   app.add_option("--ready-fd", options.ready_fd, "descriptor that gets one line when it answers");
   app.add_option("--ready-file", options.ready_file, "file that gets one line when it answers");
   app.add_option("--parent-pid", options.parent_pid, "end when this parent process ends");

@@ -39,7 +39,8 @@ Status check_value(std::string_view name, std::string_view value) {
   if (is_whole_number(value)) {
     std::uint64_t number = 0;
     const auto [end, error] = std::from_chars(value.data(), value.data() + value.size(), number);
-    if (error != std::errc{}) return refuse(number::cannot_parse_number, fmt::format("The value of setting {} does not fit in 64 bits", name));
+    if (error != std::errc{})
+      return refuse(number::cannot_parse_number, fmt::format("The value of setting {} does not fit in 64 bits", name));
   }
   return {};
 }
@@ -100,7 +101,8 @@ Result<Profile> Profiles::user(const Settings& settings) const {
     TRY_VOID(check_name(name));
     TRY_VOID(check_value(name, value));
     if (std::ranges::find(fixed_for_users, name) != fixed_for_users.end()) {
-      return refuse(number::setting_constraint, fmt::format("Setting {} cannot be changed by a read-only request", name));
+      return refuse(number::setting_constraint,
+                    fmt::format("Setting {} cannot be changed by a read-only request", name));
     }
     lines[name] = value;
   }

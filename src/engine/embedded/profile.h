@@ -29,11 +29,12 @@ class Profiles {
  public:
   struct Options {
     Role role = Role::store;
-    std::string engine_path;       // every connection of a process must name the same
+    std::string engine_path;  // every connection of a process must name the same
     std::uint64_t query_memory_max = 0;
     double seconds_default = 60;
   };
-  Profiles(Options options, std::set<std::string, std::less<>> known) : options_(std::move(options)), known_(std::move(known)) {}
+  Profiles(Options options, std::set<std::string, std::less<>> known)
+      : options_(std::move(options)), known_(std::move(known)) {}
 
   /// Errors: 115 for a name the engine does not know (libchdb would ignore it), 452 for one that a request may not set,
   /// 72 for a number out of range.

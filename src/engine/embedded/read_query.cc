@@ -23,7 +23,9 @@ std::string summary_text(const Statistics& s, std::chrono::nanoseconds elapsed) 
       s.read_rows, s.read_bytes, s.written_rows, s.written_bytes, s.result_rows, s.result_bytes, elapsed.count());
 }
 
-std::string ReadQuery::summary() const { return summary_text(statistics_, elapsed_); }
+std::string ReadQuery::summary() const {
+  return summary_text(statistics_, elapsed_);
+}
 
 std::unexpected<Error> ReadQuery::fail_query(Error error) {
   abandon();
@@ -47,12 +49,14 @@ void ReadQuery::finish(ConnectionCache& cache) {
 Status ReadQuery::check(Connection& connection) {
   TRY(const auto classification, connection.classify(request_.statement.text));
   if (classification.statements != 1) return refuse(number::syntax_error, "Expected exactly one statement");
-  if (profile_.user && classification.kind != 0) return refuse(number::readonly, "Only a SELECT without INTO OUTFILE is run in readonly mode");
+  if (profile_.user && classification.kind != 0)
+    return refuse(number::readonly, "Only a SELECT without INTO OUTFILE is run in readonly mode");
   return {};
 }
 
 Result<ReadQuery::Chunk> ReadQuery::begin(ConnectionCache& cache) {
-  if (running_->cancel_requested()) return fail_query(refuse(number::query_was_cancelled, "Query was cancelled").error());
+  if (running_->cancel_requested())
+    return fail_query(refuse(number::query_was_cancelled, "Query was cancelled").error());
   const RunningQuery::Step step(*running_);
   auto taken = cache.take(profile_);
   if (!taken) return fail_query(std::move(taken).error());
@@ -63,7 +67,8 @@ Result<ReadQuery::Chunk> ReadQuery::begin(ConnectionCache& cache) {
 }
 
 Result<ReadQuery::Chunk> ReadQuery::begin_stream(ConnectionCache& cache) {
-  auto stream = connection_->stream(running_->mark() + request_.statement.text, request_.format->name, request_.parameters);
+  auto stream =
+      connection_->stream(running_->mark() + request_.statement.text, request_.format->name, request_.parameters);
   if (!stream) return fail_query(std::move(stream).error());
   stream_ = std::move(*stream);
   Chunk chunk;
@@ -82,9 +87,12 @@ Result<ReadQuery::Chunk> ReadQuery::begin_stream(ConnectionCache& cache) {
 }
 
 Result<ReadQuery::Chunk> ReadQuery::run_whole(ConnectionCache& cache) {
-  auto whole = connection_->query(running_->mark() + request_.statement.text, request_.format->name, request_.parameters);
+  auto whole =
+      connection_->query(running_->mark() + request_.statement.text, request_.format->name, request_.parameters);
   if (!whole) return fail_query(std::move(whole).error());
-  const std::size_t max = profile_.result_bytes_max != 0 ? std::min<std::size_t>(profile_.result_bytes_max, whole_bytes_max) : whole_bytes_max;
+  const std::size_t max = profile_.result_bytes_max != 0
+                              ? std::min<std::size_t>(profile_.result_bytes_max, whole_bytes_max)
+                              : whole_bytes_max;
   if (whole->body.size() > max) {
     return fail_query(refuse(number::too_many_bytes, fmt::format("The result has more than {} bytes", max)).error());
   }
@@ -108,13 +116,17 @@ Result<std::string> ReadQuery::fetch(ConnectionCache& cache) {
   return piece;
 }
 
-/// libchdb loses what is read between two fetches (measured: up to 15 % of 2 M rows); the list of processes knows better.
+/// libchdb loses what is read between two fetches (measured: up to 15 % of 2 M rows); the list of processes knows
+/// better.
 void ReadQuery::sample_reads(ConnectionCache& cache) {
   sampled_at_ = Clock::now();
   auto connection = cache.take(admin_);
   if (!connection) return;
-  const auto row = (*connection)->query(
-      fmt::format("SELECT read_rows, read_bytes FROM system.processes WHERE startsWith(query, {})", quote(running_->mark())), "TabSeparated");
+  const auto row =
+      (*connection)
+          ->query(fmt::format("SELECT read_rows, read_bytes FROM system.processes WHERE startsWith(query, {})",
+                              quote(running_->mark())),
+                  "TabSeparated");
   if (row) {
     const std::string_view text = row->body;
     const char* end = text.data() + text.size();
@@ -125,7 +137,8 @@ void ReadQuery::sample_reads(ConnectionCache& cache) {
 }
 
 Result<ReadQuery::Chunk> ReadQuery::next(ConnectionCache& cache) {
-  if (running_->cancel_requested()) return fail_query(refuse(number::query_was_cancelled, "Query was cancelled").error());
+  if (running_->cancel_requested())
+    return fail_query(refuse(number::query_was_cancelled, "Query was cancelled").error());
   const RunningQuery::Step step(*running_);
   auto piece = fetch(cache);
   if (!piece) return fail_query(std::move(piece).error());
@@ -154,7 +167,9 @@ Task<Result<std::string>> QueryBody::next() {
   co_return std::move(chunk->bytes);
 }
 
-http::Headers QueryBody::trailers() { return {{"X-ClickHouse-Summary", query_->summary()}}; }
+http::Headers QueryBody::trailers() {
+  return {{"X-ClickHouse-Summary", query_->summary()}};
+}
 
 std::string QueryBody::late_error(const Error& error) const {
   std::string text = error_body(error, engine_.version);

@@ -16,7 +16,10 @@ class ReadQuery {
  public:
   /// `admin` is the profile that may look at system.processes.
   ReadQuery(EngineRequest request, Profile profile, Profile admin, std::shared_ptr<RunningQuery> running)
-      : request_(std::move(request)), profile_(std::move(profile)), admin_(std::move(admin)), running_(std::move(running)) {}
+      : request_(std::move(request)),
+        profile_(std::move(profile)),
+        admin_(std::move(admin)),
+        running_(std::move(running)) {}
 
   struct Chunk {
     std::string bytes;
@@ -63,7 +66,11 @@ std::string summary_text(const Statistics& statistics, std::chrono::nanoseconds 
 class QueryBody final : public http::BodySource {
  public:
   QueryBody(Engine& engine, std::shared_ptr<ReadQuery> query, Lease lease, std::string first, std::string tag)
-      : engine_(engine), query_(std::move(query)), lease_(std::move(lease)), first_(std::move(first)), tag_(std::move(tag)) {}
+      : engine_(engine),
+        query_(std::move(query)),
+        lease_(std::move(lease)),
+        first_(std::move(first)),
+        tag_(std::move(tag)) {}
   ~QueryBody() override;
   Task<Result<std::string>> next() override;
   http::Headers trailers() override;

@@ -14,8 +14,12 @@ namespace {
 
 constexpr auto tick = std::chrono::milliseconds(100);
 
-std::int64_t now() { return Clock::now().time_since_epoch().count(); }
-constexpr std::int64_t nanoseconds(std::chrono::nanoseconds duration) { return duration.count(); }
+std::int64_t now() {
+  return Clock::now().time_since_epoch().count();
+}
+constexpr std::int64_t nanoseconds(std::chrono::nanoseconds duration) {
+  return duration.count();
+}
 
 std::uint64_t resident_bytes() {
   std::FILE* file = std::fopen("/proc/self/statm", "re");
@@ -38,11 +42,15 @@ RunningQuery::Step::Step(RunningQuery& query) : query_(query) {
   query_.step_at_ = at;
 }
 
-RunningQuery::Step::~Step() { query_.step_at_ = 0; }
+RunningQuery::Step::~Step() {
+  query_.step_at_ = 0;
+}
 
 RunningQueries::RunningQueries(Options options) : options_(std::move(options)), thread_([this] { watch(); }) {}
 
-RunningQueries::~RunningQueries() { stop(); }
+RunningQueries::~RunningQueries() {
+  stop();
+}
 
 void RunningQueries::stop() {
   {
@@ -59,7 +67,8 @@ std::shared_ptr<RunningQuery> RunningQueries::add(std::string query_id, double s
   auto forget = [this](RunningQuery* query) {
     {
       const std::lock_guard forget_lock(mutex_);
-      if (const auto it = queries_.find(query->query_id()); it != queries_.end() && it->second.expired()) queries_.erase(it);
+      if (const auto it = queries_.find(query->query_id()); it != queries_.end() && it->second.expired())
+        queries_.erase(it);
     }
     delete query;
   };
@@ -118,14 +127,16 @@ void RunningQueries::check() {
     // KILL finds a query only once its analysis is over: ask until it worked.
     if (query->cancel_requested()) options_.kill(query->mark());
     if (query->seconds_max_ <= 0) continue;
-    // A client that reads slowly is not the engine's fault: a step that began after the limit has its own three seconds.
+    // A client that reads slowly is not the engine's fault: a step that began after the limit has its own three
+    // seconds.
     const std::int64_t limit = query->begun_at_ + static_cast<std::int64_t>(query->seconds_max_ * 1e9);
     const std::int64_t late = now() - std::max(limit, step_at);
     if (late > nanoseconds(options_.exit_after)) {
-      options_.end_process(fmt::format("query {} is {} s later than its limit of {} s and does not stop", query->query_id(),
-                                       late / 1'000'000'000, query->seconds_max_));
+      options_.end_process(fmt::format("query {} is {} s later than its limit of {} s and does not stop",
+                                       query->query_id(), late / 1'000'000'000, query->seconds_max_));
     } else if (late > nanoseconds(options_.kill_after) && !query->cancel_requested()) {
-      log::warning("a query is later than its limit and is killed", {{"query_id", query->query_id()}, {"limit_seconds", query->seconds_max_}});
+      log::warning("a query is later than its limit and is killed",
+                   {{"query_id", query->query_id()}, {"limit_seconds", query->seconds_max_}});
       cancel(query);
     }
   }

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The statements that run now: found by query id, killed, and watched. What no limit of the engine stops, the watchdog does.
+// The statements that run now: found by query id, killed, and watched. What no limit of the engine stops, the watchdog
+// does.
 #pragma once
 
 #include <atomic>
@@ -51,10 +52,10 @@ class RunningQuery {
 class RunningQueries {
  public:
   struct Options {
-    std::chrono::milliseconds kill_after{3000};  // later than its limit: KILL
-    std::chrono::milliseconds exit_after{5000};  // still there: the process ends, its server starts it again
-    std::uint64_t resident_bytes_max = 0;        // beyond it the process ends; 0: not watched
-    std::function<void(const std::string& mark)> kill;        // sends KILL QUERY; must not block
+    std::chrono::milliseconds kill_after{3000};         // later than its limit: KILL
+    std::chrono::milliseconds exit_after{5000};         // still there: the process ends, its server starts it again
+    std::uint64_t resident_bytes_max = 0;               // beyond it the process ends; 0: not watched
+    std::function<void(const std::string& mark)> kill;  // sends KILL QUERY; must not block
     std::function<void(const std::string& why)> end_process;  // does not return
   };
   explicit RunningQueries(Options options);

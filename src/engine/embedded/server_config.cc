@@ -8,10 +8,17 @@ namespace kinglet::embedded {
 namespace {
 
 constexpr std::array store_table_engines{
-    "MergeTree",          "ReplacingMergeTree",  "SummingMergeTree",
-    "AggregatingMergeTree", "CollapsingMergeTree", "VersionedCollapsingMergeTree",
-    "Null",               "Join",                "View",
-    "MaterializedView",   "Dictionary",
+    "MergeTree",
+    "ReplacingMergeTree",
+    "SummingMergeTree",
+    "AggregatingMergeTree",
+    "CollapsingMergeTree",
+    "VersionedCollapsingMergeTree",
+    "Null",
+    "Join",
+    "View",
+    "MaterializedView",
+    "Dictionary",
 };
 
 bool is_database_pattern(std::string_view pattern) {
@@ -25,16 +32,25 @@ std::string escape_xml(std::string_view text) {
   std::string out;
   for (const char c : text) {
     switch (c) {
-      case '&': out += "&amp;"; break;
-      case '<': out += "&lt;"; break;
-      case '>': out += "&gt;"; break;
-      default: out += c;
+      case '&':
+        out += "&amp;";
+        break;
+      case '<':
+        out += "&lt;";
+        break;
+      case '>':
+        out += "&gt;";
+        break;
+      default:
+        out += c;
     }
   }
   return out;
 }
 
-std::string query(std::string_view grant) { return fmt::format("        <query>{}</query>\n", grant); }
+std::string query(std::string_view grant) {
+  return fmt::format("        <query>{}</query>\n", grant);
+}
 
 std::string grants(const ServerConfig& config) {
   const std::string empty_grant = fmt::format("GRANT SHOW, CREATE DATABASE ON {}.*", empty_database);
@@ -44,8 +60,10 @@ std::string grants(const ServerConfig& config) {
   }
   std::string text;
   for (const auto& database : config.databases) {
-    text += query(fmt::format("GRANT SHOW, SELECT, INSERT, ALTER, CREATE DATABASE, CREATE TABLE, CREATE VIEW, CREATE DICTIONARY, "
-                              "DROP, TRUNCATE, OPTIMIZE, dictGet ON {}.*", database));
+    text += query(
+        fmt::format("GRANT SHOW, SELECT, INSERT, ALTER, CREATE DATABASE, CREATE TABLE, CREATE VIEW, CREATE DICTIONARY, "
+                    "DROP, TRUNCATE, OPTIMIZE, dictGet ON {}.*",
+                    database));
   }
   text += query(empty_grant);
   for (const char* engine : store_table_engines) text += query(fmt::format("GRANT TABLE ENGINE ON `{}`", engine));
@@ -64,23 +82,26 @@ Result<std::string> server_config_text(const ServerConfig& config, std::string_v
   text += fmt::format("  <users_config>{}</users_config>\n", escape_xml(users_path));
   text += "  <timezone>UTC</timezone>\n";
   // Sizes for a small server: the defaults (5 GB caches) are for machines that do nothing else.
-  if (config.memory_max != 0) text += fmt::format("  <max_server_memory_usage>{}</max_server_memory_usage>\n", config.memory_max);
+  if (config.memory_max != 0)
+    text += fmt::format("  <max_server_memory_usage>{}</max_server_memory_usage>\n", config.memory_max);
   text += fmt::format("  <background_pool_size>{}</background_pool_size>\n", config.merge_threads);
-  text += "  <background_merges_mutations_concurrency_ratio>2</background_merges_mutations_concurrency_ratio>\n"
-          "  <mark_cache_size>268435456</mark_cache_size>\n"
-          "  <primary_index_cache_size>268435456</primary_index_cache_size>\n"
-          "  <index_mark_cache_size>67108864</index_mark_cache_size>\n"
-          "  <query_condition_cache_size>33554432</query_condition_cache_size>\n"
-          "  <compiled_expression_cache_size>33554432</compiled_expression_cache_size>\n"
-          "  <max_thread_pool_size>256</max_thread_pool_size>\n"
-          "  <max_thread_pool_free_size>8</max_thread_pool_free_size>\n";
-  text += "  <profiles><default></default></profiles>\n"
-          "  <quotas><default></default></quotas>\n"
-          "  <users>\n    <default>\n"
-          "      <password></password>\n"
-          "      <networks><ip>::/0</ip></networks>\n"  // no socket leads here: libchdb listens nowhere
-          "      <profile>default</profile>\n"
-          "      <quota>default</quota>\n";
+  text +=
+      "  <background_merges_mutations_concurrency_ratio>2</background_merges_mutations_concurrency_ratio>\n"
+      "  <mark_cache_size>268435456</mark_cache_size>\n"
+      "  <primary_index_cache_size>268435456</primary_index_cache_size>\n"
+      "  <index_mark_cache_size>67108864</index_mark_cache_size>\n"
+      "  <query_condition_cache_size>33554432</query_condition_cache_size>\n"
+      "  <compiled_expression_cache_size>33554432</compiled_expression_cache_size>\n"
+      "  <max_thread_pool_size>256</max_thread_pool_size>\n"
+      "  <max_thread_pool_free_size>8</max_thread_pool_free_size>\n";
+  text +=
+      "  <profiles><default></default></profiles>\n"
+      "  <quotas><default></default></quotas>\n"
+      "  <users>\n    <default>\n"
+      "      <password></password>\n"
+      "      <networks><ip>::/0</ip></networks>\n"  // no socket leads here: libchdb listens nowhere
+      "      <profile>default</profile>\n"
+      "      <quota>default</quota>\n";
   if (!config.all_grants) text += "      <grants>\n" + grants(config) + "      </grants>\n";
   text += "    </default>\n  </users>\n</clickhouse>\n";
   return text;

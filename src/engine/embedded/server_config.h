@@ -21,11 +21,11 @@ struct ServerConfig {
   std::vector<std::string> databases;  // names or prefixes with `*` that the store may create and use: `w_*`
   std::uint64_t memory_max = 0;        // bytes; 0: libchdb's own default (a share of the machine)
   std::size_t merge_threads = 2;
-  bool all_grants = false;             // for tests of the other fences
+  bool all_grants = false;  // for tests of the other fences
 };
 
-/// The XML text of `config`; `users_path` is the path under which it will be stored. Errors: invalid (a database pattern
-/// that is not a name with at most one `*` at its end).
+/// The XML text of `config`; `users_path` is the path under which it will be stored. Errors: invalid (a database
+/// pattern that is not a name with at most one `*` at its end).
 Result<std::string> server_config_text(const ServerConfig& config, std::string_view users_path);
 
 }  // namespace kinglet::embedded

@@ -63,7 +63,9 @@ boost::json::object load_object(const WorkerPool::Load& load) {
 /// Counts a statement as activity from its begin to its end.
 class Activity {
  public:
-  Activity(std::atomic<int>& active, std::atomic<std::int64_t>& last_used) : active_(active), last_used_(last_used) { ++active_; }
+  Activity(std::atomic<int>& active, std::atomic<std::int64_t>& last_used) : active_(active), last_used_(last_used) {
+    ++active_;
+  }
   ~Activity() {
     last_used_ = Clock::now().time_since_epoch().count();
     --active_;
@@ -114,11 +116,14 @@ struct Insert {
 /// `a = 'b', …` for the statement: as connection settings they would stay on every later insert.
 std::string insert_settings(const Settings& given) {
   Settings settings = given;
-  for (const char* name : {"async_insert", "input_format_native_allow_types_conversion", "input_format_skip_unknown_fields"}) {
-    if (std::ranges::find(settings, name, &Settings::value_type::first) == settings.end()) settings.emplace_back(name, "0");
+  for (const char* name :
+       {"async_insert", "input_format_native_allow_types_conversion", "input_format_skip_unknown_fields"}) {
+    if (std::ranges::find(settings, name, &Settings::value_type::first) == settings.end())
+      settings.emplace_back(name, "0");
   }
   std::string text;
-  for (const auto& [name, value] : settings) text += fmt::format("{}{} = {}", text.empty() ? "" : ", ", name, quote(value));
+  for (const auto& [name, value] : settings)
+    text += fmt::format("{}{} = {}", text.empty() ? "" : ", ", name, quote(value));
   return text;
 }
 
@@ -168,10 +173,12 @@ Task<http::Response> Service::statement(Engine& engine, http::Request& request) 
   }
   auto sql = co_await request.body->read_all(statement_bytes_max);
   if (!sql) {
-    const auto refused = refuse(number::bad_arguments, fmt::format("The statement could not be read: {}", sql.error().message));
+    const auto refused =
+        refuse(number::bad_arguments, fmt::format("The statement could not be read: {}", sql.error().message));
     co_return error_response(engine, refused.error(), asked.query_id);
   }
-  if (auto status = read_request_statement(asked, *sql); !status) co_return error_response(engine, status.error(), asked.query_id);
+  if (auto status = read_request_statement(asked, *sql); !status)
+    co_return error_response(engine, status.error(), asked.query_id);
   if (asked.statement.kind == Statement::Kind::kill) co_return kill(engine, asked);
   auto response = co_await run(engine, request, std::move(asked));
   co_return response;
@@ -184,7 +191,8 @@ Task<http::Response> Service::run(Engine& engine, http::Request& request, Engine
   const bool selects = asked.statement.kind == Statement::Kind::select;
   const auto running = engine.running->add(query_id, profile->seconds_max);
   if (running == nullptr) {
-    const auto refused = refuse(number::query_with_same_id, fmt::format("Query with id = {} is already running", query_id));
+    const auto refused =
+        refuse(number::query_with_same_id, fmt::format("Query with id = {} is already running", query_id));
     co_return error_response(engine, refused.error(), query_id);
   }
   // A statement that changes something runs to its end even when nobody waits for it.
@@ -199,14 +207,16 @@ Task<http::Response> Service::run(Engine& engine, http::Request& request, Engine
   if (!first) co_return error_response(engine, first.error(), query_id);
 
   const OutputFormat& format = *query->request().format;
-  http::Response response = reply_head(query->request(), selects ? format.name : std::string_view{}, format.content_type);
+  http::Response response =
+      reply_head(query->request(), selects ? format.name : std::string_view{}, format.content_type);
   if (first->last) {
     response.headers.add("X-ClickHouse-Summary", query->summary());
     response.body = std::move(first->bytes);
     co_return response;
   }
   const std::string tag(response.headers.get("X-ClickHouse-Exception-Tag").value_or(""));
-  response.stream = std::make_unique<QueryBody>(engine, std::move(query), std::move(*leased), std::move(first->bytes), tag);
+  response.stream =
+      std::make_unique<QueryBody>(engine, std::move(query), std::move(*leased), std::move(first->bytes), tag);
   co_return response;
 }
 
@@ -218,7 +228,8 @@ Task<http::Response> Service::insert(Engine& engine, http::Request& request, Eng
   if (!text) co_return error_response(engine, text.error(), query_id);
   const auto running = engine.running->add(query_id, profile->seconds_max);
   if (running == nullptr) {
-    const auto refused = refuse(number::query_with_same_id, fmt::format("Query with id = {} is already running", query_id));
+    const auto refused =
+        refuse(number::query_with_same_id, fmt::format("Query with id = {} is already running", query_id));
     co_return error_response(engine, refused.error(), query_id);
   }
   auto insert = std::make_shared<Insert>();
@@ -235,7 +246,9 @@ Task<http::Response> Service::insert(Engine& engine, http::Request& request, Eng
     std::size_t size = 0;
     while (size < bytes_max) {
       auto got = co_await request.body->read_some({piece.data() + size, bytes_max - size});
-      if (!got) co_return refuse(number::cannot_read_all_data, fmt::format("The rows could not be read: {}", got.error().message));
+      if (!got)
+        co_return refuse(number::cannot_read_all_data,
+                         fmt::format("The rows could not be read: {}", got.error().message));
       if (*got == 0) {
         ended = true;
         break;
@@ -299,7 +312,8 @@ http::Response Service::kill(Engine& engine, const EngineRequest& asked) {
 
 http::Response Service::status(Engine& engine) const {
   const FenceState& fence = engine.fence;
-  boost::json::object landlock{{"state", fence.enforced ? "enforced" : "off"}, {"abi", fence.abi}, {"network", fence.network}};
+  boost::json::object landlock{
+      {"state", fence.enforced ? "enforced" : "off"}, {"abi", fence.abi}, {"network", fence.network}};
   if (!fence.reason.empty()) landlock["reason"] = fence.reason;
   const auto uptime = std::chrono::duration<double>(Clock::now() - engine.started_at).count();
   const boost::json::object status{{"pid", ::getpid()},

@@ -9,14 +9,21 @@
 namespace kinglet::embedded {
 namespace {
 
-bool is_space(char c) { return c == ' ' || c == '\t' || c == '\n' || c == '\r' || c == '\f' || c == '\v'; }
-bool is_word(char c) { return (std::isalnum(static_cast<unsigned char>(c)) != 0) || c == '_' || (static_cast<unsigned char>(c) & 0x80) != 0; }
-
-bool is_keyword(std::string_view token, std::string_view upper) {
-  return std::ranges::equal(token, upper, [](char a, char b) { return std::toupper(static_cast<unsigned char>(a)) == b; });
+bool is_space(char c) {
+  return c == ' ' || c == '\t' || c == '\n' || c == '\r' || c == '\f' || c == '\v';
+}
+bool is_word(char c) {
+  return (std::isalnum(static_cast<unsigned char>(c)) != 0) || c == '_' || (static_cast<unsigned char>(c) & 0x80) != 0;
 }
 
-bool is_name(std::string_view token) { return !token.empty() && (is_word(token.front()) || token.front() == '`' || token.front() == '"'); }
+bool is_keyword(std::string_view token, std::string_view upper) {
+  return std::ranges::equal(token, upper,
+                            [](char a, char b) { return std::toupper(static_cast<unsigned char>(a)) == b; });
+}
+
+bool is_name(std::string_view token) {
+  return !token.empty() && (is_word(token.front()) || token.front() == '`' || token.front() == '"');
+}
 
 /// The end of a quoted part that begins at `at`, or npos. Backslash escapes and doubled quotes.
 std::size_t quoted_end(std::string_view sql, std::size_t at) {
@@ -71,7 +78,9 @@ std::size_t brackets_end(const std::vector<std::string_view>& tokens, std::size_
 
 /// The first token behind `INSERT INTO [TABLE] [db.]table [(columns)]`.
 Result<std::size_t> insert_head_end(const std::vector<std::string_view>& tokens) {
-  const auto is = [&](std::size_t i, std::string_view keyword) { return i < tokens.size() && is_keyword(tokens[i], keyword); };
+  const auto is = [&](std::size_t i, std::string_view keyword) {
+    return i < tokens.size() && is_keyword(tokens[i], keyword);
+  };
   const auto wrong = [] { return refuse(number::bad_arguments, "Expected INSERT INTO [database.]table [(columns)]"); };
   if (!is(0, "INSERT") || !is(1, "INTO")) return wrong();
   std::size_t at = is(2, "TABLE") && tokens.size() > 3 && is_name(tokens[3]) ? 3 : 2;
@@ -98,14 +107,16 @@ Result<std::vector<std::string_view>> tokens_of(std::string_view sql) {
     }
     if (c == '\0') return refuse(number::syntax_error, fmt::format("Syntax error: a NUL byte at {}", at));
     std::size_t end = comment_end(sql, at);
-    if (end == std::string_view::npos) return refuse(number::syntax_error, fmt::format("Syntax error: the comment at {} does not end", at));
+    if (end == std::string_view::npos)
+      return refuse(number::syntax_error, fmt::format("Syntax error: the comment at {} does not end", at));
     if (end != at) {
       at = end;
       continue;
     }
     if (c == '\'' || c == '`' || c == '"') {
       end = quoted_end(sql, at);
-      if (end == std::string_view::npos) return refuse(number::syntax_error, fmt::format("Syntax error: the quote at {} does not end", at));
+      if (end == std::string_view::npos)
+        return refuse(number::syntax_error, fmt::format("Syntax error: the quote at {} does not end", at));
     } else if (is_word(c)) {
       end = at;
       while (end < sql.size() && is_word(sql[end])) ++end;
@@ -124,7 +135,8 @@ Result<Statement> read_statement(std::string_view sql) {
   if (tokens.empty()) return refuse(number::syntax_error, "Syntax error: empty statement");
   Statement statement;
   const std::string_view first = tokens.front();
-  if (is_keyword(first, "SELECT") || is_keyword(first, "WITH") || first == "(") statement.kind = Statement::Kind::select;
+  if (is_keyword(first, "SELECT") || is_keyword(first, "WITH") || first == "(")
+    statement.kind = Statement::Kind::select;
   if (is_keyword(first, "INSERT")) statement.kind = Statement::Kind::insert;
   if (is_keyword(first, "KILL")) statement.kind = Statement::Kind::kill;
   if (tokens.size() > 2 && is_keyword(tokens[tokens.size() - 2], "FORMAT") && is_word(tokens.back().front())) {
@@ -140,7 +152,9 @@ Result<std::string> insert_with_settings(std::string_view sql, std::string_view 
   TRY(const auto tokens, tokens_of(sql));
   TRY(const std::size_t end, insert_head_end(tokens));
   if (end != tokens.size()) {
-    return refuse(number::bad_arguments, "Nothing may follow INSERT INTO [database.]table [(columns)]: rows are the body, settings are URL parameters");
+    return refuse(
+        number::bad_arguments,
+        "Nothing may follow INSERT INTO [database.]table [(columns)]: rows are the body, settings are URL parameters");
   }
   std::string text(tokens.front().data(), tokens.back().data() + tokens.back().size());
   if (!settings.empty()) text += fmt::format(" SETTINGS {}", settings);
@@ -151,18 +165,26 @@ Status check_insert_select(std::string_view sql) {
   TRY(const auto tokens, tokens_of(sql));
   TRY(std::size_t at, insert_head_end(tokens));
   if (at < tokens.size() && is_keyword(tokens[at], "SETTINGS")) {
-    while (at < tokens.size() && !is_keyword(tokens[at], "SELECT") && !is_keyword(tokens[at], "WITH") && tokens[at] != "(") ++at;
+    while (at < tokens.size() && !is_keyword(tokens[at], "SELECT") && !is_keyword(tokens[at], "WITH") &&
+           tokens[at] != "(")
+      ++at;
   }
-  if (at < tokens.size() && (is_keyword(tokens[at], "SELECT") || is_keyword(tokens[at], "WITH") || tokens[at] == "(")) return {};
-  return refuse(number::bad_arguments, "An INSERT in the body must be INSERT … SELECT: rows are sent with ?query=INSERT INTO …");
+  if (at < tokens.size() && (is_keyword(tokens[at], "SELECT") || is_keyword(tokens[at], "WITH") || tokens[at] == "("))
+    return {};
+  return refuse(number::bad_arguments,
+                "An INSERT in the body must be INSERT … SELECT: rows are sent with ?query=INSERT INTO …");
 }
 
 Result<std::string> killed_query_id(std::string_view sql) {
   TRY(auto tokens, tokens_of(sql));
-  const auto is = [&](std::size_t i, std::string_view keyword) { return i < tokens.size() && is_keyword(tokens[i], keyword); };
+  const auto is = [&](std::size_t i, std::string_view keyword) {
+    return i < tokens.size() && is_keyword(tokens[i], keyword);
+  };
   const auto wrong = [] { return refuse(number::readonly, "Only KILL QUERY WHERE query_id = '…' is answered"); };
   if (is(tokens.size() - 1, "ASYNC") || is(tokens.size() - 1, "SYNC")) tokens.pop_back();
-  if (tokens.size() != 6 || !is(0, "KILL") || !is(1, "QUERY") || !is(2, "WHERE") || !is(3, "QUERY_ID") || tokens[4] != "=") return wrong();
+  if (tokens.size() != 6 || !is(0, "KILL") || !is(1, "QUERY") || !is(2, "WHERE") || !is(3, "QUERY_ID") ||
+      tokens[4] != "=")
+    return wrong();
   const std::string_view literal = tokens[5];
   if (literal.size() < 3 || literal.front() != '\'') return wrong();
   std::string id;

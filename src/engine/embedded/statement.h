@@ -19,18 +19,18 @@ Result<std::vector<std::string_view>> tokens_of(std::string_view sql);
 struct Statement {
   enum class Kind { select, insert, kill, other };
   Kind kind = Kind::other;
-  std::string text;      // without the FORMAT clause and the semicolons at its end
-  std::string format;    // of a FORMAT clause at its end, or empty
+  std::string text;    // without the FORMAT clause and the semicolons at its end
+  std::string format;  // of a FORMAT clause at its end, or empty
 };
 
 /// Errors: 62 (empty, does not lex).
 Result<Statement> read_statement(std::string_view sql);
 
-/// An INSERT whose rows come as a body: `INSERT INTO [TABLE] [db.]table [(columns)]`, nothing behind it. Returns it with
-/// `settings` (`a = 'b', …`, may be empty) in their place. Errors: 62, 36.
+/// An INSERT whose rows come as a body: `INSERT INTO [TABLE] [db.]table [(columns)]`, nothing behind it. Returns it
+/// with `settings` (`a = 'b', …`, may be empty) in their place. Errors: 62, 36.
 Result<std::string> insert_with_settings(std::string_view sql, std::string_view settings);
-/// An INSERT that a body carries must be INSERT … SELECT: inline rows would end at the first blank line, and what follows
-/// would be run. Errors: 36.
+/// An INSERT that a body carries must be INSERT … SELECT: inline rows would end at the first blank line, and what
+/// follows would be run. Errors: 36.
 Status check_insert_select(std::string_view sql);
 /// The id of `KILL QUERY WHERE query_id = '…' [SYNC|ASYNC|TEST]`. Errors: 164 for every other form.
 Result<std::string> killed_query_id(std::string_view sql);

@@ -109,7 +109,8 @@ Task<Result<Lease>> WorkerPool::lease(Deadline deadline) {
     free_.pop_back();
     co_return Lease(shared_from_this(), worker);
   }
-  if (waiting_.size() >= waiting_max_) co_return refuse(number::too_many_queries, "Too many queries wait for the engine");
+  if (waiting_.size() >= waiting_max_)
+    co_return refuse(number::too_many_queries, "Too many queries wait for the engine");
 
   // Removes the waiter on every way out, also when the coroutine is destroyed while it waits.
   struct Place {

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Threads that call libchdb, and the way a coroutine runs steps on one of them. An io thread never blocks in the engine.
+// Threads that call libchdb, and the way a coroutine runs steps on one of them. An io thread never blocks in the
+// engine.
 #pragma once
 
 #include <pthread.h>
@@ -60,7 +61,9 @@ class Lease {
  public:
   Lease(std::shared_ptr<WorkerPool> pool, Worker* worker) : pool_(std::move(pool)), worker_(worker) {}
   Lease(Lease&& other) noexcept
-      : pool_(std::move(other.pool_)), worker_(std::exchange(other.worker_, nullptr)), on_cancel_(std::move(other.on_cancel_)) {}
+      : pool_(std::move(other.pool_)),
+        worker_(std::exchange(other.worker_, nullptr)),
+        on_cancel_(std::move(other.on_cancel_)) {}
   Lease& operator=(Lease&&) = delete;
   ~Lease() { release({}); }
 
@@ -138,8 +141,8 @@ auto Lease::run(F step) -> Task<std::invoke_result_t<F&, ConnectionCache&>> {
       });
     });
   };
-  co_return co_await asio::async_initiate<const asio::use_awaitable_t<>, void(R)>(std::move(initiate), asio::use_awaitable,
-                                                                                  std::move(step));
+  co_return co_await asio::async_initiate<const asio::use_awaitable_t<>, void(R)>(std::move(initiate),
+                                                                                  asio::use_awaitable, std::move(step));
 }
 
 }  // namespace kinglet::embedded
