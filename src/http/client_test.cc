@@ -38,7 +38,7 @@ class RawServer {
     thread_.join();
   }
   std::uint16_t port = 0;
-  std::atomic<int> connections = 0;
+  std::atomic<int> connections = 0, closed = 0;
 
  private:
   void run() {
@@ -52,6 +52,7 @@ class RawServer {
       const std::string& reply = replies_[std::min(i, replies_.size() - 1)];
       ::send(peer, reply.data(), reply.size(), MSG_NOSIGNAL);
       ::close(peer);
+      ++closed;
     }
   }
   std::vector<std::string> replies_;
@@ -211,6 +212,7 @@ TEST_F(ClientTest, AStaleConnectionIsReplacedForIdempotentRequestsOnly) {
   const Endpoint to{.host = "127.0.0.1", .port = raw.port};
   EXPECT_EQ(ask(to, {}).body, "a");
   EXPECT_EQ(ask(to, {}).body, "b");
+  while (raw.closed < 2) std::this_thread::yield();
   EXPECT_EQ(ask(to, {.method = "POST", .target = "/"}).body, "b") << "a connection known to be closed is not used";
   EXPECT_EQ(raw.connections, 3);
 }
@@ -343,7 +345,8 @@ TEST_F(ClientTest, FetchBlocks) {
     pieces += piece;
     return {};
   };
-  ASSERT_TRUE(fetch(url, {}, options));
+  const auto streamed = fetch(url, {}, options);
+  ASSERT_TRUE(streamed) << streamed.error().message;
   EXPECT_EQ(pieces, "abcdef");
   FetchOptions small;
   small.bytes_max = 5;
