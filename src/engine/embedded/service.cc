@@ -113,6 +113,31 @@ struct Insert {
   }
 };
 
+struct Piece {
+  std::string bytes;
+  bool last = false;
+};
+
+/// Fills `piece` with the next `bytes_max` bytes of the body, fewer at its end.
+Task<Status> read_piece(http::BodyReader& body, std::size_t bytes_max, Piece& piece) {
+  piece.bytes.resize(bytes_max);
+  std::size_t size = 0;
+  while (size < bytes_max) {
+    auto got = co_await body.read_some({piece.bytes.data() + size, bytes_max - size});
+    if (!got) {
+      co_return refuse(number::cannot_read_all_data,
+                       fmt::format("The rows could not be read: {}", got.error().message));
+    }
+    if (*got == 0) {
+      piece.last = true;
+      break;
+    }
+    size += *got;
+  }
+  piece.bytes.resize(size);
+  co_return Status{};
+}
+
 /// `a = 'b', …` for the statement: as connection settings they would stay on every later insert.
 std::string insert_settings(const Settings& given) {
   Settings settings = given;
@@ -239,31 +264,13 @@ Task<http::Response> Service::insert(Engine& engine, http::Request& request, Eng
   insert->profile = *engine.profiles->own({});
 
   // The body must be complete before a worker waits for it, unless it is too big for that.
-  std::string piece;
-  bool ended = false;
-  const auto read_up_to = [&](std::size_t bytes_max) -> Task<Status> {
-    piece.resize(bytes_max);
-    std::size_t size = 0;
-    while (size < bytes_max) {
-      auto got = co_await request.body->read_some({piece.data() + size, bytes_max - size});
-      if (!got)
-        co_return refuse(number::cannot_read_all_data,
-                         fmt::format("The rows could not be read: {}", got.error().message));
-      if (*got == 0) {
-        ended = true;
-        break;
-      }
-      size += *got;
-    }
-    piece.resize(size);
-    co_return Status{};
-  };
   const std::uint64_t announced = request.body->content_length().value_or(insert_buffer_bytes);
   const std::size_t first_bytes = std::min<std::uint64_t>(announced, insert_buffer_bytes) + 1;
-  auto read = co_await read_up_to(first_bytes);
+  Piece piece;
+  auto read = co_await read_piece(*request.body, first_bytes, piece);
   if (!read) co_return error_response(engine, read.error(), query_id);
   // A block without columns and rows is the engine's end mark: it would drop the rest and report success.
-  if (insert->request.input_format == "Native" && piece.size() >= 2 && piece[0] == '\0' && piece[1] == '\0') {
+  if (insert->request.input_format == "Native" && piece.bytes.starts_with(std::string_view("\0\0", 2))) {
     const auto refused = refuse(number::bad_arguments, "The first block has no columns and no rows");
     co_return error_response(engine, refused.error(), query_id);
   }
@@ -274,13 +281,13 @@ Task<http::Response> Service::insert(Engine& engine, http::Request& request, Eng
   auto begin = [insert](ConnectionCache& cache) { return insert->begin(cache); };
   Status status = co_await leased->run(std::move(begin));
   while (status) {
-    if (!piece.empty()) {
-      auto append = [insert, bytes = std::move(piece)](ConnectionCache&) { return insert->append(bytes); };
-      piece = {};
+    if (!piece.bytes.empty()) {
+      auto append = [insert, bytes = std::move(piece.bytes)](ConnectionCache&) { return insert->append(bytes); };
+      piece.bytes.clear();
       status = co_await leased->run(std::move(append));
     }
-    if (!status || ended) break;
-    status = co_await read_up_to(insert_piece_bytes);
+    if (!status || piece.last) break;
+    status = co_await read_piece(*request.body, insert_piece_bytes, piece);
   }
   Statistics statistics;
   if (status) {
