@@ -73,12 +73,18 @@ Task<Result<Fields>> read_fields(http::Request& request) {
   co_return fields;
 }
 
+namespace {
+Task<http::Response> run(Services& services, const CallHandler& handler, http::Request& request, const PathArguments& path) {
+  Call call{.services = services, .request = request, .path = path, .snapshot = services.catalog.snapshot()};
+  auto reply = co_await handler(call);
+  if (!reply) co_return error_reply(reply.error());
+  co_return std::move(*reply);
+}
+}  // namespace
+
 RouteHandler handle(Services& services, CallHandler handler) {
-  return [&services, handler = std::move(handler)](http::Request& request, const PathArguments& path) -> Task<http::Response> {
-    Call call{.services = services, .request = request, .path = path, .snapshot = services.catalog.snapshot()};
-    auto reply = co_await handler(call);
-    if (!reply) co_return error_reply(reply.error());
-    co_return std::move(*reply);
+  return [&services, handler = std::move(handler)](http::Request& request, const PathArguments& path) {
+    return run(services, handler, request, path);
   };
 }
 

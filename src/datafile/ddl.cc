@@ -45,6 +45,9 @@ std::string settings_text(const EngineDefinition& engine, const DdlOptions& opti
   const auto given = [&](std::string_view name) { return std::any_of(engine.settings.begin(), engine.settings.end(), [&](const auto& s) { return s.first == name; }); };
   if (options.deduplication_window > 0) add("non_replicated_deduplication_window", std::to_string(options.deduplication_window));
   if (!given("min_level_for_wide_part")) add("min_level_for_wide_part", "1");
+  if (options.durable)
+    for (const std::string_view name : {"fsync_after_insert", "fsync_part_directory"})
+      if (!given(name)) add(name, "1");
   for (const auto& [name, value] : engine.settings) add(name, value);
   return out;
 }

@@ -18,6 +18,8 @@ struct DdlOptions {
   bool if_not_exists = false;
   /// How many inserted blocks a table remembers, so that a repeated delivery is stored once. 0 leaves the setting out.
   std::uint32_t deduplication_window = 10'000;
+  /// An acknowledged insert survives a power cut: the spool lets go of its rows then (docs/design/0004-spool.md).
+  bool durable = true;
 };
 
 /// All columns of the table in order: as declared, then those of the connector (metadata_columns.h).

@@ -78,7 +78,7 @@ ENGINE = ReplacingMergeTree(ts)
 PARTITION BY toYYYYMM(ts)
 ORDER BY (org, ts)
 TTL toDateTime(ts) + toIntervalDay(30)
-SETTINGS non_replicated_deduplication_window = 10000, min_level_for_wide_part = 1)df");
+SETTINGS non_replicated_deduplication_window = 10000, min_level_for_wide_part = 1, fsync_after_insert = 1, fsync_part_directory = 1)df");
 }
 
 TEST(DataSourceFile, ColumnsComeInEveryLayout) {

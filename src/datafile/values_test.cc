@@ -136,8 +136,8 @@ TEST(Ddl, EveryEngineGetsItsArguments) {
 }
 
 TEST(Ddl, SettingsOfTheFileWin) {
-  const auto ddl = create_table_ddl(source("SCHEMA >\n    k UInt64\nENGINE_SETTINGS min_level_for_wide_part = 3, index_granularity = 64\n"), "t", {.deduplication_window = 0});
-  EXPECT_TRUE(ddl.ends_with("\nSETTINGS min_level_for_wide_part = 3, index_granularity = 64")) << ddl;
+  const auto ddl = create_table_ddl(source("SCHEMA >\n    k UInt64\nENGINE_SETTINGS fsync_after_insert = 1, fsync_part_directory = 1, min_level_for_wide_part = 3, index_granularity = 64\n"), "t", {.deduplication_window = 0});
+  EXPECT_TRUE(ddl.ends_with("\nSETTINGS fsync_after_insert = 1, fsync_part_directory = 1, min_level_for_wide_part = 3, index_granularity = 64")) << ddl;
 }
 
 TEST(Ddl, QuarantineHoldsEveryColumnAsText) {
@@ -145,7 +145,7 @@ TEST(Ddl, QuarantineHoldsEveryColumnAsText) {
             "CREATE TABLE `q`\n(\n    `c__error_column` Array(String),\n    `c__error` Array(String),\n    `c__import_id` Nullable(String),\n"
             "    `k` Nullable(String),\n    `tags` Nullable(String),\n    `insertion_date` DateTime\n)\nENGINE = MergeTree\n"
             "PARTITION BY toYYYYMM(insertion_date)\nORDER BY insertion_date\nTTL insertion_date + INTERVAL 30 DAY\n"
-            "SETTINGS non_replicated_deduplication_window = 5, min_level_for_wide_part = 1");
+            "SETTINGS non_replicated_deduplication_window = 5, min_level_for_wide_part = 1, fsync_after_insert = 1, fsync_part_directory = 1");
 }
 
 TEST(Ddl, IdentifiersCannotEndEarly) {

@@ -201,7 +201,7 @@ class Planner {
 
   void propose_connections() {
     for (const auto& [name, definition] : project_.connections) {
-      const auto& file = project_.files[name];
+      const auto& file = project_.connection_files[name];
       const auto old = live_.connections.by_name().contains(name) ? live_.connections.find(name) : nullptr;
       if (old && old->text == file.text) {
         plan_.proposed.connections.put(old);

@@ -7,6 +7,7 @@
 
 #include "ingest/decompress.h"
 #include "jobs/replace.h"
+#include "sql/printer.h"
 
 namespace kinglet::jobs {
 
@@ -73,7 +74,17 @@ class Import {
          const std::string& id, Sink& sink)
       : request_(std::move(request)),
         sink_(sink),
-        builder_(std::move(mapping), {.format = format, .csv = request_.csv, .import_id = id}) {}
+        builder_(std::move(mapping), options(format, request_.csv, id)) {}
+
+  static ingest::BatchOptions options(ingest::InputFormat format, const ingest::CsvDialect& csv, const std::string& id) {
+    ingest::BatchOptions options;
+    options.format = format;
+    options.csv = csv;
+    options.import_id = id;
+    const auto now = std::chrono::system_clock::now().time_since_epoch();
+    options.now_seconds = static_cast<std::uint32_t>(std::chrono::duration_cast<std::chrono::seconds>(now).count());
+    return options;
+  }
 
   Task<Status> feed(std::string_view bytes) {
     while (!bytes.empty()) {
@@ -167,14 +178,13 @@ class FileReader {
 /// A file in the reader's scratch folder, removed when it is done with.
 class ScratchFile {
  public:
-  ScratchFile(std::string folder, std::string name) : name_(std::move(name)), path_(folder + "/" + name_) {}
+  explicit ScratchFile(std::string path) : path_(std::move(path)) {}
   ~ScratchFile() { ::unlink(path_.c_str()); }
   ScratchFile(const ScratchFile&) = delete;
-  const std::string& name() const { return name_; }
   const std::string& path() const { return path_; }
 
  private:
-  std::string name_, path_;
+  std::string path_;
 };
 
 Task<Status> import_text(Import& import, const ImportRequest& request, http::BodyReader& body) {
@@ -194,7 +204,7 @@ Task<Status> import_text(Import& import, const ImportRequest& request, http::Bod
 Task<Status> import_parquet(const ImportTools& tools, Import& import, const ImportRequest& request, const std::string& id,
                             http::BodyReader& body) {
   if (tools.reader == nullptr) co_return fail(Code::unavailable, "Parquet files cannot be read: kinglet-engine is not installed");
-  const ScratchFile file(tools.scratch, id + ".parquet");
+  const ScratchFile file(fmt::format("{}/{}.parquet", tools.scratch, id));
   {
     std::ofstream out(file.path(), std::ios::binary | std::ios::trunc);
     FileReader reader(body, request);
@@ -216,7 +226,7 @@ Task<Status> import_parquet(const ImportTools& tools, Import& import, const Impo
   options.format = "JSONEachRow";
   options.deadline = Clock::now() + decode_patience;
   options.settings = {{"output_format_json_quote_64bit_integers", "0"}, {"output_format_json_escape_forward_slashes", "0"}};
-  auto reply = co_await client.open(fmt::format("SELECT * FROM file('{}', 'Parquet')", file.name()), options);
+  auto reply = co_await client.open(fmt::format("SELECT * FROM file({}, 'Parquet')", sql::quote_string(file.path())), options);
   for (;;) {
     if (!reply) {
       if (reply.error().engine_code != 0) co_return fail(Code::invalid, "the Parquet file cannot be read: {}", reply.error().message);

@@ -143,6 +143,33 @@ struct Jobs::State : std::enable_shared_from_this<State> {
     co_return result;
   }
 
+  Status finish(const ImportRequest& request, Result<ImportResult> result, catalog::Job& job) {
+    record(request, result, job.id, true);
+    if (!result) return fail(std::move(result.error()));
+    fill(job, *result);
+    return {};
+  }
+
+  Task<Status> run_download(ImportRequest request, http::Url url, catalog::Job& job) {
+    auto result = co_await download(request, job.id, std::move(url));
+    auto status = finish(request, std::move(result), job);
+    co_return status;
+  }
+
+  Task<Status> run_kept(ImportRequest request, std::string path, catalog::Job& job) {
+    KeptFile file(std::move(path));
+    auto result = co_await run_import(tools(), request, job.id, file);
+    auto status = finish(request, std::move(result), job);
+    co_return status;
+  }
+
+  Task<Status> run_delete(DeleteRequest request, std::string condition) {
+    const auto sql = fmt::format("ALTER TABLE {} DELETE WHERE {}", qualified(*request.workspace, request.source->table), condition);
+    const auto deleted = co_await execute(sql, mutation_patience, {{"mutations_sync", "2"}});
+    if (!deleted) co_return fail(query::presentable(deleted.error(), *request.workspace->resources, request.workspace->database));
+    co_return Status{};
+  }
+
   Task<Result<std::string>> condition_of(const DeleteRequest& request) {
     auto printed = sql::checked_expression(request.condition);
     if (!printed) co_return fail(Code::invalid, "delete_condition: {}", printed.error().message);
@@ -209,13 +236,7 @@ Task<Result<std::shared_ptr<const catalog::Job>>> Jobs::import_url(ImportRequest
   request.bytes_max = state_->options.import_bytes_max;
   request.content_bytes_max = state_->options.import_bytes_max;
   CO_TRY(const auto job, co_await state_->write(request.workspace->id, State::import_job(request, http::print_url(url), token_id), true));
-  auto work = [self = state_, request, url](catalog::Job& j) -> Task<Status> {
-    auto result = co_await self->download(request, j.id, url);
-    self->record(request, result, j.id, true);
-    if (!result) co_return fail(std::move(result.error()));
-    State::fill(j, *result);
-    co_return Status{};
-  };
+  auto work = [self = state_, request, url](catalog::Job& j) { return self->run_download(request, url, j); };
   state_->spawn(request.workspace->id, *job, std::move(*pass), std::move(work));
   co_return job;
 }
@@ -244,14 +265,7 @@ Task<Result<std::shared_ptr<const catalog::Job>>> Jobs::import_later(ImportReque
     }
   }
   CO_TRY(const auto job, co_await state_->write(request.workspace->id, State::import_job(request, {}, token_id), true));
-  auto work = [self = state_, request, path](catalog::Job& j) -> Task<Status> {
-    KeptFile file(path);
-    auto result = co_await run_import(self->tools(), request, j.id, file);
-    self->record(request, result, j.id, true);
-    if (!result) co_return fail(std::move(result.error()));
-    State::fill(j, *result);
-    co_return Status{};
-  };
+  auto work = [self = state_, request, path](catalog::Job& j) { return self->run_kept(request, path, j); };
   state_->spawn(request.workspace->id, *job, std::move(*pass), std::move(work));
   co_return job;
 }
@@ -275,13 +289,9 @@ Task<Result<std::shared_ptr<const catalog::Job>>> Jobs::delete_rows(DeleteReques
   // A condition that the engine refuses is told at once, not by a failed job.
   CO_TRY(const auto rows, co_await count_rows(request));
   CO_TRY(const auto job, co_await state_->write(request.workspace->id, entry, true));
-  auto work = [self = state_, request, condition, rows](catalog::Job& j) -> Task<Status> {
-    const auto sql = fmt::format("ALTER TABLE {} DELETE WHERE {}", qualified(*request.workspace, request.source->table), condition);
-    const auto deleted = co_await self->execute(sql, mutation_patience, {{"mutations_sync", "2"}});
-    if (!deleted)
-      co_return fail(query::presentable(deleted.error(), *request.workspace->resources, request.workspace->database));
+  auto work = [self = state_, request, condition, rows](catalog::Job& j) {
     j.rows_affected = rows;
-    co_return Status{};
+    return self->run_delete(request, condition);
   };
   state_->spawn(request.workspace->id, *job, std::move(*pass), std::move(work));
   co_return job;

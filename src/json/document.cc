@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "json/document.h"
 
+#include <cmath>
+#include <utility>
+
 namespace kinglet::json {
 
 Result<value> parse(std::string_view text) {
@@ -16,7 +19,47 @@ Result<value> parse(std::string_view text) {
   return parser.release();
 }
 
-std::string write(const value& v) { return boost::json::serialize(v); }
+namespace {
+/// Boost writes 0.5 as 5E-1; readers of our replies expect 0.5.
+void append(std::string& out, const value& v) {
+  switch (v.kind()) {
+    case boost::json::kind::double_: {
+      const double number = v.get_double();
+      out += std::isfinite(number) ? fmt::format("{}", number) : "null";
+      return;
+    }
+    case boost::json::kind::array: {
+      out += '[';
+      bool first = true;
+      for (const auto& element : v.get_array()) {
+        if (!std::exchange(first, false)) out += ',';
+        append(out, element);
+      }
+      out += ']';
+      return;
+    }
+    case boost::json::kind::object: {
+      out += '{';
+      bool first = true;
+      for (const auto& [key, element] : v.get_object()) {
+        if (!std::exchange(first, false)) out += ',';
+        out += boost::json::serialize(value(key));
+        out += ':';
+        append(out, element);
+      }
+      out += '}';
+      return;
+    }
+    default: out += boost::json::serialize(v); return;
+  }
+}
+}  // namespace
+
+std::string write(const value& v) {
+  std::string out;
+  append(out, v);
+  return out;
+}
 
 std::optional<std::string_view> get_string(const object& o, std::string_view key) {
   const auto* found = o.if_contains(key);

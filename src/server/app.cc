@@ -16,6 +16,7 @@
 #include "ingest/landing_engine.h"
 #include "jobs/jobs.h"
 #include "query/runner.h"
+#include "runtime/deadline.h"
 #include "server/status.h"
 
 namespace kinglet::server {
@@ -24,6 +25,7 @@ namespace {
 
 namespace fs = std::filesystem;
 constexpr auto engine_start_patience = std::chrono::seconds(60);
+constexpr auto reader_idle_seconds = "60";
 constexpr auto engine_stop_grace = std::chrono::milliseconds(5000);
 /// sun_path holds 108 bytes with its end; a longer data folder gets its sockets under the system's folder for such files.
 constexpr std::size_t socket_path_max = 100;
@@ -96,7 +98,7 @@ struct App::Parts {
   std::unique_ptr<deploy::Deployer> deployer;
   std::unique_ptr<ingest::Intake> intake;
   std::unique_ptr<jobs::Jobs> jobs;
-  std::unique_ptr<StatusPage> status;
+  std::unique_ptr<StatusPage> status_page;
   std::unique_ptr<api::Services> services;
   std::unique_ptr<api::Gateway> gateway;
   std::unique_ptr<http::Server> server, clickhouse_server;
@@ -133,6 +135,7 @@ struct App::Parts {
                                      .on_demand = on_demand,
                                      .on_up = {}};
     options.address.socket_path = socket;
+    if (on_demand) options.arguments.insert(options.arguments.end(), {"--idle-seconds", reader_idle_seconds});
     if (!config.libchdb.empty()) options.arguments.insert(options.arguments.end(), {"--libchdb", config.libchdb});
     return std::make_unique<engine::Process>(threads->executor(0), std::move(options));
   }
@@ -178,31 +181,29 @@ struct App::Parts {
   /// Waits for the engine, then clears what an interrupted deployment left. A server behind a URL may be away: it is asked
   /// again until it answers, and rows wait in the spool meanwhile.
   Status settle_tables() {
-    const auto deadline = Clock::now() + engine_start_patience;
-    auto settle = [this, deadline]() -> Task<Status> {
-      CO_TRY_VOID(co_await runners->here().engine_ready(deadline));
-      auto status = co_await deployer->reconcile();
-      co_return status;
-    };
-    auto status = threads->run(0, settle);
+    auto status = threads->run(0, [this] { return settle(Clock::now() + engine_start_patience); });
     if (status) {
       tables_known = true;
       return {};
     }
     if (store) return status;
     log::warning("the engine does not answer yet", {{"error", status.error().message}});
-    auto keep_asking = [this]() -> Task<void> {
-      const auto executor = co_await asio::this_coro::executor;
-      while (!tables_known) {
-        asio::steady_timer pause(executor, std::chrono::seconds(1));
-        const auto [cancelled] = co_await pause.async_wait(use_task);
-        if (cancelled) co_return;
-        const auto settled = co_await deployer->reconcile();
-        if (settled) tables_known = true;
-      }
-    };
-    asio::co_spawn(threads->executor(0), keep_asking, asio::detached);
+    asio::co_spawn(threads->executor(0), settle_later(), asio::detached);
     return {};
+  }
+
+  Task<Status> settle(Deadline deadline) {
+    CO_TRY_VOID(co_await runners->here().engine_ready(deadline));
+    auto status = co_await deployer->reconcile();
+    co_return status;
+  }
+
+  Task<void> settle_later() {
+    while (!tables_known) {
+      co_await sleep_until(Clock::now() + std::chrono::seconds(1));
+      const auto settled = co_await deployer->reconcile();
+      if (settled) tables_known = true;
+    }
   }
 
   Status listen() {
@@ -239,15 +240,15 @@ struct App::Parts {
                             .import_bytes_max = config.import_bytes_max,
                             .private_addresses = config.import_private_addresses});
     TRY_VOID(jobs->start());
-    status = std::make_unique<StatusPage>(StatusPage::Parts{
+    status_page = std::make_unique<StatusPage>(StatusPage::Parts{
         .store = store.get(), .reader = reader.get(), .spool = *spool, .observer = observer, .catalog = *catalog,
         .tables_known = tables_known});
     services = std::make_unique<api::Services>(api::Services{
         .catalog = *catalog, .observer = observer, .limiter = limiter, .intake = *intake, .runners = *runners,
         .deployer = *deployer, .jobs = *jobs, .public_url = config.public_url,
         .limits = {.events_body_bytes_max = config.events_body_bytes_max, .upload_bytes_max = config.upload_bytes_max},
-        .health = [this] { return status->health(); },
-        .metrics = [this] { return status->metrics(server ? server->statistics() : http::ServerStatistics{}); }});
+        .health = [this] { return status_page->health(); },
+        .metrics = [this] { return status_page->metrics(server ? server->statistics() : http::ServerStatistics{}); }});
     gateway = std::make_unique<api::Gateway>(*services);
     return listen();
   }
@@ -260,11 +261,7 @@ struct App::Parts {
     if (clickhouse_server) clickhouse_server->stop(deadline);
     if (jobs) jobs->stop(deadline);
     if (spool) {
-      auto drain = [this, deadline]() -> Task<std::uint64_t> {
-        const auto left = co_await spool->drain(deadline);
-        co_return left;
-      };
-      const auto left = threads->run(0, drain);
+      const auto left = threads->run(0, [this, deadline] { return spool->drain(deadline); });
       if (left > 0) log::info("accepted rows wait in the spool for the next start", {{"bytes", left}});
       spool->stop();
     }

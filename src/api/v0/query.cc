@@ -43,8 +43,11 @@ http::Response refusal_reply(const query::Refusal& refusal) {
   return response;
 }
 
-/// What a POST body adds: form fields, JSON fields, or the text itself as `q`.
-Status add_body(http::QueryParameters& parameters, std::string body, std::string_view content_type) {
+enum class BodyText : std::uint8_t { sql, form };
+
+/// What a POST body adds: form fields, JSON fields, or the text itself as `q`. `unlabelled`: what a body is that neither has a
+/// field `q` nor begins like SQL.
+Status add_body(http::QueryParameters& parameters, std::string body, std::string_view content_type, BodyText unlabelled) {
   const auto first = body.find_first_not_of(" \t\r\n");
   if (first == body.npos) return {};
   if (body[first] == '{') {
@@ -72,7 +75,7 @@ Status add_body(http::QueryParameters& parameters, std::string body, std::string
     const auto begins = [&](std::string_view word) {
       return std::ranges::equal(start.substr(0, word.size()), word, {}, [](unsigned char c) { return std::tolower(c); });
     };
-    const bool sql = begins("select") || begins("with") || begins("from") || start.starts_with('%') || start.starts_with('(');
+    const bool sql = unlabelled == BodyText::sql || begins("select") || begins("with") || begins("from") || start.starts_with('%') || start.starts_with('(');
     if (form.contains("q") || !sql) {
       for (const auto& [name, value] : form) parameters.add(name, value);
       return {};
@@ -160,12 +163,12 @@ Task<http::Response> run(Call& call, const auth::Access& access, const query::Co
 }
 
 /// Query and body parameters of a call. The body of a POST is read here, with the limit of ad-hoc SQL.
-Task<Result<http::QueryParameters>> parameters_of(http::Request& request) {
+Task<Result<http::QueryParameters>> parameters_of(http::Request& request, BodyText unlabelled) {
   auto parameters = request.query;
   if (request.method == http::Method::post) {
     CO_TRY(auto body, co_await request.body->read_all(Limits::form_bytes_max));
     const auto type = http::media_type(request.headers.get("Content-Type").value_or(""));
-    CO_TRY_VOID(add_body(parameters, std::move(body), type));
+    CO_TRY_VOID(add_body(parameters, std::move(body), type, unlabelled));
   }
   co_return parameters;
 }
@@ -178,7 +181,7 @@ Status check_sql_size(std::string_view sql) {
 
 Task<Result<http::Response>> sql(Call& call) {
   CO_TRY(const auto access, call.authenticate_workspace());
-  CO_TRY(const auto parameters, co_await parameters_of(call.request));
+  CO_TRY(const auto parameters, co_await parameters_of(call.request, BodyText::sql));
   const auto text = parameters.get("q");
   if (!text || text->find_first_not_of(" \t\r\n") == text->npos)
     co_return fail(Code::invalid, "no SQL: send it as `q`, or as the body of a POST");
@@ -211,7 +214,7 @@ Task<Result<http::Response>> call_endpoint(Call& call, std::string_view name, st
   CO_TRY(const auto pipe, access.readable_pipe(name));
   if (pipe->definition.type != datafile::PipeType::endpoint)
     co_return fail(Code::not_found, "The pipe '{}' does not have an endpoint yet", pipe->name);
-  CO_TRY(const auto parameters, co_await parameters_of(call.request));
+  CO_TRY(const auto parameters, co_await parameters_of(call.request, BodyText::form));
   const auto q = parameters.get("q");
   if (q) CO_TRY_VOID(check_sql_size(*q));
   query::Composer composer(world_of(call.services, access), call.services.runners.here().pipes(), arguments_of(parameters));

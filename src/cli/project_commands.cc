@@ -1,0 +1,200 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "cli/project_commands.h"
+
+#include <CLI/CLI.hpp>
+
+#include "cli/project_files.h"
+#include "datafile/check.h"
+#include "http/multipart.h"
+
+namespace kinglet::cli {
+namespace {
+
+struct Options {
+  std::string folder = ".";
+  bool check = false;
+  bool wait = true;
+  bool automatic = true;
+  bool destructive = false;
+};
+
+std::vector<std::string> names(const json::object& o, std::string_view key) {
+  std::vector<std::string> list;
+  if (const auto* found = o.if_contains(key); found != nullptr && found->is_array())
+    for (const auto& n : found->get_array())
+      if (n.is_string()) list.emplace_back(n.get_string());
+  return list;
+}
+
+/// `file:line:column: message`, so that editors and terminals lead to the place.
+std::string place(const std::string& folder, std::string_view file, std::uint64_t line, std::uint64_t column) {
+  std::string out = folder == "." ? std::string(file) : fmt::format("{}/{}", folder, file);
+  if (line != 0) out += fmt::format(":{}:{}", line, column);
+  return out;
+}
+
+std::uint64_t number(const json::object& o, std::string_view key) {
+  const auto* found = o.if_contains(key);
+  return found != nullptr && found->is_number() ? found->to_number<std::uint64_t>() : 0;
+}
+
+void print_errors(const Terminal& terminal, const std::string& folder, const json::array& errors) {
+  for (const auto& entry : errors) {
+    if (!entry.is_object()) continue;
+    const auto& e = entry.get_object();
+    auto message = std::string(json::get_string(e, "error").value_or("unknown error"));
+    const auto line = number(e, "line"), column = number(e, "column");
+    const auto prefix = fmt::format("{}:{}: ", line, column);
+    if (line != 0 && message.starts_with(prefix)) message.erase(0, prefix.size());
+    const auto file = json::get_string(e, "filename").value_or("");
+    terminal.failed(file.empty() ? message : fmt::format("{}: {}", place(folder, file, line, column), message));
+  }
+}
+
+void print_changes(const Terminal& terminal, const json::object& o) {
+  struct Kind {
+    const char* key;
+    const char* label;
+  };
+  for (const auto [key, label] : {Kind{"datasource", "datasource"}, Kind{"pipe", "pipe"}, Kind{"data_connector", "connection"}})
+    for (const auto [prefix, verb] : {std::pair("new", "created"), std::pair("changed", "changed"), std::pair("deleted", "deleted")})
+      for (const auto& name : names(o, fmt::format("{}_{}_names", prefix, key)))
+        terminal.done(fmt::format("{}.{} {}", name, label, verb));
+}
+
+void print_warnings(const Terminal& terminal, const json::object& o) {
+  const auto* feedback = o.if_contains("feedback");
+  if (feedback == nullptr || !feedback->is_array()) return;
+  for (const auto& entry : feedback->get_array()) {
+    const auto& f = entry.as_object();
+    if (json::get_string(f, "level") == "WARNING")
+      terminal.warn(fmt::format("{}: {}", json::get_string(f, "resource").value_or(""), json::get_string(f, "message").value_or("")));
+  }
+}
+
+std::string project_body(const std::vector<datafile::SourceFile>& files, std::string& content_type) {
+  http::MultipartWriter writer;
+  for (const auto& file : files) writer.add("data_project://", file.text, file.name, "text/plain");
+  content_type = writer.content_type();
+  return writer.take();
+}
+
+/// Sends the project and shows what came of it. `what` holds the changes in a good reply: "build" or "deployment".
+int send_project(const GlobalFlags& flags, const Options& options, const std::string& path, Parameters query, const std::string& what) {
+  const Terminal terminal(flags.output);
+  const auto started = std::chrono::steady_clock::now();
+  const auto files = read_project(options.folder);
+  if (!files) {
+    terminal.failed(files.error());
+    return 1;
+  }
+  const auto session = Session::open(flags);
+  if (!session) {
+    terminal.failed(session.error());
+    return 1;
+  }
+  terminal.step(fmt::format("{} {} files to {}", options.check ? "checking" : "sending", files->size(), session->host()));
+  Session::Request request{.method = "POST", .path = path, .query = std::move(query)};
+  request.body = project_body(*files, request.content_type);
+  request.patience = std::chrono::seconds(3600);
+  const auto reply = session->send(std::move(request));
+  if (!reply) {
+    terminal.failed(reply.error());
+    return 1;
+  }
+  const auto document = json::parse(reply->body);
+  const auto* body = document ? document->if_object() : nullptr;
+  const auto result = body == nullptr ? std::nullopt : json::get_string(*body, "result");
+  if (!result) {
+    terminal.failed(reply_error(*reply));
+    return 1;
+  }
+  if (flags.output == Output::json) terminal.line(reply->body);
+  const auto took = duration_text(std::chrono::steady_clock::now() - started);
+  if (*result == "failed") {
+    const auto* errors = body->if_contains("errors");
+    if (flags.output != Output::json) {
+      if (errors != nullptr && errors->is_array()) print_errors(terminal, options.folder, errors->get_array());
+      else terminal.failed(reply_error(*reply));
+      terminal.failed(fmt::format("{} failed; nothing was changed", what == "build" ? "Build" : "Deploy"));
+    }
+    return 1;
+  }
+  if (const auto* part = body->if_contains(what); part != nullptr && part->is_object()) {
+    print_warnings(terminal, part->get_object());
+    print_changes(terminal, part->get_object());
+    if (const auto id = json::get_string(part->get_object(), "id"); what == "deployment" && id && !options.check && *result == "success") {
+      const auto* live = part->get_object().if_contains("live");
+      const bool is_live = live != nullptr && live->is_bool() && live->get_bool();
+      terminal.done(is_live ? fmt::format("Deployment #{} is live", *id)
+                            : fmt::format("Deployment #{} waits to be promoted", *id));
+    }
+  }
+  if (*result == "no_changes") terminal.warn("No changes: the server has this project already");
+  else terminal.done(fmt::format("{} completed in {}", options.check ? "Check" : what == "build" ? "Build" : "Deploy", took));
+  return 0;
+}
+
+/// Reads and checks the files without a server.
+int check(const GlobalFlags& flags, const Options& options) {
+  const Terminal terminal(flags.output);
+  const auto files = read_project(options.folder);
+  if (!files) {
+    terminal.failed(files.error());
+    return 1;
+  }
+  auto parsed = datafile::parse_project(*files);
+  auto diagnostics = std::move(parsed.diagnostics);
+  auto texts = datafile::check_project(parsed.project);
+  diagnostics.insert(diagnostics.end(), texts.begin(), texts.end());
+  datafile::sort_diagnostics(diagnostics);
+  std::size_t errors = 0;
+  json::array list;
+  for (const auto& d : diagnostics) {
+    const bool error = d.severity == datafile::Severity::error;
+    errors += error ? 1 : 0;
+    list.push_back(json::object{{"file", d.file}, {"line", d.position.line}, {"column", d.position.column},
+                                {"severity", error ? "error" : "warning"}, {"message", d.message}, {"hint", d.hint}});
+    if (flags.output == Output::json) continue;
+    auto text = fmt::format("{}: {}", place(options.folder, d.file, d.position.line, d.position.column), d.message);
+    if (!d.hint.empty()) text += fmt::format(" ({})", d.hint);
+    error ? terminal.failed(text) : terminal.warn(text);
+  }
+  if (flags.output == Output::json)
+    terminal.line(json::write(json::object{{"files", files->size()}, {"errors", errors}, {"diagnostics", std::move(list)}}));
+  else if (errors == 0)
+    terminal.done(fmt::format("{} files are well formed; `kinglet deploy --check` asks the server about tables and columns", files->size()));
+  else
+    terminal.failed(fmt::format("{} error{} in {} files", errors, errors == 1 ? "" : "s", files->size()));
+  return errors == 0 ? 0 : 1;
+}
+
+}  // namespace
+
+void add_project_commands(Registrar& registrar) {
+  auto options = std::make_shared<Options>();
+  const auto folder = [&](CLI::App* app) { app->add_option("folder", options->folder, "the project's folder")->capture_default_str(); };
+
+  auto* checked = registrar.app.add_subcommand("check", "read a project's files and report every fault, without a server");
+  folder(checked);
+  checked->callback(registrar.run([options](const GlobalFlags& flags) { return check(flags, *options); }));
+
+  auto* build = registrar.app.add_subcommand("build", "apply a project to the workspace at once; what is not in it is deleted");
+  folder(build);
+  build->callback(registrar.run([options](const GlobalFlags& flags) { return send_project(flags, *options, "/v1/build", {}, "build"); }));
+
+  auto* deploy = registrar.app.add_subcommand("deploy", "check a project on the server and make it live");
+  folder(deploy);
+  deploy->add_flag("--check", options->check, "validate only: change nothing");
+  deploy->add_flag("--auto,!--no-auto", options->automatic, "make it live when it is ready (default), or leave it to be promoted");
+  deploy->add_flag("--allow-destructive-operations", options->destructive, "data sources that are not in the project are deleted with their rows");
+  deploy->callback(registrar.run([options](const GlobalFlags& flags) {
+    Parameters query;
+    if (options->check) query.emplace_back("check", "true");
+    else if (options->automatic) query.emplace_back("auto_promote", "true");
+    if (options->destructive) query.emplace_back("allow_destructive_operations", "true");
+    return send_project(flags, *options, "/v1/deploy", std::move(query), "deployment");
+  }));
+}
+
+}  // namespace kinglet::cli
