@@ -1,110 +1,105 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "http/chunked.h"
 
-#include <boost/beast/http/basic_parser.hpp>
+#include <algorithm>
+#include <charconv>
 #include <cstring>
-#include <limits>
 
 #include "base/check.h"
+#include "http/text.h"
 
 namespace kinglet::http::internal {
+namespace {
 
-namespace beast = boost::beast;
+std::unexpected<Error> malformed() { return fail(Code::invalid, "A malformed chunk in the body"); }
 
-/// Beast's parser, led past a head that announces a chunked body.
-class ChunkedDecoder::Parser final : public beast::http::basic_parser<true> {
- public:
-  Parser() {
-    header_limit(std::numeric_limits<std::uint32_t>::max());
-    body_limit(boost::none);
-    eager(false);
-    static constexpr std::string_view head = "POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n";
-    beast::error_code ec;
-    put(boost::asio::const_buffer(head.data(), head.size()), ec);
-    CHECK(!ec && is_header_done(), "the constant head is well formed");
-    in_trailers_ = true;
-  }
+bool is_control(char c) { return (static_cast<unsigned char>(c) < ' ' && c != '\t') || c == 127; }
 
-  std::span<char> out;      // where the next body bytes go; null data: they are there already
-  std::size_t produced = 0;
-  std::uint64_t remaining = 0;
-  Headers trailers;
-
- private:
-  using View = beast::string_view;
-  using ErrorCode = beast::error_code;
-
-  void on_request_impl(beast::http::verb, View, View, int, ErrorCode&) override {}
-  void on_response_impl(int, View, int, ErrorCode&) override {}
-  void on_field_impl(beast::http::field, View name, View value, ErrorCode&) override {
-    if (in_trailers_) trailers.add(std::string(name.data(), name.size()), std::string(value.data(), value.size()));
-  }
-  void on_header_impl(ErrorCode&) override {}
-  void on_body_init_impl(const boost::optional<std::uint64_t>&, ErrorCode&) override {}
-  std::size_t on_body_impl(View, ErrorCode&) override { return 0; }
-  void on_chunk_header_impl(std::uint64_t size, View, ErrorCode&) override { remaining = size; }
-  std::size_t on_chunk_body_impl(std::uint64_t, View body, ErrorCode&) override {
-    std::size_t size = body.size();
-    if (out.data() != nullptr) {
-      size = std::min(size, out.size() - produced);
-      std::memcpy(out.data() + produced, body.data(), size);
-    }
-    produced += size;
-    remaining -= size;
-    return size;
-  }
-  void on_finish_impl(ErrorCode&) override {}
-
-  bool in_trailers_ = false;
-};
-
-ChunkedDecoder::ChunkedDecoder() : parser_(std::make_unique<Parser>()) {}
-ChunkedDecoder::~ChunkedDecoder() = default;
-
-Result<ChunkedDecoder::Step> ChunkedDecoder::decode(std::string_view in, std::span<char> out) {
-  CHECK(!out.empty(), "an empty buffer cannot take bytes");
-  parser_->out = out;
-  parser_->produced = 0;
-  Step step;
-  while (!parser_->is_done() && parser_->produced < out.size()) {
-    const std::string_view rest = in.substr(step.consumed);
-    if (rest.empty()) {
-      step.need_more = true;
-      break;
-    }
-    // Beast waits for a whole CRLF; a line feed alone is refused at once.
-    if (parser_->remaining == 0) {
-      // The line end of the chunk before comes first.
-      const std::size_t line_feed = rest.find('\n', rest.starts_with("\r\n") ? 2 : 0);
-      if (line_feed != std::string_view::npos && (line_feed == 0 || rest[line_feed - 1] != '\r')) {
-        return fail(Code::invalid, "A malformed chunk in the body");
-      }
-    }
-    beast::error_code ec;
-    step.consumed += parser_->put(boost::asio::const_buffer(rest.data(), rest.size()), ec);
-    if (ec == beast::http::error::need_more) {
-      if (in.size() - step.consumed > line_bytes_max) return fail(Code::invalid, "A chunk header or trailer is too long");
-      step.need_more = true;
-      break;
-    }
-    if (ec) return fail(Code::invalid, "A malformed chunk in the body");
-  }
-  step.produced = parser_->produced;
-  return step;
+bool is_token(std::string_view text) {
+  static constexpr std::string_view marks = "!#$%&'*+-.^_`|~";
+  const auto good = [](char c) {
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || marks.find(c) != std::string_view::npos;
+  };
+  return !text.empty() && std::all_of(text.begin(), text.end(), good);
 }
 
-bool ChunkedDecoder::done() const { return parser_->is_done(); }
-std::uint64_t ChunkedDecoder::chunk_remaining() const { return parser_->remaining; }
+}  // namespace
 
-Status ChunkedDecoder::accept(std::string_view body) {
-  parser_->out = {};
-  parser_->produced = 0;
-  beast::error_code ec;
-  const std::size_t used = parser_->put(boost::asio::const_buffer(body.data(), body.size()), ec);
-  if (ec || used != body.size()) return fail(Code::invalid, "A malformed chunk in the body");
+Result<std::optional<std::string_view>> ChunkedDecoder::take_line(std::string_view in, Step& step) const {
+  const std::string_view rest = in.substr(step.consumed);
+  const std::size_t end = rest.find_first_of("\r\n");
+  const std::size_t size = std::min(end, rest.size());
+  if (size > line_bytes_max) return fail(Code::invalid, "A chunk header or trailer is longer than {} bytes", line_bytes_max);
+  if (std::any_of(rest.begin(), rest.begin() + static_cast<std::ptrdiff_t>(size), is_control)) return malformed();
+  const bool complete = end != std::string_view::npos && end + 1 < rest.size();
+  if (end != std::string_view::npos && (rest[end] == '\n' || (complete && rest[end + 1] != '\n'))) return malformed();
+  if (!complete) {
+    step.need_more = true;
+    return std::nullopt;
+  }
+  step.consumed += size + 2;
+  return rest.substr(0, size);
+}
+
+/// chunk-size [chunk-ext]: hexadecimal digits, then nothing or ';' and an extension, which means nothing to us.
+Status ChunkedDecoder::read_size(std::string_view line) {
+  const auto [end, problem] = std::from_chars(line.data(), line.data() + line.size(), remaining_, 16);
+  const std::string_view extension(end, static_cast<std::size_t>(line.data() + line.size() - end));
+  const bool number = problem == std::errc() && line.front() != '-';
+  if (!number || (!extension.empty() && !trim(extension).starts_with(';')) || remaining_ > INT64_MAX) return malformed();
+  state_ = remaining_ == 0 ? State::trailer : State::data;
   return {};
 }
 
-const Headers& ChunkedDecoder::trailers() const { return parser_->trailers; }
+Status ChunkedDecoder::read_trailer(std::string_view line) {
+  const std::size_t colon = std::min(line.find(':'), line.size());
+  const std::string_view name = line.substr(0, colon);
+  if (colon == line.size() || !is_token(name) || trailers_.size() == trailers_max) return fail(Code::invalid, "A malformed trailer behind the body");
+  // Fields that framing or routing depend on have no business there (RFC 9110 section 6.5.1).
+  for (const std::string_view forbidden : {"content-length", "transfer-encoding", "host", "trailer", "content-encoding", "authorization"}) {
+    if (same_text(name, forbidden)) return fail(Code::invalid, "The field {} cannot be a trailer", forbidden);
+  }
+  trailers_.add(std::string(name), std::string(trim(line.substr(colon + 1))));
+  return {};
+}
+
+Result<ChunkedDecoder::Step> ChunkedDecoder::decode(std::string_view in, std::span<char> out) {
+  Step step;
+  while (state_ != State::done && !step.need_more) {
+    if (state_ == State::data) {
+      const std::size_t room = std::min(in.size() - step.consumed, out.size() - step.produced);
+      const std::size_t size = static_cast<std::size_t>(std::min<std::uint64_t>(room, remaining_));
+      if (size == 0) {
+        step.need_more = step.consumed == in.size();
+        return step;
+      }
+      std::memcpy(out.data() + step.produced, in.data() + step.consumed, size);
+      step.consumed += size;
+      step.produced += size;
+      accept(size);
+      continue;
+    }
+    TRY(const auto line, take_line(in, step));
+    if (!line) break;
+    if (state_ == State::data_end) {
+      if (!line->empty()) return malformed();
+      state_ = State::size;
+    } else if (state_ == State::size) {
+      if (line->empty()) return malformed();
+      TRY_VOID(read_size(*line));
+    } else if (line->empty()) {
+      state_ = State::done;
+    } else {
+      TRY_VOID(read_trailer(*line));
+    }
+  }
+  return step;
+}
+
+void ChunkedDecoder::accept(std::size_t size) {
+  CHECK(state_ == State::data && size <= remaining_, "only bytes of the current chunk are accepted");
+  remaining_ -= size;
+  if (remaining_ == 0) state_ = State::data_end;
+}
 
 }  // namespace kinglet::http::internal

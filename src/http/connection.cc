@@ -155,8 +155,7 @@ Task<Result<std::size_t>> SocketBody::read_chunked(std::span<char> to) {
       const std::size_t wanted = static_cast<std::size_t>(std::min<std::uint64_t>(to.size(), chunk));
       auto read = co_await read_socket(to.first(wanted));
       if (!read) co_return read;
-      auto accepted = chunked_->accept({to.data(), *read});
-      if (!accepted) co_return std::unexpected(std::move(accepted).error());
+      chunked_->accept(*read);
       co_return *read;
     }
     connection_.deadline = next_deadline();
