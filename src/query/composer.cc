@@ -246,7 +246,7 @@ struct Composer::State {
       if (raised) return std::unexpected(std::move(*raised));
       return std::unexpected(Refusal{.error = std::move(error)});
     };
-    auto compiled = templates::Template::compile(text);
+    auto compiled = templates::Template::compile_query(text);
     if (!compiled) return refuse(compiled.error().to_error());
     auto rendered = render(*compiled, fixed, compiled->array_parameters(), true);
     if (!rendered) return refuse(std::move(rendered.error()));
