@@ -132,7 +132,7 @@ Status ServerState::listen() {
     TRY_VOID(options.socket_path.empty() ? listen_tcp() : listen_unix());
   }
   users_ = 1;
-  sweepers_ = loops_.size();
+  on_loops_ = 2 * loops_.size();  // a sweeper each, and the handler that ends it
   for (std::size_t i = 0; i < loops_.size(); ++i) {
     asio::post(loops_[i]->executor, [self = shared_from_this(), i] { self->arm_sweeper(i); });
   }
@@ -210,21 +210,21 @@ void ServerState::release() {
   if (--users_ == 0) ended_.set_value();
 }
 
-void ServerState::sweeper_ended() {
-  if (--sweepers_ == 0) swept_.set_value();
+void ServerState::leave_loop() {
+  if (--on_loops_ == 0) left_loops_.set_value();
 }
 
 void ServerState::arm_sweeper(std::size_t loop_index) {
   Loop& loop = *loops_[loop_index];
   loop.sweep_timer.expires_after(sweep_interval_);
   loop.sweep_timer.async_wait([self = shared_from_this(), loop_index](const error_code& ec) {
-    if (ec) return self->sweeper_ended();
+    if (ec) return self->leave_loop();
     Loop& swept = *self->loops_[loop_index];
     const Deadline now = Clock::now();
     // Sweeping only cancels operations; their handlers, which may erase from the set, run later.
     for (ServerConnection* connection : swept.connections) connection->sweep(now);
     if (self->stopping_ && self->ended_future_.wait_for(std::chrono::seconds(0)) == std::future_status::ready) {
-      return self->sweeper_ended();
+      return self->leave_loop();
     }
     self->arm_sweeper(loop_index);
   });
@@ -257,8 +257,13 @@ void ServerState::stop(Deadline drain) {
     }
   }
   // Whatever holds this object on a loop has run when stop() returns: the loops may then be destroyed, one by one.
-  on_each_loop([](ServerState&, Loop& loop, std::size_t) { loop.sweep_timer.cancel(); });
-  swept_future_.wait();
+  if (!finishing_.exchange(true)) {
+    on_each_loop([](ServerState& state, Loop& loop, std::size_t) {
+      loop.sweep_timer.cancel();
+      state.leave_loop();
+    });
+  }
+  left_loops_future_.wait();
 }
 
 ServerStatistics ServerState::statistics() const {

@@ -118,7 +118,7 @@ class ServerState : public std::enable_shared_from_this<ServerState> {
   void admit(Stream::Socket socket, ServerConnection::Peer peer);
   void arm_sweeper(std::size_t loop_index);
   void release();
-  void sweeper_ended();
+  void leave_loop();
 
   std::vector<std::unique_ptr<Loop>> loops_;
   std::optional<asio::ip::tcp::acceptor> tcp_acceptor_;
@@ -131,9 +131,10 @@ class ServerState : public std::enable_shared_from_this<ServerState> {
   std::atomic<bool> stopping_ = false;
   std::promise<void> ended_;
   std::shared_future<void> ended_future_ = ended_.get_future().share();
-  std::atomic<std::size_t> sweepers_ = 0;
-  std::promise<void> swept_;
-  std::shared_future<void> swept_future_ = swept_.get_future().share();
+  std::atomic<bool> finishing_ = false;
+  std::atomic<std::size_t> on_loops_ = 0;
+  std::promise<void> left_loops_;
+  std::shared_future<void> left_loops_future_ = left_loops_.get_future().share();
 };
 
 }  // namespace kinglet::http::internal
