@@ -33,46 +33,52 @@ datafile::Position take_position(std::string& message) {
 
 std::string table_name(std::string_view id) { return std::string(id); }
 
-/// What makes two definitions need different tables.
-std::vector<std::string> physical_differences(const datafile::DataSource& live, const datafile::DataSource& wanted) {
-  std::vector<std::string> differences;
+/// One thing that makes two definitions need different tables, and where the new one says it.
+struct Difference {
+  std::string text;
+  datafile::Position position;
+};
+
+std::vector<Difference> physical_differences(const datafile::DataSource& live, const datafile::DataSource& wanted) {
+  std::vector<Difference> differences;
+  const auto add = [&](datafile::Position position, std::string text) { differences.push_back({std::move(text), position}); };
   std::map<std::string_view, const datafile::ColumnDefinition*> before;
   for (const auto& column : live.columns) before[column.name] = &column;
   for (const auto& column : wanted.columns) {
     const auto it = before.find(column.name);
     if (it == before.end()) {
-      differences.push_back(fmt::format("column `{}` is new", column.name));
+      add(column.position, fmt::format("column `{}` is new", column.name));
       continue;
     }
     const auto& old = *it->second;
     if (old.type != column.type)
-      differences.push_back(fmt::format("column `{}` changes its type from {} to {}", column.name, old.type, column.type));
+      add(column.position, fmt::format("column `{}` changes its type from {} to {}", column.name, old.type, column.type));
     if (old.default_expression != column.default_expression)
-      differences.push_back(fmt::format("column `{}` changes its DEFAULT", column.name));
-    if (old.codec != column.codec) differences.push_back(fmt::format("column `{}` changes its CODEC", column.name));
+      add(column.position, fmt::format("column `{}` changes its DEFAULT", column.name));
+    if (old.codec != column.codec) add(column.position, fmt::format("column `{}` changes its CODEC", column.name));
     before.erase(it);
   }
-  for (const auto& [name, column] : before) differences.push_back(fmt::format("column `{}` is removed", name));
+  for (const auto& [name, column] : before) add({}, fmt::format("column `{}` is removed", name));
   if (differences.empty() && !std::ranges::equal(live.columns, wanted.columns, {}, &datafile::ColumnDefinition::name,
                                                  &datafile::ColumnDefinition::name))
-    differences.emplace_back("the columns stand in another order");
+    add({}, "the columns stand in another order");
   const auto& a = live.engine;
   const auto& b = wanted.engine;
   const auto compare = [&](const std::string& x, const std::string& y, std::string_view keyword) {
-    if (x != y) differences.push_back(fmt::format("{} changes from \"{}\" to \"{}\"", keyword, x, y));
+    if (x != y) add(b.position, fmt::format("{} changes from \"{}\" to \"{}\"", keyword, x, y));
   };
   compare(a.name, b.name, "ENGINE");
   compare(a.sorting_key, b.sorting_key, "ENGINE_SORTING_KEY");
   compare(a.partition_key, b.partition_key, "ENGINE_PARTITION_KEY");
   compare(a.primary_key, b.primary_key, "ENGINE_PRIMARY_KEY");
   compare(a.ttl, b.ttl, "ENGINE_TTL");
-  if (differences.empty() && !(a == b)) differences.emplace_back("ENGINE options change");
+  if (differences.empty() && !(a == b)) add(b.position, "ENGINE options change");
   const auto index_text = [](const datafile::DataSource& d) {
     std::string text;
     for (const auto& i : d.indexes) text += fmt::format("{} {} {} {}\n", i.name, i.expression, i.type, i.granularity);
     return text;
   };
-  if (index_text(live) != index_text(wanted)) differences.emplace_back("INDEXES change");
+  if (index_text(live) != index_text(wanted)) add({}, "INDEXES change");
   return differences;
 }
 
@@ -142,7 +148,8 @@ class Planner {
         plan_.change.data_sources.push_back(*wanted);
       } else if (changed) {
         for (const auto& difference : physical_differences(old->definition, definition))
-          error(file, {}, fmt::format("{}: this would rebuild the table, which this version cannot do yet", difference),
+          error(file, difference.position,
+                fmt::format("{}: this would rebuild the table, which this version cannot do yet", difference.text),
                 "take the change back, or deploy the data under a new name");
         plan_.data_sources.changed.push_back(name);
         plan_.change.data_sources.push_back(*wanted);
