@@ -14,7 +14,8 @@ using namespace kinglet;
 using namespace kinglet::ingest;
 
 std::string seen(const testing::Outcome& out) {
-  std::string text = fmt::format("{} {} {} {}", out.batch.counts.successful, out.batch.counts.quarantined, out.batch.counts.malformed, out.fault);
+  std::string text = fmt::format("{} {} {} {}", out.batch.counts.successful, out.batch.counts.quarantined,
+                                 out.batch.counts.malformed, out.fault);
   for (const auto& block : out.batch.rows) block.encode(text);
   if (!out.batch.quarantine.empty()) out.batch.quarantine.encode(text);
   return text;
@@ -24,8 +25,12 @@ std::string seen(const testing::Outcome& out) {
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   if (size < 2) return 0;
   const std::string_view text(reinterpret_cast<const char*>(data) + 2, size - 2);
-  static const datafile::DataSource source = testing::source_of(
-      {{"a", "Int32"}, {"s", "String"}, {"n", "Nullable(String)"}, {"d", "DateTime"}, {"l", "Array(Int8)", "", "[]"}, {"j", "JSON", "", "'{}'"}});
+  static const datafile::DataSource source = testing::source_of({{"a", "Int32"},
+                                                                 {"s", "String"},
+                                                                 {"n", "Nullable(String)"},
+                                                                 {"d", "DateTime"},
+                                                                 {"l", "Array(Int8)", "", "[]"},
+                                                                 {"j", "JSON", "", "'{}'"}});
   BatchOptions options{.format = InputFormat::csv};
   if ((data[0] & 1) != 0) options.csv.delimiter = ';';
   if ((data[0] & 2) != 0) options.csv.escape = '\\';
@@ -36,7 +41,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   auto& rows_to_columns = compiled[data[0]];
   if (!rows_to_columns) rows_to_columns = RowMapping::compile(source, mapping).value();
   const testing::Outcome whole = testing::read_with(rows_to_columns, text, options);
-  CHECK(seen(whole) == seen(testing::read_with(rows_to_columns, text, options, data[1] % 32 + 1u)), "the cuts of a stream change nothing");
+  CHECK(seen(whole) == seen(testing::read_with(rows_to_columns, text, options, data[1] % 32 + 1u)),
+        "the cuts of a stream change nothing");
   CHECK(whole.batch.quarantine.row_count() == whole.batch.counts.quarantined, "each bad row is quarantined once");
 
   constexpr std::size_t limit = 1u << 20;

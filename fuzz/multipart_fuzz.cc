@@ -13,7 +13,8 @@ namespace {
 using namespace kinglet::http;
 
 std::string parse(std::string_view bytes, std::size_t step) {
-  MultipartParser parser("b", {.parts_max = 5, .part_head_bytes_max = 200, .part_headers_max = 3, .part_bytes_max = 100});
+  MultipartParser parser("b",
+                         {.parts_max = 5, .part_head_bytes_max = 200, .part_headers_max = 3, .part_bytes_max = 100});
   std::string seen;
   while (true) {
     auto event = parser.next();
@@ -27,10 +28,17 @@ std::string parse(std::string_view bytes, std::size_t step) {
           bytes.remove_prefix(std::min(step, bytes.size()));
         }
         break;
-      case MultipartParser::Kind::part: seen += "[" + event->part.name + "|" + event->part.filename.value_or("-") + "|"; break;
-      case MultipartParser::Kind::data: seen += event->data; break;
-      case MultipartParser::Kind::part_end: seen += "]"; break;
-      case MultipartParser::Kind::end: return seen;
+      case MultipartParser::Kind::part:
+        seen += "[" + event->part.name + "|" + event->part.filename.value_or("-") + "|";
+        break;
+      case MultipartParser::Kind::data:
+        seen += event->data;
+        break;
+      case MultipartParser::Kind::part_end:
+        seen += "]";
+        break;
+      case MultipartParser::Kind::end:
+        return seen;
     }
   }
 }

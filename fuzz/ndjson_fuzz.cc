@@ -14,22 +14,24 @@ using namespace kinglet;
 using namespace kinglet::ingest;
 
 const datafile::DataSource& source() {
-  static const datafile::DataSource made = testing::source_of({{"a", "Int32"},
-                                                               {"s", "Nullable(String)"},
-                                                               {"t", "DateTime64(3, 'Europe/Madrid')", "$.n.t", "now64(3)"},
-                                                               {"d", "Decimal(38, 5)", "", "0"},
-                                                               {"l", "Array(Nullable(Int8))", "", "[]"},
-                                                               {"i", "Array(String)", "$.x[:].y", "someFunction(a)"},
-                                                               {"m", "Map(String, Float64)", "", "map()"},
-                                                               {"p", "Tuple(u UInt8, v String)", "", "(1, '')"},
-                                                               {"j", "JSON(k.l UInt8)", "", "'{}'"},
-                                                               {"e", "Enum8('x' = 1)", "", "'x'"},
-                                                               {"w", "String", "$"}});
+  static const datafile::DataSource made =
+      testing::source_of({{"a", "Int32"},
+                          {"s", "Nullable(String)"},
+                          {"t", "DateTime64(3, 'Europe/Madrid')", "$.n.t", "now64(3)"},
+                          {"d", "Decimal(38, 5)", "", "0"},
+                          {"l", "Array(Nullable(Int8))", "", "[]"},
+                          {"i", "Array(String)", "$.x[:].y", "someFunction(a)"},
+                          {"m", "Map(String, Float64)", "", "map()"},
+                          {"p", "Tuple(u UInt8, v String)", "", "(1, '')"},
+                          {"j", "JSON(k.l UInt8)", "", "'{}'"},
+                          {"e", "Enum8('x' = 1)", "", "'x'"},
+                          {"w", "String", "$"}});
   return made;
 }
 
 std::string seen(const testing::Outcome& out) {
-  std::string text = fmt::format("{} {} {} {}", out.batch.counts.successful, out.batch.counts.quarantined, out.batch.counts.malformed, out.fault);
+  std::string text = fmt::format("{} {} {} {}", out.batch.counts.successful, out.batch.counts.quarantined,
+                                 out.batch.counts.malformed, out.fault);
   for (const auto& block : out.batch.rows) block.encode(text);
   if (!out.batch.quarantine.empty()) out.batch.quarantine.encode(text);
   return text;

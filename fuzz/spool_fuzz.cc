@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // modules: ingest
-// Segments from a damaged disk: no crash, sections inside the bytes, a plan that holds each section once (attacks.md R4).
+// Segments from a damaged disk: no crash, sections inside the bytes, a plan that holds each section once (attacks.md
+// R4).
 #include <cstddef>
 #include <cstdint>
 #include <cstdlib>
@@ -39,7 +40,8 @@ std::string with_checksums(std::string bytes) {
     const internal::RecordHeader record{
         .type = static_cast<internal::RecordType>(1 + static_cast<unsigned char>(bytes[offset + 4]) % 3),
         .meta_size = meta_size,
-        .meta_checksum = internal::crc32c(std::string_view(bytes).substr(offset + internal::record_header_size, meta_size)),
+        .meta_checksum =
+            internal::crc32c(std::string_view(bytes).substr(offset + internal::record_header_size, meta_size)),
         .blocks_size = blocks_size,
         .blocks_checksum = internal::crc32c(
             std::string_view(bytes).substr(offset + internal::record_header_size + meta_size, blocks_size))};
@@ -66,7 +68,8 @@ void check(std::string_view bytes) {
   require(planned == sections);
   // What is valid stays valid when it is cut there.
   const auto again = internal::scan_segment(bytes.substr(0, scan->valid_size));
-  require(again.has_value() && again->requests.size() == scan->requests.size() && again->end == internal::SegmentEnd::clean);
+  require(again.has_value() && again->requests.size() == scan->requests.size() &&
+          again->end == internal::SegmentEnd::clean);
 }
 
 }  // namespace

@@ -28,13 +28,23 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     if (compiled.error().message.empty() || compiled.error().position.line == 0) std::abort();
     return 0;
   }
-  const std::function<std::optional<std::string>(std::string_view)> secret = [](std::string_view) { return std::optional<std::string>("s3cr3t'\\"); };
+  const std::function<std::optional<std::string>(std::string_view)> secret = [](std::string_view) {
+    return std::optional<std::string>("s3cr3t'\\");
+  };
   const NameSet lists = {"b"};
   const Arguments fixed = {{"c", {"7"}}};
   for (const auto mode : {StandIns::off, StandIns::none_defined, StandIns::all_defined}) {
     std::vector<std::string> met;
-    const auto made = compiled->render({.arguments = &arguments, .fixed = &fixed, .array_parameters = &lists, .secret = &secret, .stand_ins = mode, .from_request = mode == StandIns::off, .required_met = &met});
-    if (made ? made->sql.size() > Limits::output_bytes_max : made.error().message.find("s3cr3t") != std::string::npos && text.find("s3cr3t") == std::string::npos && line.find("s3cr3t") == std::string_view::npos)
+    const auto made = compiled->render({.arguments = &arguments,
+                                        .fixed = &fixed,
+                                        .array_parameters = &lists,
+                                        .secret = &secret,
+                                        .stand_ins = mode,
+                                        .from_request = mode == StandIns::off,
+                                        .required_met = &met});
+    if (made ? made->sql.size() > Limits::output_bytes_max
+             : made.error().message.find("s3cr3t") != std::string::npos && text.find("s3cr3t") == std::string::npos &&
+                   line.find("s3cr3t") == std::string_view::npos)
       std::abort();
   }
   return 0;

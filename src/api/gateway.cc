@@ -10,21 +10,24 @@ namespace {
 /// Browsers call events and endpoints from other origins (http-api.md 1.4); credentials are tokens, never cookies.
 void add_cors(http::Headers& headers) {
   headers.set("Access-Control-Allow-Origin", "*");
-  headers.set("Access-Control-Expose-Headers",
-              "X-Request-Id, X-DB-Exception-Code, Retry-After, X-RateLimit-Limit, X-RateLimit-Remaining, X-RateLimit-Reset");
+  headers.set(
+      "Access-Control-Expose-Headers",
+      "X-Request-Id, X-DB-Exception-Code, Retry-After, X-RateLimit-Limit, X-RateLimit-Remaining, X-RateLimit-Reset");
 }
 
 http::Response preflight() {
   http::Response response;
   response.status = 204;
   response.headers.add("Access-Control-Allow-Methods", "GET, POST, PUT, DELETE, OPTIONS");
-  response.headers.add("Access-Control-Allow-Headers", "Authorization, Content-Type, Content-Encoding, Idempotency-Key");
+  response.headers.add("Access-Control-Allow-Headers",
+                       "Authorization, Content-Type, Content-Encoding, Idempotency-Key");
   response.headers.add("Access-Control-Max-Age", "86400");
   return response;
 }
 
 http::Response not_here(const http::Request& request, const Router::Match& match) {
-  if (match.allowed.empty()) return error_reply(404, fmt::format("there is nothing at {}", request.path.substr(0, 200)));
+  if (match.allowed.empty())
+    return error_reply(404, fmt::format("there is nothing at {}", request.path.substr(0, 200)));
   std::string allowed;
   for (const auto method : match.allowed)
     if (const auto text = http::method_text(method); allowed.find(text) == allowed.npos)
@@ -36,7 +39,9 @@ http::Response not_here(const http::Request& request, const Router::Match& match
 
 }  // namespace
 
-Gateway::Gateway(Services& services) : services_(services) { add_routes(router_, services_); }
+Gateway::Gateway(Services& services) : services_(services) {
+  add_routes(router_, services_);
+}
 
 Task<http::Response> Gateway::handle(http::Request& request) {
   http::Response response;
@@ -44,8 +49,10 @@ Task<http::Response> Gateway::handle(http::Request& request) {
     response = preflight();
   } else {
     const auto match = router_.find(request.method, request.path);
-    if (match.handler == nullptr) response = not_here(request, match);
-    else response = co_await (*match.handler)(request, match.arguments);
+    if (match.handler == nullptr)
+      response = not_here(request, match);
+    else
+      response = co_await (*match.handler)(request, match.arguments);
   }
   // The keys of this machine are not for web pages.
   if (request.path != "/tokens") add_cors(response.headers);

@@ -6,22 +6,30 @@
 namespace kinglet::api {
 namespace {
 
-/// Full power without a credential, so only to programs of this machine that mean it: a request through a proxy, or from a
-/// web page that a browser was led to (another Host or an Origin), is refused (A7).
+/// Full power without a credential, so only to programs of this machine that mean it: a request through a proxy, or
+/// from a web page that a browser was led to (another Host or an Origin), is refused (A7).
 bool from_this_machine(const http::Request& request) {
   if (!request.peer_is_loopback) return false;
   for (const auto* header : {"X-Forwarded-For", "Forwarded", "X-Real-IP", "Origin", "Via"})
     if (request.headers.contains(header)) return false;
-  if (const auto site = request.headers.get("Sec-Fetch-Site"); site && *site != "none" && *site != "same-origin") return false;
+  if (const auto site = request.headers.get("Sec-Fetch-Site"); site && *site != "none" && *site != "same-origin")
+    return false;
   std::string_view host = request.headers.get("Host").value_or("localhost");
-  if (host.starts_with('[')) host = host.substr(0, host.find(']') + 1);
-  else host = host.substr(0, host.find(':'));
-  return host == "localhost" || host.starts_with("127.") || host == "[::1]";
+  if (host.starts_with('['))
+    host = host.substr(0, host.find(']') + 1);
+  else
+    host = host.substr(0, host.find(':'));
+  if (host == "localhost" || host == "[::1]") return true;
+  // The whole text must be the address: 127.0.0.1.example.org is a name that someone else answers for.
+  boost::system::error_code error;
+  const auto address = asio::ip::make_address_v4(std::string(host), error);
+  return !error && address.is_loopback();
 }
 
 Task<Result<http::Response>> tokens(Call& call) {
   if (!from_this_machine(call.request))
-    co_return fail(Code::forbidden, "/tokens answers only programs on the server's own machine, by its loopback address");
+    co_return fail(Code::forbidden,
+                   "/tokens answers only programs on the server's own machine, by its loopback address");
   const auto& snapshot = *call.snapshot;
   co_return json_reply(json::object{{"user_token", snapshot.account->user_token->value},
                                     {"admin_token", snapshot.account->admin_token->value},
@@ -41,7 +49,9 @@ Task<Result<http::Response>> metrics(Call& call) {
   co_return response;
 }
 
-Task<Result<http::Response>> version(Call&) { co_return text_reply(KINGLET_VERSION "\n"); }
+Task<Result<http::Response>> version(Call&) {
+  co_return text_reply(KINGLET_VERSION "\n");
+}
 
 }  // namespace
 

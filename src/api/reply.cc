@@ -5,19 +5,31 @@ namespace kinglet::api {
 
 int status_of(const Error& error) {
   switch (error.code) {
-    case Code::invalid: return 400;
-    case Code::engine_refused: return error.engine_code == 241 ? 500 : 400;  // out of memory: http-api.md 5.1
+    case Code::invalid:
+      return 400;
+    case Code::engine_refused:
+      return error.engine_code == 241 ? 500 : 400;  // out of memory: http-api.md 5.1
     case Code::unauthenticated:
-    case Code::forbidden: return 403;
-    case Code::not_found: return 404;
-    case Code::timeout: return 408;
-    case Code::conflict: return 409;
-    case Code::too_large: return 413;
-    case Code::unsupported: return 415;
-    case Code::busy: return 429;
-    case Code::cancelled: return 499;
-    case Code::unavailable: return 503;
-    case Code::internal: return 500;
+    case Code::forbidden:
+      return 403;
+    case Code::not_found:
+      return 404;
+    case Code::timeout:
+      return 408;
+    case Code::conflict:
+      return 409;
+    case Code::too_large:
+      return 413;
+    case Code::unsupported:
+      return 415;
+    case Code::busy:
+      return 429;
+    case Code::cancelled:
+      return 499;
+    case Code::unavailable:
+      return 503;
+    case Code::internal:
+      return 500;
   }
   return 500;
 }

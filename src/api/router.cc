@@ -9,7 +9,8 @@ constexpr std::size_t segments_max = 16;
 std::vector<std::string_view> split(std::string_view path) {
   std::vector<std::string_view> segments;
   std::size_t at = 1;
-  while (at <= path.size() && segments.size() < segments_max) {
+  // One more than the limit is kept, so that what is too long equals no pattern.
+  while (at <= path.size() && segments.size() <= segments_max) {
     const auto end = std::min(path.find('/', at), path.size());
     segments.push_back(path.substr(at, end - at));
     at = end + 1;

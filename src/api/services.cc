@@ -18,8 +18,9 @@ std::string scalar_text(const json::value& v) {
 void add_object(http::QueryParameters& out, const json::object& object) {
   for (const auto& [key, v] : object) {
     if (v.is_null()) continue;
-    const bool texts = v.is_array() && !v.get_array().empty() &&
-                       std::ranges::all_of(v.get_array(), [](const json::value& e) { return e.is_string() || e.is_number(); });
+    const bool texts =
+        v.is_array() && !v.get_array().empty() &&
+        std::ranges::all_of(v.get_array(), [](const json::value& e) { return e.is_string() || e.is_number(); });
     if (texts) {
       for (const auto& element : v.get_array()) out.add(std::string(key), scalar_text(element));
     } else {
@@ -74,7 +75,8 @@ Task<Result<Fields>> read_fields(http::Request& request) {
 }
 
 namespace {
-Task<http::Response> run(Services& services, const CallHandler& handler, http::Request& request, const PathArguments& path) {
+Task<http::Response> run(Services& services, const CallHandler& handler, http::Request& request,
+                         const PathArguments& path) {
   Call call{.services = services, .request = request, .path = path, .snapshot = services.catalog.snapshot()};
   auto reply = co_await handler(call);
   if (!reply) co_return error_reply(reply.error());

@@ -31,9 +31,9 @@ namespace kinglet::api {
 struct Limits {
   std::uint64_t events_body_bytes_max = 100ull << 20;
   std::uint64_t upload_bytes_max = 500ull << 20;
-  static constexpr std::size_t form_bytes_max = 1 << 20;     // tokens, deletes, small forms
+  static constexpr std::size_t form_bytes_max = 1 << 20;      // tokens, deletes, small forms
   static constexpr std::size_t project_bytes_max = 64 << 20;  // build and deploy
-  static constexpr std::size_t sql_bytes_max = 64 << 10;     // ad-hoc SQL
+  static constexpr std::size_t sql_bytes_max = 64 << 10;      // ad-hoc SQL
 };
 
 struct Services {
@@ -60,6 +60,8 @@ struct Call {
 
   /// Who calls: `Authorization: Bearer`, else `?token=`. Errors: unauthenticated; busy when a JWT's rate is used up.
   Result<auth::Access> authenticate() const;
+  /// What the rate limit said to this request, for the X-RateLimit-* headers; `limit` 0: the caller has none.
+  mutable auth::RateDecision rate = {};
   /// As authenticate(), and the token belongs to a workspace.
   Result<auth::Access> authenticate_workspace() const;
 };
@@ -76,14 +78,14 @@ Task<Result<Fields>> read_fields(http::Request& request);
 
 /// Adds every route.
 void add_routes(Router& router, Services& services);
-void add_local_routes(Router& router, Services& services);      // /health /metrics /tokens /version
-void add_event_routes(Router& router, Services& services);      // /v0/events
+void add_local_routes(Router& router, Services& services);  // /health /metrics /tokens /version
+void add_event_routes(Router& router, Services& services);  // /v0/events
 void add_data_source_routes(Router& router, Services& services);
-void add_pipe_routes(Router& router, Services& services);       // lists, details, endpoints
-void add_sql_routes(Router& router, Services& services);        // /v0/sql
+void add_pipe_routes(Router& router, Services& services);  // lists, details, endpoints
+void add_sql_routes(Router& router, Services& services);   // /v0/sql
 void add_token_routes(Router& router, Services& services);
 void add_job_routes(Router& router, Services& services);
-void add_deploy_routes(Router& router, Services& services);     // /v1/build, /v1/deploy, /v1/deployments
+void add_deploy_routes(Router& router, Services& services);  // /v1/build, /v1/deploy, /v1/deployments
 void add_workspace_routes(Router& router, Services& services);
 
 /// Wraps a handler that takes a Call and answers Result<Response>: an Error becomes its reply.

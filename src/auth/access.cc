@@ -35,13 +35,21 @@ bool Access::has(ScopeKind kind, std::string_view name, std::string_view id) con
   });
 }
 
-bool Access::names(ScopeKind kind, std::string_view text) const { return has(kind, text, text); }
+bool Access::names(ScopeKind kind, std::string_view text) const {
+  return has(kind, text, text);
+}
 
 // ---- yes or no --------------------------------------------------------------------------------------------------
 
-bool Access::is_admin() const { return has(ScopeKind::admin); }
-bool Access::reads_all() const { return is_admin() || has(ScopeKind::workspace_read_all); }
-bool Access::reads(const Pipe& pipe) const { return reads_all() || has(ScopeKind::pipes_read, pipe.name, pipe.id); }
+bool Access::is_admin() const {
+  return has(ScopeKind::admin);
+}
+bool Access::reads_all() const {
+  return is_admin() || has(ScopeKind::workspace_read_all);
+}
+bool Access::reads(const Pipe& pipe) const {
+  return reads_all() || has(ScopeKind::pipes_read, pipe.name, pipe.id);
+}
 bool Access::reads(const DataSource& source) const {
   return reads_all() || has(ScopeKind::data_sources_read, source.name, source.id);
 }
@@ -68,12 +76,12 @@ std::unexpected<Error> no_pipe(std::string_view name) {
   return fail(Code::forbidden, "The token may not read the pipe '{}': it needs the scope PIPES:READ:{}", name, name);
 }
 std::unexpected<Error> no_read(std::string_view name) {
-  return fail(Code::forbidden, "The token may not read the data source '{}': it needs the scope DATASOURCES:READ:{}", name,
-              name);
+  return fail(Code::forbidden, "The token may not read the data source '{}': it needs the scope DATASOURCES:READ:{}",
+              name, name);
 }
 std::unexpected<Error> no_append(std::string_view name) {
-  return fail(Code::forbidden, "The token may not append to the data source '{}': it needs the scope DATASOURCES:APPEND:{}",
-              name, name);
+  return fail(Code::forbidden,
+              "The token may not append to the data source '{}': it needs the scope DATASOURCES:APPEND:{}", name, name);
 }
 
 }  // namespace
@@ -126,7 +134,9 @@ Status Access::may_read_service_data_sources() const {
 Status Access::may_read_organization() const {
   return decide(has(ScopeKind::org_data_sources_read), "read organization data sources", "ORG_DATASOURCES:READ");
 }
-Status Access::may_manage_variables() const { return decide(is_admin(), "manage variables", "ADMIN"); }
+Status Access::may_manage_variables() const {
+  return decide(is_admin(), "manage variables", "ADMIN");
+}
 Status Access::may_manage_workspaces() const {
   if (identity_.kind == TokenKind::user) return {};
   return fail(Code::forbidden, "This needs the user token");

@@ -34,8 +34,8 @@ struct Grant {
 struct Identity {
   TokenKind kind = TokenKind::workspace;
   std::shared_ptr<const catalog::Workspace> workspace;  // null for user and admin
-  std::string token_id;    // empty for a JWT
-  std::string token_name;  // a JWT's `name`
+  std::string token_id;                                 // empty for a JWT
+  std::string token_name;                               // a JWT's `name`
   std::vector<Grant> grants;
   double requests_per_second = 0;  // of a JWT; 0: no limit
 };
@@ -71,7 +71,7 @@ class Access {
   /// TOKENS alone may not make a token that can do more than hand out reads: no ADMIN, TOKENS or WORKSPACE:DEPLOY.
   Status may_grant(const catalog::Scope& scope) const;
   Status may_deploy() const;
-  Status may_read_workspace() const;  // any token of the workspace but a JWT
+  Status may_read_workspace() const;             // any token of the workspace but a JWT
   Status may_read_service_data_sources() const;  // tinybird.*: ADMIN or WORKSPACE:READ_ALL
   Status may_read_organization() const;
   Status may_manage_variables() const;   // ADMIN
@@ -83,8 +83,8 @@ class Access {
   Result<std::shared_ptr<const catalog::DataSource>> readable_data_source(std::string_view name_or_id) const;
   Result<std::shared_ptr<const catalog::DataSource>> appendable_data_source(std::string_view name_or_id) const;
 
-  /// Row filters for this data source: rows must fulfil one of them. Empty: all rows. A scope without a filter, ADMIN and
-  /// READ_ALL lift the filters. Only meaningful when reads(source).
+  /// Row filters for this data source: rows must fulfil one of them. Empty: all rows. A scope without a filter, ADMIN
+  /// and READ_ALL lift the filters. Only meaningful when reads(source).
   std::vector<std::string> filters(const catalog::DataSource& source) const;
   /// Fixed parameters of a JWT for this pipe; when several scopes fix one name, the first in the token wins.
   std::map<std::string, json::value, std::less<>> fixed_params(const catalog::Pipe& pipe) const;

@@ -24,7 +24,8 @@ class AccessTest : public ::testing::Test {
     catalog_ = catalog::testing::open(folder_.path());
     ASSERT_NE(catalog_, nullptr);
     id_ = catalog_->snapshot()->default_workspace_id;
-    deploy(*catalog_, id_, {.data_sources = {data_source("mine"), data_source("other")}, .pipes = {pipe("top"), pipe("low")}});
+    deploy(*catalog_, id_,
+           {.data_sources = {data_source("mine"), data_source("other")}, .pipes = {pipe("top"), pipe("low")}});
   }
   std::shared_ptr<const catalog::Workspace> workspace() const { return catalog_->snapshot()->default_workspace(); }
   /// A token with these scopes, authenticated from its text.
@@ -48,8 +49,8 @@ class AccessTest : public ::testing::Test {
 
 /// What a caller can do, one letter each, in this order; '-' where refused.
 /// a append mine, A append other, r read mine, R read other, q quarantine of mine, p read pipe top, P read pipe low,
-/// d drop mine, c create data sources, C create pipes, t manage tokens, g hand out ADMIN, y deploy, w see the workspace,
-/// s service data sources, o organization, v variables, W manage workspaces, l list workspaces
+/// d drop mine, c create data sources, C create pipes, t manage tokens, g hand out ADMIN, y deploy, w see the
+/// workspace, s service data sources, o organization, v variables, W manage workspaces, l list workspaces
 std::string rights(const Access& access, const catalog::Workspace& workspace) {
   const auto& mine = *workspace.data_source("mine");
   const auto& other = *workspace.data_source("other");
@@ -89,18 +90,18 @@ TEST_F(AccessTest, A3EveryScopeAgainstEveryCheck) {
   };
   const Row table[] = {
       //                            aArRqpPdcCtgywsovWl
-      {"ADMIN",                    "aArRqpPdcCtgyws-v-l"},
-      {"TOKENS",                   "----------t--w-----"},
-      {"WORKSPACE:READ_ALL",       "--rRqpP------ws----"},
-      {"WORKSPACE:DEPLOY",         "------------yw-----"},
-      {"ORG_DATASOURCES:READ",     "-------------w-o---"},
-      {"DATASOURCES:CREATE",       "aA------c----w-----"},
-      {"DATASOURCES:APPEND:mine",  "a------------w-----"},
-      {"DATASOURCES:READ:mine",    "--r-q--------w-----"},
-      {"DATASOURCES:DROP:mine",    "-------d-----w-----"},
-      {"PIPES:CREATE",             "---------C---w-----"},
-      {"PIPES:READ:top",           "-----p-------w-----"},
-      {"PIPES:DROP:top",           "-------------w-----"},
+      {"ADMIN", "aArRqpPdcCtgyws-v-l"},
+      {"TOKENS", "----------t--w-----"},
+      {"WORKSPACE:READ_ALL", "--rRqpP------ws----"},
+      {"WORKSPACE:DEPLOY", "------------yw-----"},
+      {"ORG_DATASOURCES:READ", "-------------w-o---"},
+      {"DATASOURCES:CREATE", "aA------c----w-----"},
+      {"DATASOURCES:APPEND:mine", "a------------w-----"},
+      {"DATASOURCES:READ:mine", "--r-q--------w-----"},
+      {"DATASOURCES:DROP:mine", "-------d-----w-----"},
+      {"PIPES:CREATE", "---------C---w-----"},
+      {"PIPES:READ:top", "-----p-------w-----"},
+      {"PIPES:DROP:top", "-------------w-----"},
   };
   std::set<ScopeKind> covered;
   for (const Row& row : table) {
@@ -156,7 +157,8 @@ TEST_F(AccessTest, A5UnknownAndNotGrantedReadAlike) {
   const Access one = access({{.kind = ScopeKind::pipes_read, .resource = "top"},
                              {.kind = ScopeKind::data_sources_read, .resource = "mine"},
                              {.kind = ScopeKind::data_sources_append, .resource = "mine"}});
-  const auto same = [](const Error& there, std::string_view there_name, const Error& absent, std::string_view absent_name) {
+  const auto same = [](const Error& there, std::string_view there_name, const Error& absent,
+                       std::string_view absent_name) {
     EXPECT_EQ(there.code, absent.code);
     std::string text = there.message;
     for (std::size_t at; (at = text.find(there_name)) != text.npos;) text.replace(at, there_name.size(), absent_name);
@@ -194,8 +196,9 @@ TEST_F(AccessTest, A11ATokenOfAnotherWorkspaceSeesNothingHere) {
 TEST_F(AccessTest, A5OneTextForEveryTokenThatIsNotKnown) {
   const std::string good = workspace()->admin_token->value;
   std::set<std::string> texts;
-  for (const std::string& token : {good.substr(0, good.size() - 1), good + "x", std::string("p.x.y"), std::string("x"),
-                                   std::string("a.b.c"), std::string(100'000, 'p'), std::string("p.\0.x", 5), good + " "}) {
+  for (const std::string& token :
+       {good.substr(0, good.size() - 1), good + "x", std::string("p.x.y"), std::string("x"), std::string("a.b.c"),
+        std::string(100'000, 'p'), std::string("p.\0.x", 5), good + " "}) {
     const auto out = authenticate(*catalog_->snapshot(), token, now_);
     ASSERT_FALSE(out) << token;
     EXPECT_EQ(out.error().code, Code::unauthenticated);
@@ -218,13 +221,14 @@ TEST_F(AccessTest, A2ARefreshedTokenIsDeadInTheNextSnapshot) {
 TEST(ScopeText, ReadsEveryForm) {
   EXPECT_EQ(parse_scope("ADMIN"), (Scope{.kind = ScopeKind::admin}));
   EXPECT_EQ(parse_scope("DATASOURCES:CREATE"), (Scope{.kind = ScopeKind::data_sources_create}));
-  EXPECT_EQ(parse_scope("DATASOURCES:READ:events"), (Scope{.kind = ScopeKind::data_sources_read, .resource = "events"}));
+  EXPECT_EQ(parse_scope("DATASOURCES:READ:events"),
+            (Scope{.kind = ScopeKind::data_sources_read, .resource = "events"}));
   EXPECT_EQ(parse_scope("WORKSPACE:READ_ALL"), (Scope{.kind = ScopeKind::workspace_read_all}));
 }
 
 TEST(ScopeText, RefusesWhatItDoesNotKnow) {
-  for (const char* text : {"", "admin", "ADMIN ", "ADMINS", "DATASOURCES", "DATASOURCES:", "DATASOURCES:WRITE:x", "PIPES:READ_ALL",
-                           "ADMIN:x", "WORKSPACE:READ_ALL:x", "TOKENS:"}) {
+  for (const char* text : {"", "admin", "ADMIN ", "ADMINS", "DATASOURCES", "DATASOURCES:", "DATASOURCES:WRITE:x",
+                           "PIPES:READ_ALL", "ADMIN:x", "WORKSPACE:READ_ALL:x", "TOKENS:"}) {
     const auto out = parse_scope(text);
     ASSERT_FALSE(out) << text;
     EXPECT_EQ(out.error().code, Code::invalid);
@@ -246,10 +250,12 @@ TEST(ScopeText, EqualScopesCountOnce) {
 }
 
 RC_GTEST_PROP(ScopeText, PrintsWhatItReads, ()) {
-  const ScopeKind kind = *rc::gen::elementOf(std::vector<ScopeKind>(std::begin(catalog::all_scope_kinds), std::end(catalog::all_scope_kinds)));
+  const ScopeKind kind = *rc::gen::elementOf(
+      std::vector<ScopeKind>(std::begin(catalog::all_scope_kinds), std::end(catalog::all_scope_kinds)));
   Scope scope{.kind = kind};
   if (catalog::has_resource(kind))
-    scope.resource = *rc::gen::nonEmpty(rc::gen::container<std::string>(rc::gen::distinctFrom(rc::gen::inRange<char>(1, 127), ':')));
+    scope.resource =
+        *rc::gen::nonEmpty(rc::gen::container<std::string>(rc::gen::distinctFrom(rc::gen::inRange<char>(1, 127), ':')));
   const auto read = parse_scope(print_scope(scope));
   RC_ASSERT(read.has_value());
   RC_ASSERT(*read == scope);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// Verification works on OpenSSL's HMAC: libjwt, which signs, refuses tokens without an `alg` header, and those are valid
-// here (platform.md 2.7). There is one key type and one algorithm, so nothing in the token chooses how it is checked.
+// Verification works on OpenSSL's HMAC: libjwt, which signs, refuses tokens without an `alg` header, and those are
+// valid here (platform.md 2.7). There is one key type and one algorithm, so nothing in the token chooses how it is
+// checked.
 #include "auth/jwt.h"
 
 #include <jwt.h>
@@ -59,7 +60,8 @@ bool signature_fits(const Parts& parts, std::string_view key) {
   std::array<unsigned char, EVP_MAX_MD_SIZE> expected{};
   unsigned int size = 0;
   HMAC(EVP_sha256(), key.data(), static_cast<int>(key.size()),
-       reinterpret_cast<const unsigned char*>(parts.signed_text.data()), parts.signed_text.size(), expected.data(), &size);
+       reinterpret_cast<const unsigned char*>(parts.signed_text.data()), parts.signed_text.size(), expected.data(),
+       &size);
   CHECK(size == signature_size, "HMAC with SHA-256 makes 32 bytes");
   return parts.signature.size() == signature_size &&
          CRYPTO_memcmp(parts.signature.data(), expected.data(), signature_size) == 0;
@@ -79,7 +81,9 @@ std::optional<double> number(const json::object& object, std::string_view key) {
   return std::isfinite(value) ? std::optional(value) : std::nullopt;
 }
 
-bool is_scalar(const json::value& value) { return value.is_string() || value.is_number() || value.is_bool(); }
+bool is_scalar(const json::value& value) {
+  return value.is_string() || value.is_number() || value.is_bool();
+}
 
 Result<std::vector<std::pair<std::string, json::value>>> read_fixed_params(const json::value& value) {
   if (!value.is_object()) return fail(Code::invalid, "fixed_params must be an object");
@@ -103,9 +107,11 @@ Result<Grant> read_scope(const json::value& value) {
   const auto type = json::get_string(object, "type");
   const auto kind = type ? catalog::scope_kind_from(*type) : std::nullopt;
   if (kind != ScopeKind::pipes_read && kind != ScopeKind::data_sources_read && kind != ScopeKind::data_sources_append)
-    return fail(Code::invalid, "Invalid scope type: a JWT may hold PIPES:READ, DATASOURCES:READ and DATASOURCES:APPEND");
+    return fail(Code::invalid,
+                "Invalid scope type: a JWT may hold PIPES:READ, DATASOURCES:READ and DATASOURCES:APPEND");
   const auto resource = json::get_string(object, "resource");
-  if (!resource || resource->empty()) return fail(Code::invalid, "`resource` must be the name of a data source or pipe");
+  if (!resource || resource->empty())
+    return fail(Code::invalid, "`resource` must be the name of a data source or pipe");
   Grant grant{.scope = {.kind = *kind, .resource = std::string(*resource)}};
   // What would narrow the access is never passed over because it stands in the wrong place.
   if (const auto* params = object.if_contains("fixed_params")) {
@@ -184,7 +190,8 @@ Result<Identity> verify_jwt(const catalog::Snapshot& snapshot, std::string_view 
 Result<std::vector<Grant>> parse_jwt_scopes(const json::value& scopes) {
   if (!scopes.is_array()) return fail(Code::invalid, "`scopes` must be a list");
   const json::array& list = scopes.get_array();
-  if (list.size() > JwtLimits::scopes_max) return fail(Code::invalid, "a JWT holds at most {} scopes", JwtLimits::scopes_max);
+  if (list.size() > JwtLimits::scopes_max)
+    return fail(Code::invalid, "a JWT holds at most {} scopes", JwtLimits::scopes_max);
   std::vector<Grant> out;
   for (std::size_t i = 0; i < list.size(); ++i) {
     Result<Grant> grant = read_scope(list[i]);
@@ -203,10 +210,8 @@ Result<std::string> create_jwt(const catalog::Workspace& workspace, const JwtCla
     return fail(Code::invalid, "`expiration_time` must be Unix seconds in the future");
   json::array scopes;
   for (const Grant& grant : claims.grants) scopes.emplace_back(grant_object(grant));
-  json::object payload{{"workspace_id", workspace.id},
-                       {"name", claims.name},
-                       {"exp", claims.expires_at},
-                       {"scopes", std::move(scopes)}};
+  json::object payload{
+      {"workspace_id", workspace.id}, {"name", claims.name}, {"exp", claims.expires_at}, {"scopes", std::move(scopes)}};
   if (claims.requests_per_second > 0) payload["limits"] = json::object{{"rps", claims.requests_per_second}};
 
   jwt_t* raw = nullptr;
@@ -222,7 +227,8 @@ Result<std::string> create_jwt(const catalog::Workspace& workspace, const JwtCla
   if (!text) return fail(Code::invalid, "the scopes hold a value that a JWT cannot carry");
   std::string out(text.get());
   if (out.size() > JwtLimits::token_size_max)
-    return fail(Code::invalid, "the JWT would be longer than {} bytes; give it fewer or shorter scopes", JwtLimits::token_size_max);
+    return fail(Code::invalid, "the JWT would be longer than {} bytes; give it fewer or shorter scopes",
+                JwtLimits::token_size_max);
   return out;
 }
 

@@ -32,16 +32,16 @@ struct JwtClaims {
 /// Whether the text has the form of a JWT: three parts, and not a static token (`p.…`).
 bool looks_like_jwt(std::string_view token);
 
-/// Checks form, signature and expiry. The header's `alg` may be missing; any value but HS256 is refused, and `kid`, `jku`,
-/// `x5u`, `jwk`, `crit` are never followed.
-/// Errors: unauthenticated; the same text whatever was wrong (A1).
+/// Checks form, signature and expiry. The header's `alg` may be missing; any value but HS256 is refused, and `kid`,
+/// `jku`, `x5u`, `jwk`, `crit` are never followed. Errors: unauthenticated; the same text whatever was wrong (A1).
 Result<Identity> verify_jwt(const catalog::Snapshot& snapshot, std::string_view token, catalog::Time now);
 
-/// The scopes of a request to create a JWT: `[{"type","resource","fixed_params"?,"filter"?}]`. Errors: invalid, with the
-/// index of the scope.
+/// The scopes of a request to create a JWT: `[{"type","resource","fixed_params"?,"filter"?}]`. Errors: invalid, with
+/// the index of the scope.
 Result<std::vector<Grant>> parse_jwt_scopes(const json::value& scopes);
 
-/// Makes and signs one. Errors: invalid (no name, limits, an `exp` in the past, the token would be longer than we accept).
+/// Makes and signs one. Errors: invalid (no name, limits, an `exp` in the past, the token would be longer than we
+/// accept).
 Result<std::string> create_jwt(const catalog::Workspace& workspace, const JwtClaims& claims, catalog::Time now);
 
 }  // namespace kinglet::auth

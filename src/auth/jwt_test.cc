@@ -18,8 +18,8 @@ using catalog::ScopeKind;
 std::string hmac(const EVP_MD* digest, std::string_view key, std::string_view text) {
   std::array<unsigned char, EVP_MAX_MD_SIZE> out{};
   unsigned int size = 0;
-  HMAC(digest, key.data(), static_cast<int>(key.size()), reinterpret_cast<const unsigned char*>(text.data()), text.size(),
-       out.data(), &size);
+  HMAC(digest, key.data(), static_cast<int>(key.size()), reinterpret_cast<const unsigned char*>(text.data()),
+       text.size(), out.data(), &size);
   return std::string(reinterpret_cast<const char*>(out.data()), size);
 }
 
@@ -29,12 +29,15 @@ class JwtTest : public ::testing::Test {
     catalog_ = catalog::testing::open(folder_.path());
     ASSERT_NE(catalog_, nullptr);
     id_ = catalog_->snapshot()->default_workspace_id;
-    catalog::testing::deploy(*catalog_, id_,
-                             {.data_sources = {catalog::testing::data_source("events"), catalog::testing::data_source("other")},
-                              .pipes = {catalog::testing::pipe("top"), catalog::testing::pipe("low")}});
+    catalog::testing::deploy(
+        *catalog_, id_,
+        {.data_sources = {catalog::testing::data_source("events"), catalog::testing::data_source("other")},
+         .pipes = {catalog::testing::pipe("top"), catalog::testing::pipe("low")}});
   }
   std::string key() const { return catalog_->snapshot()->default_workspace()->admin_token->value; }
-  std::int64_t unix_now() const { return std::chrono::duration_cast<std::chrono::seconds>(now_.time_since_epoch()).count(); }
+  std::int64_t unix_now() const {
+    return std::chrono::duration_cast<std::chrono::seconds>(now_.time_since_epoch()).count();
+  }
   json::object claims() const {
     return {{"workspace_id", id_},
             {"name", "session"},
@@ -76,9 +79,10 @@ TEST_F(JwtTest, AGoodTokenBringsItsScopesAndFixedParameters) {
   ASSERT_TRUE(top);
   EXPECT_EQ(access->fixed_params(**top).at("tenant"), 42);
   EXPECT_EQ(access->readable_pipe("low").error().code, Code::forbidden);
-  for (const Status& status : {access->may_manage_tokens(), access->may_deploy(), access->may_manage_variables(),
-                               access->may_read_workspace(), access->may_list_workspaces(), access->may_manage_workspaces(),
-                               access->may_create_data_sources(), access->may_read_service_data_sources()})
+  for (const Status& status :
+       {access->may_manage_tokens(), access->may_deploy(), access->may_manage_variables(), access->may_read_workspace(),
+        access->may_list_workspaces(), access->may_manage_workspaces(), access->may_create_data_sources(),
+        access->may_read_service_data_sources()})
     EXPECT_FALSE(status);
 }
 
@@ -91,8 +95,8 @@ TEST_F(JwtTest, TheAlgHeaderMayBeMissingOrHs256) {
 TEST_F(JwtTest, A1OtherAlgorithmsAreRefused) {
   for (const char* alg : {"none", "None", "NONE", "", "HS384", "HS512", "RS256", "ES256", "hs256", "HS256 "})
     expect_refused(sign(claims(), fmt::format(R"({{"alg":"{}"}})", alg)), alg);
-  for (const char* header : {R"({"alg":null})", R"({"alg":["HS256"]})", R"({"alg":256})", R"({"alg":"HS256","crit":["exp"]})", "[]",
-                             "", "null", R"("HS256")", R"({"alg":"HS256")"})
+  for (const char* header : {R"({"alg":null})", R"({"alg":["HS256"]})", R"({"alg":256})",
+                             R"({"alg":"HS256","crit":["exp"]})", "[]", "", "null", R"("HS256")", R"({"alg":"HS256")"})
     expect_refused(sign_text(header, json::write(claims()), key()), header);
 }
 
@@ -102,11 +106,15 @@ TEST_F(JwtTest, A1UnsignedAndWronglySignedTokensAreRefused) {
   expect_refused(head + ".", "empty signature");
   expect_refused(head, "two parts");
   expect_refused(catalog::base64url_encode(R"({"alg":"none"})") + head.substr(head.find('.')) + ".", "alg none");
-  for (const std::string& other : {std::string(), key() + "x", key().substr(1), std::string("secret"), catalog_->snapshot()->account->user_token->value,
-                                   catalog_->snapshot()->default_workspace()->tokens->find_name("admin local@kinglet.local")->value})
+  for (const std::string& other :
+       {std::string(), key() + "x", key().substr(1), std::string("secret"),
+        catalog_->snapshot()->account->user_token->value,
+        catalog_->snapshot()->default_workspace()->tokens->find_name("admin local@kinglet.local")->value})
     expect_refused(sign_text(R"({"alg":"HS256"})", json::write(claims()), other), "another key");
-  expect_refused(head + "." + catalog::base64url_encode(hmac(EVP_sha512(), key(), head)), "SHA-512 under an HS256 header");
-  expect_refused(head + "." + catalog::base64url_encode(hmac(EVP_sha256(), key(), head).substr(0, 31)), "cut signature");
+  expect_refused(head + "." + catalog::base64url_encode(hmac(EVP_sha512(), key(), head)),
+                 "SHA-512 under an HS256 header");
+  expect_refused(head + "." + catalog::base64url_encode(hmac(EVP_sha256(), key(), head).substr(0, 31)),
+                 "cut signature");
   expect_refused(head + "." + catalog::base64url_encode(hmac(EVP_sha256(), key(), head) + "x"), "longer signature");
   // Every bit of the signature counts, and every character of the signed text.
   for (std::size_t i = 0; i < good.size(); ++i) {
@@ -117,8 +125,9 @@ TEST_F(JwtTest, A1UnsignedAndWronglySignedTokensAreRefused) {
 }
 
 TEST_F(JwtTest, A1AnEmbeddedKeyIsNotUsed) {
-  const std::string header = fmt::format(R"({{"alg":"HS256","jwk":{{"kty":"oct","k":"{}"}},"jku":"http://127.0.0.1/k"}})",
-                                         catalog::base64url_encode("attacker"));
+  const std::string header =
+      fmt::format(R"({{"alg":"HS256","jwk":{{"kty":"oct","k":"{}"}},"jku":"http://127.0.0.1/k"}})",
+                  catalog::base64url_encode("attacker"));
   expect_refused(sign_text(header, json::write(claims()), "attacker"), "jwk");
 }
 
@@ -132,7 +141,8 @@ TEST_F(JwtTest, A1TimesAreChecked) {
   expect_refused(with("exp", unix_now() - 1), "expired");
   EXPECT_TRUE(check(with("exp", unix_now() + 1))) << "no leeway in either direction";
   EXPECT_TRUE(check(with("exp", static_cast<double>(unix_now()) + 1.5))) << "some libraries sign fractions";
-  for (const json::value& bad : {json::value("2099-01-01"), json::value(nullptr), json::value(true), json::value(-1), json::value(json::array{1})})
+  for (const json::value& bad : {json::value("2099-01-01"), json::value(nullptr), json::value(true), json::value(-1),
+                                 json::value(json::array{1})})
     expect_refused(with("exp", bad), json::write(bad));
   auto without = claims();
   without.erase("exp");
@@ -206,7 +216,8 @@ TEST_F(JwtTest, OnlyReadAndAppendScopesAndNothingMisplaced) {
     return sign(payload);
   };
   for (const ScopeKind kind : catalog::all_scope_kinds) {
-    const bool allowed = kind == ScopeKind::pipes_read || kind == ScopeKind::data_sources_read || kind == ScopeKind::data_sources_append;
+    const bool allowed =
+        kind == ScopeKind::pipes_read || kind == ScopeKind::data_sources_read || kind == ScopeKind::data_sources_append;
     const std::string token = with({{"type", catalog::scope_kind_name(kind)}, {"resource", "events"}});
     EXPECT_EQ(check(token).has_value(), allowed) << catalog::scope_kind_name(kind);
   }
@@ -275,7 +286,11 @@ TEST_F(JwtTest, WhatTheServerMakesItAccepts) {
   auto grants = parse_jwt_scopes(*scopes);
   ASSERT_TRUE(grants) << grants.error().message;
   const auto workspace = catalog_->snapshot()->default_workspace();
-  const JwtClaims claims{.workspace_id = id_, .name = "session_42", .expires_at = unix_now() + 5, .grants = *grants, .requests_per_second = 7};
+  const JwtClaims claims{.workspace_id = id_,
+                         .name = "session_42",
+                         .expires_at = unix_now() + 5,
+                         .grants = *grants,
+                         .requests_per_second = 7};
   const auto token = create_jwt(*workspace, claims, now_);
   ASSERT_TRUE(token) << token.error().message;
   const auto access = check(*token);
@@ -291,7 +306,9 @@ TEST_F(JwtTest, WhatTheServerMakesItAccepts) {
   // Another implementation reads it too.
   jwt_t* raw = nullptr;
   const std::string secret = key();
-  ASSERT_EQ(jwt_decode(&raw, token->c_str(), reinterpret_cast<const unsigned char*>(secret.data()), static_cast<int>(secret.size())), 0);
+  ASSERT_EQ(jwt_decode(&raw, token->c_str(), reinterpret_cast<const unsigned char*>(secret.data()),
+                       static_cast<int>(secret.size())),
+            0);
   EXPECT_EQ(jwt_get_alg(raw), JWT_ALG_HS256);
   EXPECT_STREQ(jwt_get_grant(raw, "workspace_id"), id_.c_str());
   jwt_free(raw);
@@ -314,9 +331,16 @@ TEST_F(JwtTest, BadRequestsForAJwtAreExplained) {
   EXPECT_EQ(refused([](JwtClaims& c) { c.expires_at = -1; }), Code::invalid);
   EXPECT_EQ(refused([](JwtClaims& c) { c.grants.clear(); }), Code::invalid);
   EXPECT_EQ(refused([&](JwtClaims& c) { c.grants.assign(JwtLimits::scopes_max + 1, read); }), Code::invalid);
-  EXPECT_EQ(refused([](JwtClaims& c) { c.grants[0].fixed_params.emplace_back("x", std::string(JwtLimits::token_size_max, 'x')); }), Code::invalid);
-  EXPECT_EQ(refused([](JwtClaims& c) { c.grants[0].fixed_params.emplace_back("x", std::numeric_limits<std::uint64_t>::max()); }), Code::invalid);
-  const auto wrong = parse_jwt_scopes(*json::parse(R"([{"type":"PIPES:READ","resource":"a"},{"type":"ADMIN","resource":"a"}])"));
+  EXPECT_EQ(refused([](JwtClaims& c) {
+              c.grants[0].fixed_params.emplace_back("x", std::string(JwtLimits::token_size_max, 'x'));
+            }),
+            Code::invalid);
+  EXPECT_EQ(refused([](JwtClaims& c) {
+              c.grants[0].fixed_params.emplace_back("x", std::numeric_limits<std::uint64_t>::max());
+            }),
+            Code::invalid);
+  const auto wrong =
+      parse_jwt_scopes(*json::parse(R"([{"type":"PIPES:READ","resource":"a"},{"type":"ADMIN","resource":"a"}])"));
   ASSERT_FALSE(wrong);
   EXPECT_TRUE(wrong.error().message.starts_with("scopes[1]: Invalid scope type")) << wrong.error().message;
 }

@@ -25,7 +25,9 @@ std::uint64_t hash_of(std::string_view key, std::uint64_t seed) {
   return hash == 0 ? 1 : hash;  // 0 marks an empty slot
 }
 
-std::int64_t ceil_seconds(std::int64_t ns) { return ns <= 0 ? 0 : (ns + second - 1) / second; }
+std::int64_t ceil_seconds(std::int64_t ns) {
+  return ns <= 0 ? 0 : (ns + second - 1) / second;
+}
 
 }  // namespace
 
@@ -50,7 +52,8 @@ RateLimiter::Slot& RateLimiter::slot_of(std::uint64_t key, std::int64_t now) {
   return *idle;
 }
 
-RateDecision RateLimiter::check(std::string_view key, double requests_per_second, std::chrono::steady_clock::time_point at) {
+RateDecision RateLimiter::check(std::string_view key, double requests_per_second,
+                                std::chrono::steady_clock::time_point at) {
   if (!(requests_per_second > 0)) return {};
   const double rate = std::min(requests_per_second, rate_max);
   const std::int64_t now = std::chrono::duration_cast<std::chrono::nanoseconds>(at.time_since_epoch()).count();

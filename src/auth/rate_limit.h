@@ -13,16 +13,15 @@ namespace kinglet::auth {
 /// The answer, with the values of the X-RateLimit-* headers (http-api.md 1.8).
 struct RateDecision {
   bool allowed = true;
-  std::int64_t limit = 0;      // requests a second
-  std::int64_t remaining = 0;  // right now
+  std::int64_t limit = 0;                // requests a second
+  std::int64_t remaining = 0;            // right now
   std::int64_t reset_seconds = 0;        // until the bucket is full again
   std::int64_t retry_after_seconds = 0;  // only when not allowed; at least 1
 };
 
 /// A bucket holds one second's worth of requests: over any n seconds at most (n + 1) * rate pass.
-/// The table is fixed: when the eight places of a key are all in use, it shares the one that is idle soonest, so a flood of
-/// keys can throttle a neighbour early but never grows memory.
-/// Thread: any, without a lock.
+/// The table is fixed: when the eight places of a key are all in use, it shares the one that is idle soonest, so a
+/// flood of keys can throttle a neighbour early but never grows memory. Thread: any, without a lock.
 class RateLimiter {
  public:
   static constexpr std::size_t slots = 65'536;

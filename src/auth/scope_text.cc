@@ -27,7 +27,8 @@ Result<Scope> parse_scope(std::string_view text) {
   }
   const std::size_t colon = rest.find(':');
   if (colon != rest.npos)
-    return fail(Code::invalid, "{}: static tokens cannot have a SQL filter; create a JWT with a `filter` instead", name);
+    return fail(Code::invalid, "{}: static tokens cannot have a SQL filter; create a JWT with a `filter` instead",
+                name);
   if (rest.empty()) return fail(Code::invalid, "{} needs a resource: {}:<name>", name, name);
   if (rest.size() > catalog::Limits::name_size_max)
     return fail(Code::invalid, "{}: the resource's name is longer than {} bytes", name, catalog::Limits::name_size_max);
@@ -74,7 +75,8 @@ Status check_resources_exist(const catalog::Workspace& workspace, std::span<cons
       case ScopeKind::workspace_deploy:
       case ScopeKind::org_data_sources_read:
       case ScopeKind::data_sources_create:
-      case ScopeKind::pipes_create: break;
+      case ScopeKind::pipes_create:
+        break;
     }
   }
   return {};

@@ -8,8 +8,8 @@ namespace kinglet {
 [[noreturn]] void check_failed(std::string_view condition, std::string_view why, std::string_view file, int line);
 }  // namespace kinglet
 
-#define CHECK(condition, why)                                                     \
-  do {                                                                            \
-    if (!(condition)) [[unlikely]]                                                \
-      ::kinglet::check_failed(#condition, why, __FILE_NAME__, __LINE__);          \
+#define CHECK(condition, why)                                            \
+  do {                                                                   \
+    if (!(condition)) [[unlikely]]                                       \
+      ::kinglet::check_failed(#condition, why, __FILE_NAME__, __LINE__); \
   } while (false)

@@ -28,7 +28,9 @@ bool take(std::string_view& text, std::string_view choices) {
 
 }  // namespace
 
-WallTime wall_now() { return std::chrono::floor<std::chrono::microseconds>(std::chrono::system_clock::now()); }
+WallTime wall_now() {
+  return std::chrono::floor<std::chrono::microseconds>(std::chrono::system_clock::now());
+}
 
 std::string format_time_seconds(WallTime time) {
   const auto day = std::chrono::floor<std::chrono::days>(time);

@@ -18,7 +18,8 @@ WallTime wall_now();
 std::string format_time(WallTime time);
 /// Without the fraction, as ClickHouse's DateTime.
 std::string format_time_seconds(WallTime time);
-/// Both forms, with up to 6 digits of fraction, 'T' instead of the space and a 'Z' at the end; nothing for anything else.
+/// Both forms, with up to 6 digits of fraction, 'T' instead of the space and a 'Z' at the end; nothing for anything
+/// else.
 std::optional<WallTime> parse_time(std::string_view text);
 
 }  // namespace kinglet

@@ -12,7 +12,9 @@ namespace {
 
 constexpr std::string_view hex_digits = "0123456789abcdef";
 
-bool is_hex(char c) { return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f') || (c >= 'A' && c <= 'F'); }
+bool is_hex(char c) {
+  return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f') || (c >= 'A' && c <= 'F');
+}
 
 void append_hex(std::string& out, std::uint64_t number) {
   for (int shift = 60; shift >= 0; shift -= 4) out.push_back(hex_digits[(number >> shift) & 15]);
@@ -42,7 +44,8 @@ bool is_uuid(std::string_view text) {
 std::string make_ulid() {
   static constexpr std::string_view digits = "0123456789ABCDEFGHJKMNPQRSTVWXYZ";
   const auto since_epoch = std::chrono::system_clock::now().time_since_epoch();
-  const auto now = static_cast<std::uint64_t>(std::chrono::duration_cast<std::chrono::milliseconds>(since_epoch).count());
+  const auto now =
+      static_cast<std::uint64_t>(std::chrono::duration_cast<std::chrono::milliseconds>(since_epoch).count());
   thread_local std::uint64_t last_time = 0;
   thread_local std::uint64_t random_high = 0;  // 16 bits
   thread_local std::uint64_t random_low = 0;   // 64 bits

@@ -11,7 +11,8 @@ namespace kinglet {
 std::string make_uuid();
 bool is_uuid(std::string_view text);
 
-/// 26 characters of Crockford's base 32: milliseconds, then random. Sorts by time, and within a thread strictly: requests, queries.
+/// 26 characters of Crockford's base 32: milliseconds, then random. Sorts by time, and within a thread strictly:
+/// requests, queries.
 std::string make_ulid();
 
 /// "t_" and 32 hexadecimal digits: data sources, pipes, nodes.

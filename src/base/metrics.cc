@@ -39,7 +39,9 @@ struct Registry::State {
 void Counter::add(double amount) const {
   if (counter_ != nullptr) counter_->Increment(amount);
 }
-double Counter::value() const { return counter_ != nullptr ? counter_->Value() : 0; }
+double Counter::value() const {
+  return counter_ != nullptr ? counter_->Value() : 0;
+}
 
 void Gauge::set(double value) const {
   if (gauge_ != nullptr) gauge_->Set(value);
@@ -47,7 +49,9 @@ void Gauge::set(double value) const {
 void Gauge::add(double amount) const {
   if (gauge_ != nullptr) gauge_->Increment(amount);
 }
-double Gauge::value() const { return gauge_ != nullptr ? gauge_->Value() : 0; }
+double Gauge::value() const {
+  return gauge_ != nullptr ? gauge_->Value() : 0;
+}
 
 void Histogram::observe(double value) const {
   if (histogram_ != nullptr) histogram_->Observe(value);

@@ -40,7 +40,9 @@ class FolderLock {
   int fd_;
 };
 
-Time system_now() { return std::chrono::floor<std::chrono::microseconds>(std::chrono::system_clock::now()); }
+Time system_now() {
+  return std::chrono::floor<std::chrono::microseconds>(std::chrono::system_clock::now());
+}
 
 Status make_folder(const std::filesystem::path& folder) {
   std::error_code error;
@@ -75,7 +77,9 @@ struct Catalog::State {
 
 Catalog::Catalog(std::unique_ptr<State> state) : state_(std::move(state)) {}
 
-Catalog::~Catalog() { stop(); }
+Catalog::~Catalog() {
+  stop();
+}
 
 Result<std::unique_ptr<Catalog>> Catalog::open(Options options) {
   if (!options.now) options.now = system_now;
@@ -99,9 +103,13 @@ void Catalog::stop() {
   state_->store.reset();
 }
 
-SnapshotPtr Catalog::snapshot() const { return state_->published.get(); }
+SnapshotPtr Catalog::snapshot() const {
+  return state_->published.get();
+}
 
-BlockingPool& Catalog::pool() { return state_->pool; }
+BlockingPool& Catalog::pool() {
+  return state_->pool;
+}
 
 Status Catalog::run(const std::function<Status(Transaction&)>& change) {
   State& state = *state_;

@@ -65,8 +65,8 @@ class Catalog {
   /// The decrypted value of a secret. Errors: not_found, internal (the key file does not fit).
   Result<std::string> secret(const Workspace& workspace, std::string_view name) const;
 
-  /// Waits for the change that runs, drops those that wait (their callers get unavailable), closes the file. Idempotent;
-  /// snapshots stay readable. The io threads whose coroutines wait for an update must still run.
+  /// Waits for the change that runs, drops those that wait (their callers get unavailable), closes the file.
+  /// Idempotent; snapshots stay readable. The io threads whose coroutines wait for an update must still run.
   void stop();
 
  private:

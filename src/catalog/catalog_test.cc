@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "catalog/catalog.h"
 
-#include <boost/asio.hpp>
 #include <gtest/gtest.h>
+#include <boost/asio.hpp>
 
 #include <fstream>
 #include <thread>
@@ -69,9 +69,14 @@ TEST_F(CatalogTest, EverythingIsTheSameAfterARestart) {
           .pipes = {pipe("top", "TOKEN reader READ")},
           .feedback = {{"Datasource events.datasource", "WARNING", "a \"quoted\" word"}}});
   ASSERT_TRUE(update([&](Transaction& t) {
-    return t.insert_job(workspace_, {.kind = "import", .status = JobStatus::working, .errors = {"a", "b"}, .row_count = 7, .progress_percentage = 12.5});
+    return t.insert_job(workspace_, {.kind = "import",
+                                     .status = JobStatus::working,
+                                     .errors = {"a", "b"},
+                                     .row_count = 7,
+                                     .progress_percentage = 12.5});
   }));
-  ASSERT_TRUE(update([&](Transaction& t) { return t.write_variable(workspace_, "key", "value", VariableWrite::create, "me"); }));
+  ASSERT_TRUE(update(
+      [&](Transaction& t) { return t.write_variable(workspace_, "key", "value", VariableWrite::create, "me"); }));
   const auto before = now();
   const auto old = workspace();
   reopen();
@@ -220,8 +225,9 @@ TEST_F(CatalogTest, WorkspacesHaveTheirOwnDatabaseTokensAndName) {
 
 TEST_F(CatalogTest, BadWorkspaceNamesAreRefused) {
   const std::string longest(Limits::workspace_name_size_max, 'a');
-  for (const std::string& name : {std::string(), std::string("main"), std::string("a b"), std::string("a/b"),
-                                  std::string("a'b"), std::string("é"), longest + "a", std::string("Tinybird_Local_Testing")})
+  for (const std::string& name :
+       {std::string(), std::string("main"), std::string("a b"), std::string("a/b"), std::string("a'b"),
+        std::string("é"), longest + "a", std::string("Tinybird_Local_Testing")})
     EXPECT_EQ(update([&](Transaction& t) { return t.create_workspace(name); }).error().code, Code::invalid) << name;
   EXPECT_TRUE(update([&](Transaction& t) { return t.create_workspace(longest); }));
   EXPECT_EQ(update([&](Transaction& t) { return t.delete_workspace(workspace_); }).error().code, Code::invalid);
@@ -262,9 +268,7 @@ TEST_F(CatalogTest, CoroutinesResumeOnTheirOwnThreadAfterTheCommit) {
   const auto here = std::this_thread::get_id();
   int finished = 0;
   auto caller = [&](std::string name) -> Task<void> {
-    auto change = [name](Transaction& t) {
-      return t.create_workspace(name);
-    };
+    auto change = [name](Transaction& t) { return t.create_workspace(name); };
     const auto made = co_await catalog_->update(std::move(change));
     EXPECT_TRUE(made);
     EXPECT_EQ(std::this_thread::get_id(), here);
@@ -305,7 +309,8 @@ TEST_F(CatalogTest, SnapshotsAreWholeUnderConcurrentReaders) {
     });
   for (int i = 0; i < 60; ++i) {
     if (i % 2 == 0)
-      deploy(*catalog_, workspace_, {.data_sources = {data_source("left", "TOKEN a READ"), data_source("right", "TOKEN b READ")}});
+      deploy(*catalog_, workspace_,
+             {.data_sources = {data_source("left", "TOKEN a READ"), data_source("right", "TOKEN b READ")}});
     else
       deploy(*catalog_, workspace_, {.removed_data_sources = {"left", "right"}});
     ASSERT_TRUE(update([&](Transaction& t) { return t.refresh_token(workspace_, workspace_admin_token_name); }));

@@ -45,8 +45,9 @@ TEST_F(RecordTest, ADeploymentReplacesTheLiveOne) {
   const auto kept = workspace()->data_source("a");
   const auto former_pipe = workspace()->pipe("top");
   clock_ += std::chrono::minutes(1);
-  const auto second = deploy(*catalog_, workspace_,
-                             {.is_build = true, .data_sources = {data_source("b")}, .pipes = {pipe("top", "", "SELECT 2")}});
+  const auto second =
+      deploy(*catalog_, workspace_,
+             {.is_build = true, .data_sources = {data_source("b")}, .pipes = {pipe("top", "", "SELECT 2")}});
   EXPECT_EQ(first->id, "1");
   EXPECT_EQ(second->id, "2");
   EXPECT_TRUE(second->is_build);
@@ -92,9 +93,9 @@ TEST_F(RecordTest, A11IdsOfAnotherWorkspaceAreNotFound) {
   EXPECT_EQ(workspace()->job((*job)->id), nullptr);
   EXPECT_EQ(update([&](Transaction& t) { return t.update_job(workspace_, **job); }).error().code, Code::not_found);
   EXPECT_EQ(update([&](Transaction& t) { return t.deployment_files(workspace_, "1"); }).error().code, Code::not_found);
-  EXPECT_EQ(update([&](Transaction& t) {
-              return t.set_deployment_status(workspace_, "1", DeploymentStatus::deleted);
-            }).error().code,
+  EXPECT_EQ(update([&](Transaction& t) { return t.set_deployment_status(workspace_, "1", DeploymentStatus::deleted); })
+                .error()
+                .code,
             Code::not_found);
 }
 
@@ -114,17 +115,25 @@ TEST_F(RecordTest, AResourceMayNotTakeTheIdOfAnother) {
   deploy(*catalog_, workspace_, {.data_sources = {data_source("a")}});
   auto thief = data_source("b");
   thief.id = workspace()->data_source("a")->id;
-  EXPECT_EQ(update([&](Transaction& t) { return t.apply_deployment(workspace_, {.data_sources = {thief}}); }).error().code,
-            Code::conflict);
-  EXPECT_EQ(update([&](Transaction& t) {
-              return t.apply_deployment(workspace_, {.removed_data_sources = {"never there"}});
-            }).error().code,
-            Code::conflict);
+  EXPECT_EQ(
+      update([&](Transaction& t) { return t.apply_deployment(workspace_, {.data_sources = {thief}}); }).error().code,
+      Code::conflict);
+  EXPECT_EQ(
+      update([&](Transaction& t) { return t.apply_deployment(workspace_, {.removed_data_sources = {"never there"}}); })
+          .error()
+          .code,
+      Code::conflict);
 }
 
 TEST_F(RecordTest, ARecordedDeploymentCanBecomeLiveOnce) {
   const auto staged = update([&](Transaction& t) {
-    return t.record_deployment(workspace_, {.id = "", .status = DeploymentStatus::data_ready, .data_sources = {}, .pipes = {}, .connections = {}, .feedback = {}},
+    return t.record_deployment(workspace_,
+                               {.id = "",
+                                .status = DeploymentStatus::data_ready,
+                                .data_sources = {},
+                                .pipes = {},
+                                .connections = {},
+                                .feedback = {}},
                                {{"a.datasource", "text"}});
   });
   ASSERT_TRUE(staged);
@@ -136,14 +145,14 @@ TEST_F(RecordTest, ARecordedDeploymentCanBecomeLiveOnce) {
   const auto files = update([&](Transaction& t) { return t.deployment_files(workspace_, live->id); });
   ASSERT_TRUE(files);
   EXPECT_EQ(files->at(0).text, "text");
-  EXPECT_EQ(update([&](Transaction& t) {
-              return t.apply_deployment(workspace_, {.deployment_id = live->id});
-            }).error().code,
-            Code::conflict);
-  EXPECT_EQ(update([&](Transaction& t) {
-              return t.set_deployment_status(workspace_, live->id, DeploymentStatus::deleted);
-            }).error().code,
-            Code::conflict)
+  EXPECT_EQ(
+      update([&](Transaction& t) { return t.apply_deployment(workspace_, {.deployment_id = live->id}); }).error().code,
+      Code::conflict);
+  EXPECT_EQ(
+      update([&](Transaction& t) { return t.set_deployment_status(workspace_, live->id, DeploymentStatus::deleted); })
+          .error()
+          .code,
+      Code::conflict)
       << "the live deployment cannot be deleted";
 }
 
@@ -223,7 +232,8 @@ TEST_F(RecordTest, AJobKeepsWhatAnUpdateMayNotChange) {
 }
 
 TEST_F(RecordTest, OnlyFinishedJobsAreForgotten) {
-  const auto running = update([&](Transaction& t) { return t.insert_job(workspace_, {.kind = "import", .status = JobStatus::working}); });
+  const auto running = update(
+      [&](Transaction& t) { return t.insert_job(workspace_, {.kind = "import", .status = JobStatus::working}); });
   ASSERT_TRUE(running);
   clock_ += std::chrono::seconds(1);
   ASSERT_TRUE(update([&](Transaction& t) -> Result<int> {
@@ -243,7 +253,9 @@ TEST_F(RecordTest, OnlyFinishedJobsAreForgotten) {
 
 TEST_F(RecordTest, A8SecretsAreEncryptedAtRestAndReadableOnlyHere) {
   const std::string value = "correct horse battery staple";
-  ASSERT_TRUE(update([&](Transaction& t) { return t.write_variable(workspace_, "pg_password", value, VariableWrite::create, "ana"); }));
+  ASSERT_TRUE(update([&](Transaction& t) {
+    return t.write_variable(workspace_, "pg_password", value, VariableWrite::create, "ana");
+  }));
   EXPECT_EQ(catalog_->secret(*workspace(), "pg_password"), value);
   EXPECT_EQ(catalog_->secret(*workspace(), "PG_PASSWORD").error().code, Code::not_found);
   EXPECT_EQ(workspace()->variables->at("pg_password").sealed_value.find("horse"), std::string::npos);
@@ -259,7 +271,8 @@ TEST_F(RecordTest, A8SecretsAreEncryptedAtRestAndReadableOnlyHere) {
 TEST_F(RecordTest, A8ASealedValueFitsOnlyItsOwnPlace) {
   const auto other = update([](Transaction& t) { return t.create_workspace("other"); });
   ASSERT_TRUE(other);
-  ASSERT_TRUE(update([&](Transaction& t) { return t.write_variable(workspace_, "key", "secret", VariableWrite::create, ""); }));
+  ASSERT_TRUE(
+      update([&](Transaction& t) { return t.write_variable(workspace_, "key", "secret", VariableWrite::create, ""); }));
   Workspace thief = **other;
   thief.variables = workspace()->variables;
   EXPECT_EQ(catalog_->secret(thief, "key").error().code, Code::internal);
@@ -274,21 +287,25 @@ TEST_F(RecordTest, VariablesKeepTheirRules) {
   EXPECT_EQ(write("key", "2", VariableWrite::create).error().code, Code::conflict);
   ASSERT_TRUE(write("key", "3", VariableWrite::replace));
   EXPECT_EQ(catalog_->secret(*workspace(), "key"), "3");
-  for (const char* name : {"", "a b", "a-b", "a'b", "ä"}) EXPECT_EQ(write(name, "1", VariableWrite::create).error().code, Code::invalid) << name;
+  for (const char* name : {"", "a b", "a-b", "a'b", "ä"})
+    EXPECT_EQ(write(name, "1", VariableWrite::create).error().code, Code::invalid) << name;
   EXPECT_TRUE(write("empty", "", VariableWrite::create));
   EXPECT_EQ(catalog_->secret(*workspace(), "empty"), "");
   EXPECT_TRUE(write("longest", std::string(Limits::variable_value_size_max, '\0'), VariableWrite::create));
   EXPECT_EQ(catalog_->secret(*workspace(), "longest")->size(), Limits::variable_value_size_max);
-  EXPECT_EQ(write("longer", std::string(Limits::variable_value_size_max + 1, 'a'), VariableWrite::create).error().code, Code::invalid);
+  EXPECT_EQ(write("longer", std::string(Limits::variable_value_size_max + 1, 'a'), VariableWrite::create).error().code,
+            Code::invalid);
   EXPECT_TRUE(update([&](Transaction& t) { return t.delete_variable(workspace_, "key"); }));
   EXPECT_EQ(update([&](Transaction& t) { return t.delete_variable(workspace_, "key"); }).error().code, Code::not_found);
-  for (std::size_t i = workspace()->variables->size(); i < Limits::variables_max; ++i) ASSERT_TRUE(write(fmt::format("v{}", i), "", VariableWrite::create));
+  for (std::size_t i = workspace()->variables->size(); i < Limits::variables_max; ++i)
+    ASSERT_TRUE(write(fmt::format("v{}", i), "", VariableWrite::create));
   EXPECT_EQ(write("one_more", "", VariableWrite::create).error().code, Code::invalid);
   EXPECT_TRUE(write("v50", "changed", VariableWrite::replace)) << "the limit counts names, not writes";
 }
 
 TEST_F(RecordTest, AMissingKeyFileIsSaidAtOnceAndNeverReplaced) {
-  ASSERT_TRUE(update([&](Transaction& t) { return t.write_variable(workspace_, "key", "1", VariableWrite::create, ""); }));
+  ASSERT_TRUE(
+      update([&](Transaction& t) { return t.write_variable(workspace_, "key", "1", VariableWrite::create, ""); }));
   catalog_.reset();
   const auto key = folder_.path() / "secrets.key";
   std::filesystem::rename(key, folder_.path() / "kept");

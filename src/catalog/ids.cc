@@ -15,7 +15,8 @@ namespace {
 constexpr std::string_view base64url_alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
 
 void fill_random(std::span<unsigned char> out) {
-  CHECK(RAND_bytes(out.data(), static_cast<int>(out.size())) == 1, "ids and secrets need the system's random generator");
+  CHECK(RAND_bytes(out.data(), static_cast<int>(out.size())) == 1,
+        "ids and secrets need the system's random generator");
 }
 
 template <std::size_t count>
@@ -79,13 +80,15 @@ Result<Time> parse_time(std::string_view text) {
 
 std::string new_uuid() {
   std::string hex = random_hex<16>();
-  hex[12] = '4';                                                                       // version 4
+  hex[12] = '4';                                                                                          // version 4
   hex[16] = "89ab"[static_cast<unsigned char>(hex[16] <= '9' ? hex[16] - '0' : hex[16] - 'a' + 10) & 3];  // variant 1
   return fmt::format("{}-{}-{}-{}-{}", hex.substr(0, 8), hex.substr(8, 4), hex.substr(12, 4), hex.substr(16, 4),
                      hex.substr(20));
 }
 
-std::string new_resource_id() { return "t_" + random_hex<16>(); }
+std::string new_resource_id() {
+  return "t_" + random_hex<16>();
+}
 
 std::string random_text(std::size_t count) {
   std::string bytes(count, '\0');
@@ -113,12 +116,18 @@ Result<std::string> base64url_decode(std::string_view text) {
   int bits = 0;
   for (const char c : text) {
     std::uint32_t value = 0;
-    if (c >= 'A' && c <= 'Z') value = static_cast<std::uint32_t>(c - 'A');
-    else if (c >= 'a' && c <= 'z') value = static_cast<std::uint32_t>(c - 'a' + 26);
-    else if (c >= '0' && c <= '9') value = static_cast<std::uint32_t>(c - '0' + 52);
-    else if (c == '-') value = 62;
-    else if (c == '_') value = 63;
-    else return fail(Code::invalid, "base64url: a character outside its alphabet");
+    if (c >= 'A' && c <= 'Z')
+      value = static_cast<std::uint32_t>(c - 'A');
+    else if (c >= 'a' && c <= 'z')
+      value = static_cast<std::uint32_t>(c - 'a' + 26);
+    else if (c >= '0' && c <= '9')
+      value = static_cast<std::uint32_t>(c - '0' + 52);
+    else if (c == '-')
+      value = 62;
+    else if (c == '_')
+      value = 63;
+    else
+      return fail(Code::invalid, "base64url: a character outside its alphabet");
     buffer = buffer << 6 | value;
     bits += 6;
     if (bits >= 8) {
@@ -127,7 +136,8 @@ Result<std::string> base64url_decode(std::string_view text) {
     }
   }
   // One text for one value: a lone character or set bits behind the end would give a second spelling.
-  if (bits >= 6 || (buffer & ((1U << bits) - 1)) != 0) return fail(Code::invalid, "base64url: the text ends in the middle of a byte");
+  if (bits >= 6 || (buffer & ((1U << bits) - 1)) != 0)
+    return fail(Code::invalid, "base64url: the text ends in the middle of a byte");
   return out;
 }
 

@@ -21,9 +21,10 @@ TEST(Time, PrintsAndReadsTheApiForm) {
 }
 
 TEST(Time, RefusesWhatIsNotATime) {
-  for (const char* text : {"", "2026-03-02", "2026-02-30 10:11:12", "2026-03-02 24:00:00", "2026-03-02 10:60:12",
-                           "2026-03-02 10:11:60", "2026-03-02 10:11:12.", "2026-03-02 10:11:12.1234567",
-                           "2026-03-02 10:11:12,5", "2026/03/02 10:11:12", "+026-03-02 10:11:12", "2026-03-02 10:11:12 "})
+  for (const char* text :
+       {"", "2026-03-02", "2026-02-30 10:11:12", "2026-03-02 24:00:00", "2026-03-02 10:60:12", "2026-03-02 10:11:60",
+        "2026-03-02 10:11:12.", "2026-03-02 10:11:12.1234567", "2026-03-02 10:11:12,5", "2026/03/02 10:11:12",
+        "+026-03-02 10:11:12", "2026-03-02 10:11:12 "})
     EXPECT_FALSE(parse_time(text)) << text;
 }
 
@@ -47,7 +48,8 @@ RC_GTEST_PROP(Base64Url, HasOneSpellingForAValue, (const std::string& text)) {
 }
 
 TEST(Base64Url, RefusesPaddingOtherAlphabetsAndStrayBits) {
-  for (const char* text : {"QQ==", "Q", "a+b/", "QR", "QUJ=", " QUI", "QUI\n"}) EXPECT_FALSE(base64url_decode(text)) << text;
+  for (const char* text : {"QQ==", "Q", "a+b/", "QR", "QUJ=", " QUI", "QUI\n"})
+    EXPECT_FALSE(base64url_decode(text)) << text;
   EXPECT_EQ(*base64url_decode("QQ"), "A");
 }
 

@@ -7,8 +7,8 @@
 
 namespace kinglet::catalog::internal {
 
-/// Reads everything and parses the stored datafiles again, so that a definition is always what this program reads in the
-/// text. Errors: unavailable: damaged, or a stored datafile that this version no longer understands.
+/// Reads everything and parses the stored datafiles again, so that a definition is always what this program reads in
+/// the text. Errors: unavailable: damaged, or a stored datafile that this version no longer understands.
 Result<std::shared_ptr<Snapshot>> load_snapshot(Store& store);
 
 }  // namespace kinglet::catalog::internal

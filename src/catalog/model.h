@@ -18,20 +18,20 @@ namespace kinglet::catalog {
 
 /// Limits of one catalog, with the answer beyond them in brackets.
 struct Limits {
-  static constexpr std::size_t workspaces_max = 10'000;           // [invalid]
-  static constexpr std::size_t tokens_max = 100'000;              // a workspace [invalid]
-  static constexpr std::size_t token_scopes_max = 1'000;          // a token [invalid]
-  static constexpr std::size_t variables_max = 100;               // a workspace [invalid]
+  static constexpr std::size_t workspaces_max = 10'000;             // [invalid]
+  static constexpr std::size_t tokens_max = 100'000;                // a workspace [invalid]
+  static constexpr std::size_t token_scopes_max = 1'000;            // a token [invalid]
+  static constexpr std::size_t variables_max = 100;                 // a workspace [invalid]
   static constexpr std::size_t variable_value_size_max = 8 * 1024;  // [invalid]
-  static constexpr std::size_t name_size_max = 256;               // tokens, variables [invalid]
-  static constexpr std::size_t workspace_name_size_max = 128;     // [invalid]
-  static constexpr std::size_t description_size_max = 4 * 1024;   // [invalid]
-  static constexpr std::size_t jobs_kept_max = 1'000;             // finished ones a workspace; older are forgotten
-  static constexpr std::size_t jobs_listed_max = 100;             // newest of the last 48 hours
+  static constexpr std::size_t name_size_max = 256;                 // tokens, variables [invalid]
+  static constexpr std::size_t workspace_name_size_max = 128;       // [invalid]
+  static constexpr std::size_t description_size_max = 4 * 1024;     // [invalid]
+  static constexpr std::size_t jobs_kept_max = 1'000;               // finished ones a workspace; older are forgotten
+  static constexpr std::size_t jobs_listed_max = 100;               // newest of the last 48 hours
   static constexpr std::chrono::hours jobs_listed_age{48};
-  static constexpr std::size_t deployments_kept_max = 100;        // deleted ones a workspace; older are forgotten
-  static constexpr std::size_t queued_updates_max = 1'024;        // waiting for the catalog thread [unavailable]
-  static constexpr std::chrono::seconds update_wait{10};          // until an update starts [timeout]
+  static constexpr std::size_t deployments_kept_max = 100;  // deleted ones a workspace; older are forgotten
+  static constexpr std::size_t queued_updates_max = 1'024;  // waiting for the catalog thread [unavailable]
+  static constexpr std::chrono::seconds update_wait{10};    // until an update starts [timeout]
 };
 
 // ---- tokens -----------------------------------------------------------------------------------------------------
@@ -72,9 +72,9 @@ struct Account {
 struct DataSource {
   std::string id = {};  // given by apply_deployment when empty
   std::string name = {};
-  std::string file = {};              // "datasources/events.datasource", as deployed
-  std::string text = {};              // the datafile, byte for byte
-  std::string table = {};             // physical names in the workspace's database
+  std::string file = {};   // "datasources/events.datasource", as deployed
+  std::string text = {};   // the datafile, byte for byte
+  std::string table = {};  // physical names in the workspace's database
   std::string quarantine_table = {};
   datafile::DataSource definition = {};  // parsed from `text`
   Time created_at{};
@@ -86,8 +86,9 @@ struct Pipe {
   std::string name = {};
   std::string file = {};
   std::string text = {};
-  std::vector<std::string> node_ids = {};  // one for each node of the definition; a node keeps its id while it keeps its name
-  std::string view = {};                   // physical name of the materialized view, if there is one
+  std::vector<std::string> node_ids =
+      {};                 // one for each node of the definition; a node keeps its id while it keeps its name
+  std::string view = {};  // physical name of the materialized view, if there is one
   datafile::Pipe definition = {};
   Time created_at{};
   Time updated_at{};
@@ -161,7 +162,7 @@ struct ChangeNames {
 };
 
 struct Deployment {
-  std::string id;  // "7"; counts up from 1 in each workspace
+  std::string id;         // "7"; counts up from 1 in each workspace
   bool is_build = false;  // made by /v1/build, which has no staging
   DeploymentStatus status = DeploymentStatus::pending;
   bool live = false;
@@ -181,7 +182,7 @@ struct DeploymentChange {
   /// A deployment recorded before as pending or data_ready; empty makes a new record.
   std::string deployment_id = {};
   bool is_build = false;
-  std::vector<File> files = {};  // the whole project as sent
+  std::vector<File> files = {};               // the whole project as sent
   std::vector<DataSource> data_sources = {};  // new or changed; an empty id keeps the id of the same name, or makes one
   std::vector<Pipe> pipes = {};
   std::vector<Connection> connections = {};

@@ -13,12 +13,16 @@ class Reader {
  public:
   explicit Reader(std::string_view text) {
     Result<json::value> parsed = json::parse(text);
-    if (parsed && parsed->is_object()) object_ = std::move(parsed->get_object());
-    else good_ = false;
+    if (parsed && parsed->is_object())
+      object_ = std::move(parsed->get_object());
+    else
+      good_ = false;
   }
   explicit Reader(const json::value& value) {
-    if (value.is_object()) object_ = value.get_object();
-    else good_ = false;
+    if (value.is_object())
+      object_ = value.get_object();
+    else
+      good_ = false;
   }
 
   std::string text(std::string_view key) {
@@ -100,10 +104,13 @@ void put(json::object& out, std::string_view key, const std::string& value) {
 void put(json::object& out, std::string_view key, const std::optional<std::uint64_t>& value) {
   if (value) out[key] = *value;
 }
-std::int64_t micros(Time time) { return time.time_since_epoch().count(); }
+std::int64_t micros(Time time) {
+  return time.time_since_epoch().count();
+}
 
 json::object names_object(const ChangeNames& names) {
-  return {{"created", to_array(names.created)}, {"changed", to_array(names.changed)}, {"deleted", to_array(names.deleted)}};
+  return {
+      {"created", to_array(names.created)}, {"changed", to_array(names.changed)}, {"deleted", to_array(names.deleted)}};
 }
 
 }  // namespace
@@ -121,7 +128,8 @@ std::string scopes_text(const std::vector<Scope>& scopes) {
 Result<std::vector<Scope>> scopes_from(std::string_view text) {
   std::vector<Scope> out;
   Result<json::value> parsed = json::parse(text);
-  if (!parsed || !parsed->is_array()) return fail(Code::unavailable, "the catalog is damaged: a token's scopes cannot be read");
+  if (!parsed || !parsed->is_array())
+    return fail(Code::unavailable, "the catalog is damaged: a token's scopes cannot be read");
   for (const json::value& one : parsed->get_array()) {
     Reader reader(one);
     const auto kind = scope_kind_from(reader.text("type"));
@@ -132,7 +140,9 @@ Result<std::vector<Scope>> scopes_from(std::string_view text) {
   return out;
 }
 
-std::string strings_text(const std::vector<std::string>& strings) { return json::write(to_array(strings)); }
+std::string strings_text(const std::vector<std::string>& strings) {
+  return json::write(to_array(strings));
+}
 
 Result<std::vector<std::string>> strings_from(std::string_view text) {
   Reader reader(std::string(R"({"s":)").append(text).append("}"));

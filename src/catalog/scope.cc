@@ -32,7 +32,9 @@ const Row& row_of(ScopeKind kind) {
 }
 }  // namespace
 
-std::string_view scope_kind_name(ScopeKind kind) { return row_of(kind).name; }
+std::string_view scope_kind_name(ScopeKind kind) {
+  return row_of(kind).name;
+}
 
 std::optional<ScopeKind> scope_kind_from(std::string_view name) {
   for (const Row& row : rows)
@@ -40,6 +42,8 @@ std::optional<ScopeKind> scope_kind_from(std::string_view name) {
   return std::nullopt;
 }
 
-bool has_resource(ScopeKind kind) { return row_of(kind).resource; }
+bool has_resource(ScopeKind kind) {
+  return row_of(kind).resource;
+}
 
 }  // namespace kinglet::catalog

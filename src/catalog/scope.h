@@ -24,19 +24,18 @@ enum class ScopeKind : std::uint8_t {
   pipes_read,
   pipes_drop,
 };
-inline constexpr ScopeKind all_scope_kinds[] = {
-    ScopeKind::admin,
-    ScopeKind::tokens,
-    ScopeKind::workspace_read_all,
-    ScopeKind::workspace_deploy,
-    ScopeKind::org_data_sources_read,
-    ScopeKind::data_sources_create,
-    ScopeKind::data_sources_append,
-    ScopeKind::data_sources_read,
-    ScopeKind::data_sources_drop,
-    ScopeKind::pipes_create,
-    ScopeKind::pipes_read,
-    ScopeKind::pipes_drop};
+inline constexpr ScopeKind all_scope_kinds[] = {ScopeKind::admin,
+                                                ScopeKind::tokens,
+                                                ScopeKind::workspace_read_all,
+                                                ScopeKind::workspace_deploy,
+                                                ScopeKind::org_data_sources_read,
+                                                ScopeKind::data_sources_create,
+                                                ScopeKind::data_sources_append,
+                                                ScopeKind::data_sources_read,
+                                                ScopeKind::data_sources_drop,
+                                                ScopeKind::pipes_create,
+                                                ScopeKind::pipes_read,
+                                                ScopeKind::pipes_drop};
 
 /// "DATASOURCES:READ" and so on.
 std::string_view scope_kind_name(ScopeKind kind);

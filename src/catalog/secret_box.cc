@@ -22,8 +22,12 @@ struct FreeContext {
 };
 using Context = std::unique_ptr<EVP_CIPHER_CTX, FreeContext>;
 
-const unsigned char* bytes(std::string_view text) { return reinterpret_cast<const unsigned char*>(text.data()); }
-unsigned char* bytes(std::string& text) { return reinterpret_cast<unsigned char*>(text.data()); }
+const unsigned char* bytes(std::string_view text) {
+  return reinterpret_cast<const unsigned char*>(text.data());
+}
+unsigned char* bytes(std::string& text) {
+  return reinterpret_cast<unsigned char*>(text.data());
+}
 
 }  // namespace
 
@@ -49,7 +53,8 @@ Result<SecretBox> SecretBox::open(const std::filesystem::path& key_file) {
   SecretBox box;
   const int file = ::open(key_file.c_str(), O_RDONLY | O_CLOEXEC);
   if (file < 0)
-    return fail(Code::unavailable, "the key file of the secrets (secrets.key) cannot be read: {}; restore it from a backup",
+    return fail(Code::unavailable,
+                "the key file of the secrets (secrets.key) cannot be read: {}; restore it from a backup",
                 std::strerror(errno));
   std::array<unsigned char, key_size + 1> buffer{};
   const ssize_t size = ::read(file, buffer.data(), buffer.size());
@@ -72,15 +77,15 @@ std::string SecretBox::seal(std::string_view place, std::string_view value) cons
   good = good && EVP_EncryptUpdate(context.get(), nullptr, &size, bytes(place), static_cast<int>(place.size())) == 1;
   good = good && EVP_EncryptUpdate(context.get(), cipher, &size, bytes(value), static_cast<int>(value.size())) == 1;
   good = good && EVP_EncryptFinal_ex(context.get(), cipher + value.size(), &size) == 1;
-  good = good &&
-         EVP_CIPHER_CTX_ctrl(context.get(), EVP_CTRL_GCM_GET_TAG, tag_size, cipher + value.size()) == 1;
+  good = good && EVP_CIPHER_CTX_ctrl(context.get(), EVP_CTRL_GCM_GET_TAG, tag_size, cipher + value.size()) == 1;
   CHECK(good, "AES-256-GCM takes any value of a bounded size");
   return base64url_encode(out);
 }
 
 Result<std::string> SecretBox::unseal(std::string_view place, std::string_view sealed) const {
   const auto wrong = [] {
-    return fail(Code::internal, "the secret cannot be decrypted: the key file belongs to other data, or the value is damaged");
+    return fail(Code::internal,
+                "the secret cannot be decrypted: the key file belongs to other data, or the value is damaged");
   };
   Result<std::string> raw = base64url_decode(sealed);
   if (!raw || raw->size() < 1 + nonce_size + tag_size || raw->front() != format_version) return wrong();

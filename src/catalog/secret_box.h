@@ -11,7 +11,8 @@
 
 namespace kinglet::catalog::internal {
 
-/// Shape:  base64url of: version byte 1, nonce (12), ciphertext, tag (16). The place of the value (workspace id and name)
+/// Shape:  base64url of: version byte 1, nonce (12), ciphertext, tag (16). The place of the value (workspace id and
+/// name)
 ///         is authenticated with it, so a sealed value cannot be moved to another name.
 /// Thread: any, after create or open.
 class SecretBox {

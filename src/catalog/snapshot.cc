@@ -20,23 +20,34 @@ std::vector<Scope> Token::all_scopes() const {
 
 std::string_view deployment_status_name(DeploymentStatus status) {
   switch (status) {
-    case DeploymentStatus::pending: return "pending";
-    case DeploymentStatus::data_ready: return "data_ready";
-    case DeploymentStatus::failed: return "failed";
-    case DeploymentStatus::deleting: return "deleting";
-    case DeploymentStatus::deleted: return "deleted";
+    case DeploymentStatus::pending:
+      return "pending";
+    case DeploymentStatus::data_ready:
+      return "data_ready";
+    case DeploymentStatus::failed:
+      return "failed";
+    case DeploymentStatus::deleting:
+      return "deleting";
+    case DeploymentStatus::deleted:
+      return "deleted";
   }
   return "failed";
 }
 
 std::string_view job_status_name(JobStatus status) {
   switch (status) {
-    case JobStatus::waiting: return "waiting";
-    case JobStatus::working: return "working";
-    case JobStatus::done: return "done";
-    case JobStatus::error: return "error";
-    case JobStatus::cancelling: return "cancelling";
-    case JobStatus::cancelled: return "cancelled";
+    case JobStatus::waiting:
+      return "waiting";
+    case JobStatus::working:
+      return "working";
+    case JobStatus::done:
+      return "done";
+    case JobStatus::error:
+      return "error";
+    case JobStatus::cancelling:
+      return "cancelling";
+    case JobStatus::cancelled:
+      return "cancelled";
   }
   return "error";
 }
@@ -106,7 +117,9 @@ std::shared_ptr<const Job> Workspace::job(std::string_view job_id) const {
 }
 
 JobList Workspace::list_jobs(const JobFilter& filter, Time now) const {
-  const auto matches = [](const std::string& wanted, std::string_view have) { return wanted.empty() || wanted == have; };
+  const auto matches = [](const std::string& wanted, std::string_view have) {
+    return wanted.empty() || wanted == have;
+  };
   JobList out;
   for (const auto& job : *jobs) {
     if (out.size() == Limits::jobs_listed_max) break;

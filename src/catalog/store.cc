@@ -26,14 +26,21 @@ namespace {
 // SQLite's primary result codes (sqlite3.h).
 enum class Sqlite : int { busy = 5, io_error = 10, corrupt = 11, full = 13, cannot_open = 14, not_a_database = 26 };
 
-long long micros(Time time) { return time.time_since_epoch().count(); }
-Time time_from(long long micros) { return Time(std::chrono::microseconds(micros)); }
+long long micros(Time time) {
+  return time.time_since_epoch().count();
+}
+Time time_from(long long micros) {
+  return Time(std::chrono::microseconds(micros));
+}
 
 std::string kind_name(ResourceKind kind) {
   switch (kind) {
-    case ResourceKind::data_source: return "data_source";
-    case ResourceKind::pipe: return "pipe";
-    case ResourceKind::connection: return "connection";
+    case ResourceKind::data_source:
+      return "data_source";
+    case ResourceKind::pipe:
+      return "pipe";
+    case ResourceKind::connection:
+      return "connection";
   }
   check_failed("kind_name(kind)", "every kind has a name", __FILE_NAME__, __LINE__);
 }
@@ -45,9 +52,12 @@ std::optional<ResourceKind> kind_from(std::string_view name) {
 
 std::string origin_name(TokenOrigin origin) {
   switch (origin) {
-    case TokenOrigin::workspace_default: return "default";
-    case TokenOrigin::api: return "api";
-    case TokenOrigin::datafile: return "datafile";
+    case TokenOrigin::workspace_default:
+      return "default";
+    case TokenOrigin::api:
+      return "api";
+    case TokenOrigin::datafile:
+      return "datafile";
   }
   check_failed("origin_name(origin)", "every origin has a name", __FILE_NAME__, __LINE__);
 }
@@ -80,7 +90,9 @@ Error translate(const std::exception& thrown, bool& broken) {
     case Sqlite::io_error:
       broken = true;
       return {.code = Code::unavailable,
-              .message = "the catalog cannot be written: the disk reported an error; nothing more is written until the next start"};
+              .message =
+                  "the catalog cannot be written: the disk reported an error; nothing more is written until the next "
+                  "start"};
     case Sqlite::corrupt:
     case Sqlite::not_a_database:
       broken = true;
@@ -147,7 +159,8 @@ Store::~Store() = default;
 
 template <class F>
 Status Store::run(F&& statements) {
-  if (broken_) return fail(Code::unavailable, "the catalog cannot be written: the disk reported an error; restart the server");
+  if (broken_)
+    return fail(Code::unavailable, "the catalog cannot be written: the disk reported an error; restart the server");
   try {
     std::forward<F>(statements)(connection_->sql);
     return {};
@@ -157,7 +170,8 @@ Status Store::run(F&& statements) {
 }
 
 Result<std::unique_ptr<Store>> Store::open(const std::filesystem::path& file, std::span<const Migration> steps) {
-  if (file.string().contains('"')) return fail(Code::invalid, "the path of the data folder must not hold a double quote");
+  if (file.string().contains('"'))
+    return fail(Code::invalid, "the path of the data folder must not hold a double quote");
   std::error_code error;
   if (const auto size = std::filesystem::file_size(file, error); !error && size > 0)
     TRY_VOID(check_existing(file, steps.size()));
@@ -238,9 +252,9 @@ Result<std::vector<WorkspaceRow>> Store::workspaces() {
   TRY_VOID(run([&](soci::session& sql) {
     WorkspaceRow row;
     long long created = 0;
-    soci::statement rows = (sql.prepare << "SELECT id, name, database, admin_token_id, created_at FROM workspaces",
-                            soci::into(row.id), soci::into(row.name), soci::into(row.database),
-                            soci::into(row.admin_token_id), soci::into(created));
+    soci::statement rows =
+        (sql.prepare << "SELECT id, name, database, admin_token_id, created_at FROM workspaces", soci::into(row.id),
+         soci::into(row.name), soci::into(row.database), soci::into(row.admin_token_id), soci::into(created));
     rows.execute();
     while (rows.fetch()) {
       row.created_at = time_from(created);
@@ -253,8 +267,10 @@ Result<std::vector<WorkspaceRow>> Store::workspaces() {
 Status Store::put_workspace(const WorkspaceRow& row) {
   return run([&](soci::session& sql) {
     const long long created = micros(row.created_at);
-    sql << "INSERT OR REPLACE INTO workspaces (id, name, database, admin_token_id, created_at) VALUES (:a, :b, :c, :d, :e)",
-        soci::use(row.id), soci::use(row.name), soci::use(row.database), soci::use(row.admin_token_id), soci::use(created);
+    sql << "INSERT OR REPLACE INTO workspaces (id, name, database, admin_token_id, created_at) VALUES (:a, :b, :c, :d, "
+           ":e)",
+        soci::use(row.id), soci::use(row.name), soci::use(row.database), soci::use(row.admin_token_id),
+        soci::use(created);
   });
 }
 
@@ -380,9 +396,8 @@ Result<std::vector<Deployment>> Store::deployments(const std::string& workspace_
   Status parsed;
   TRY_VOID(run([&](soci::session& sql) {
     std::string record;
-    soci::statement rows =
-        (sql.prepare << "SELECT record_json FROM deployments WHERE workspace_id = :w ORDER BY id", soci::use(workspace_id),
-         soci::into(record));
+    soci::statement rows = (sql.prepare << "SELECT record_json FROM deployments WHERE workspace_id = :w ORDER BY id",
+                            soci::use(workspace_id), soci::into(record));
     rows.execute();
     while (rows.fetch()) {
       Result<Deployment> one = deployment_from(record);
@@ -401,8 +416,8 @@ Status Store::put_deployment(const std::string& workspace_id, const Deployment& 
   TRY(const long long number, deployment_number(deployment.id));
   return run([&](soci::session& sql) {
     const std::string record = deployment_text(deployment);
-    sql << "INSERT OR REPLACE INTO deployments (workspace_id, id, record_json) VALUES (:w, :i, :r)", soci::use(workspace_id),
-        soci::use(number), soci::use(record);
+    sql << "INSERT OR REPLACE INTO deployments (workspace_id, id, record_json) VALUES (:w, :i, :r)",
+        soci::use(workspace_id), soci::use(number), soci::use(record);
   });
 }
 
@@ -429,17 +444,18 @@ Result<std::vector<File>> Store::files(const std::string& workspace_id, const st
   return out;
 }
 
-Status Store::put_files(const std::string& workspace_id, const std::string& deployment_id, const std::vector<File>& files) {
+Status Store::put_files(const std::string& workspace_id, const std::string& deployment_id,
+                        const std::vector<File>& files) {
   TRY(const long long number, deployment_number(deployment_id));
   return run([&](soci::session& sql) {
     sql << "DELETE FROM deployment_files WHERE workspace_id = :w AND deployment_id = :i", soci::use(workspace_id),
         soci::use(number);
     long long position = 0;
     std::string name, text;
-    soci::statement insert = (sql.prepare << "INSERT INTO deployment_files (workspace_id, deployment_id, position, name, "
-                                             "text) VALUES (:w, :i, :p, :n, :t)",
-                              soci::use(workspace_id), soci::use(number), soci::use(position), soci::use(name),
-                              soci::use(text));
+    soci::statement insert =
+        (sql.prepare << "INSERT INTO deployment_files (workspace_id, deployment_id, position, name, "
+                        "text) VALUES (:w, :i, :p, :n, :t)",
+         soci::use(workspace_id), soci::use(number), soci::use(position), soci::use(name), soci::use(text));
     for (const File& file : files) {
       ++position;
       name = file.name;
@@ -456,8 +472,9 @@ Result<std::vector<Job>> Store::jobs(const std::string& workspace_id) {
   Status parsed;
   TRY_VOID(run([&](soci::session& sql) {
     std::string record;
-    soci::statement rows = (sql.prepare << "SELECT record_json FROM jobs WHERE workspace_id = :w ORDER BY created_at DESC",
-                            soci::use(workspace_id), soci::into(record));
+    soci::statement rows =
+        (sql.prepare << "SELECT record_json FROM jobs WHERE workspace_id = :w ORDER BY created_at DESC",
+         soci::use(workspace_id), soci::into(record));
     rows.execute();
     while (rows.fetch()) {
       Result<Job> one = job_from(record);
@@ -492,10 +509,11 @@ Result<std::vector<Variable>> Store::variables(const std::string& workspace_id) 
   TRY_VOID(run([&](soci::session& sql) {
     Variable one;
     long long created = 0, updated = 0;
-    soci::statement rows = (sql.prepare << "SELECT name, sealed_value, edited_by, created_at, updated_at FROM variables "
-                                           "WHERE workspace_id = :w",
-                            soci::use(workspace_id), soci::into(one.name), soci::into(one.sealed_value),
-                            soci::into(one.edited_by), soci::into(created), soci::into(updated));
+    soci::statement rows =
+        (sql.prepare << "SELECT name, sealed_value, edited_by, created_at, updated_at FROM variables "
+                        "WHERE workspace_id = :w",
+         soci::use(workspace_id), soci::into(one.name), soci::into(one.sealed_value), soci::into(one.edited_by),
+         soci::into(created), soci::into(updated));
     rows.execute();
     while (rows.fetch()) {
       one.created_at = time_from(created);
@@ -517,8 +535,8 @@ Status Store::put_variable(const std::string& workspace_id, const Variable& vari
     const long long created = micros(variable.created_at), updated = micros(variable.updated_at);
     sql << "INSERT OR REPLACE INTO variables (workspace_id, name, sealed_value, edited_by, created_at, updated_at) "
            "VALUES (:a, :b, :c, :d, :e, :f)",
-        soci::use(workspace_id), soci::use(variable.name), soci::use(variable.sealed_value), soci::use(variable.edited_by),
-        soci::use(created), soci::use(updated);
+        soci::use(workspace_id), soci::use(variable.name), soci::use(variable.sealed_value),
+        soci::use(variable.edited_by), soci::use(created), soci::use(updated);
   });
 }
 

@@ -50,8 +50,12 @@ TEST(Migrations, R26AnOlderFileIsBroughtUpToDate) {
 TEST(Migrations, R26ANewerFileIsRefusedBeforeItIsTouched) {
   testing::TempFolder folder;
   const auto file = folder.path() / "catalog.sqlite";
-  { ASSERT_NE(testing::open(folder.path()), nullptr); }
-  { ASSERT_TRUE(Store::open(file, with_next({"CREATE TABLE later (x INTEGER)"}))); }
+  {
+    ASSERT_NE(testing::open(folder.path()), nullptr);
+  }
+  {
+    ASSERT_TRUE(Store::open(file, with_next({"CREATE TABLE later (x INTEGER)"})));
+  }
   const std::string before = read_file(file);
   const auto opened = Catalog::open({.folder = folder.path()});
   ASSERT_FALSE(opened);
@@ -63,9 +67,12 @@ TEST(Migrations, R26ANewerFileIsRefusedBeforeItIsTouched) {
 TEST(Migrations, AFailingStepLeavesTheFileAsItWas) {
   testing::TempFolder folder;
   const auto file = folder.path() / "catalog.sqlite";
-  { ASSERT_NE(testing::open(folder.path()), nullptr); }
   {
-    const auto failed = Store::open(file, with_next({"CREATE TABLE half (x INTEGER)", "CREATE TABLE nonsense syntax error"}));
+    ASSERT_NE(testing::open(folder.path()), nullptr);
+  }
+  {
+    const auto failed =
+        Store::open(file, with_next({"CREATE TABLE half (x INTEGER)", "CREATE TABLE nonsense syntax error"}));
     ASSERT_FALSE(failed);
     EXPECT_EQ(failed.error().code, Code::unavailable);
   }
@@ -111,10 +118,11 @@ TEST(CrashSafety, Kill9LeavesACommittedAndWholeCatalog) {
     const int commits = 1 + round % 4;
     for (int i = 0; i < commits; ++i) {
       std::uint64_t number = 0;
-      ASSERT_EQ(::read(pipe_ends[0], &number, sizeof number), static_cast<ssize_t>(sizeof number)) << "the child failed";
+      ASSERT_EQ(::read(pipe_ends[0], &number, sizeof number), static_cast<ssize_t>(sizeof number))
+          << "the child failed";
       committed = number;
     }
-    ::usleep(static_cast<useconds_t>(round * 370));
+    ::usleep(static_cast<useconds_t>(round * 370));  // sleep: the moment of death varies
     ASSERT_EQ(::kill(child, SIGKILL), 0);
     int status = 0;
     ASSERT_EQ(::waitpid(child, &status, 0), child);

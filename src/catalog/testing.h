@@ -46,11 +46,13 @@ inline DataSource data_source(const std::string& name, const std::string& tokens
   DataSource out;
   out.name = name;
   out.file = "datasources/" + name + ".datasource";
-  out.text = tokens + (tokens.empty() ? "" : "\n") + "SCHEMA >\n    `id` Int64 `json:$.id`,\n    `word` String `json:$.word`\n";
+  out.text = tokens + (tokens.empty() ? "" : "\n") +
+             "SCHEMA >\n    `id` Int64 `json:$.id`,\n    `word` String `json:$.word`\n";
   out.table = "table_" + name;
   out.quarantine_table = out.table + "_quarantine";
   auto parsed = datafile::parse_data_source({.name = out.file, .text = out.text});
-  for (const auto& one : parsed.diagnostics) EXPECT_NE(one.severity, datafile::Severity::error) << datafile::to_string(one);
+  for (const auto& one : parsed.diagnostics)
+    EXPECT_NE(one.severity, datafile::Severity::error) << datafile::to_string(one);
   out.definition = std::move(parsed.resource);
   return out;
 }
@@ -62,14 +64,17 @@ inline Pipe pipe(const std::string& name, const std::string& tokens = "", const 
   out.text = tokens + (tokens.empty() ? "" : "\n") + "NODE " + name + "_first\nSQL >\n    " + sql + "\n\nNODE " + name +
              "_last\nSQL >\n    SELECT * FROM " + name + "_first\n\nTYPE endpoint\n";
   auto parsed = datafile::parse_pipe({.name = out.file, .text = out.text});
-  for (const auto& one : parsed.diagnostics) EXPECT_NE(one.severity, datafile::Severity::error) << datafile::to_string(one);
+  for (const auto& one : parsed.diagnostics)
+    EXPECT_NE(one.severity, datafile::Severity::error) << datafile::to_string(one);
   out.definition = std::move(parsed.resource);
   return out;
 }
 
 /// Applies and fails the test when it does not work.
-inline std::shared_ptr<const Deployment> deploy(Catalog& catalog, const std::string& workspace_id, DeploymentChange change) {
-  auto done = catalog.update_blocking([&](Transaction& t) { return t.apply_deployment(workspace_id, std::move(change)); });
+inline std::shared_ptr<const Deployment> deploy(Catalog& catalog, const std::string& workspace_id,
+                                                DeploymentChange change) {
+  auto done =
+      catalog.update_blocking([&](Transaction& t) { return t.apply_deployment(workspace_id, std::move(change)); });
   if (!done) ADD_FAILURE() << done.error().message;
   return done ? *done : nullptr;
 }

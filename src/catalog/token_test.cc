@@ -74,15 +74,15 @@ TEST_F(TokenTest, A2RefreshKillsTheOldValueAtOnceAndKeepsTheRest) {
 TEST_F(TokenTest, A2DeleteAndFewerScopesWorkAtOnce) {
   const auto made = create({.name = "tracker", .scopes = {append_a, read_a}});
   ASSERT_TRUE(made);
-  const auto fewer = update([&](Transaction& t) {
-    return t.update_token(workspace_, (*made)->id, {.scopes = std::vector<Scope>{read_a}});
-  });
+  const auto fewer = update(
+      [&](Transaction& t) { return t.update_token(workspace_, (*made)->id, {.scopes = std::vector<Scope>{read_a}}); });
   ASSERT_TRUE(fewer);
   EXPECT_EQ((*fewer)->value, (*made)->value);
   EXPECT_EQ(place((*made)->value)->token->scopes, std::vector<Scope>{read_a});
   EXPECT_TRUE(update([&](Transaction& t) { return t.delete_token(workspace_, (*made)->value); }));
   EXPECT_EQ(place((*made)->value), nullptr);
-  EXPECT_EQ(update([&](Transaction& t) { return t.delete_token(workspace_, (*made)->id); }).error().code, Code::not_found);
+  EXPECT_EQ(update([&](Transaction& t) { return t.delete_token(workspace_, (*made)->id); }).error().code,
+            Code::not_found);
   EXPECT_TRUE(create({.name = "tracker"})) << "the name is free again";
 }
 
@@ -105,20 +105,27 @@ TEST_F(TokenTest, WrongInputIsRefused) {
   EXPECT_EQ(create({.name = std::string(Limits::name_size_max + 1, 'a')}).error().code, Code::invalid);
   EXPECT_TRUE(create({.name = std::string(Limits::name_size_max, 'a')}));
   EXPECT_EQ(create({.name = "a\nb"}).error().code, Code::invalid);
-  EXPECT_EQ(create({.name = "t", .description = std::string(Limits::description_size_max + 1, 'a')}).error().code, Code::invalid);
-  EXPECT_EQ(create({.name = "t", .scopes = std::vector<Scope>(Limits::token_scopes_max + 1, read_a)}).error().code, Code::invalid);
+  EXPECT_EQ(create({.name = "t", .description = std::string(Limits::description_size_max + 1, 'a')}).error().code,
+            Code::invalid);
+  EXPECT_EQ(create({.name = "t", .scopes = std::vector<Scope>(Limits::token_scopes_max + 1, read_a)}).error().code,
+            Code::invalid);
   EXPECT_EQ(create({.name = "t", .scopes = {{.kind = ScopeKind::data_sources_read}}}).error().code, Code::invalid);
   EXPECT_EQ(create({.name = "t", .scopes = {{.kind = ScopeKind::admin, .resource = "x"}}}).error().code, Code::invalid);
-  EXPECT_EQ(create({.name = "t", .scopes = {{.kind = ScopeKind::data_sources_read, .resource = "a", .filter = "1"}}}).error().code,
+  EXPECT_EQ(create({.name = "t", .scopes = {{.kind = ScopeKind::data_sources_read, .resource = "a", .filter = "1"}}})
+                .error()
+                .code,
             Code::invalid);
   EXPECT_EQ(create({.name = "workspace admin token"}).error().code, Code::conflict);
-  EXPECT_EQ(update([&](Transaction& t) { return t.create_token("no-such-workspace", {.name = "t"}); }).error().code, Code::not_found);
+  EXPECT_EQ(update([&](Transaction& t) { return t.create_token("no-such-workspace", {.name = "t"}); }).error().code,
+            Code::not_found);
 }
 
 TEST_F(TokenTest, TheWorkspaceAdminTokenStays) {
   const std::string name(workspace_admin_token_name);
   EXPECT_EQ(update([&](Transaction& t) { return t.delete_token(workspace_, name); }).error().code, Code::invalid);
-  EXPECT_EQ(update([&](Transaction& t) { return t.update_token(workspace_, name, {.scopes = std::vector<Scope>{}}); }).error().code,
+  EXPECT_EQ(update([&](Transaction& t) { return t.update_token(workspace_, name, {.scopes = std::vector<Scope>{}}); })
+                .error()
+                .code,
             Code::invalid);
   const auto next = update([&](Transaction& t) { return t.refresh_token(workspace_, name); });
   ASSERT_TRUE(next);
@@ -131,9 +138,13 @@ TEST_F(TokenTest, A11TokensOfAnotherWorkspaceAreNotFound) {
   const auto foreign = (*other)->admin_token;
   for (const std::string& reference : {foreign->id, foreign->value}) {
     EXPECT_EQ(catalog_->snapshot()->token(*catalog_->snapshot()->default_workspace(), reference), nullptr);
-    EXPECT_EQ(update([&](Transaction& t) { return t.refresh_token(workspace_, reference); }).error().code, Code::not_found);
-    EXPECT_EQ(update([&](Transaction& t) { return t.delete_token(workspace_, reference); }).error().code, Code::not_found);
-    EXPECT_EQ(update([&](Transaction& t) { return t.update_token(workspace_, reference, {.description = "x"}); }).error().code,
+    EXPECT_EQ(update([&](Transaction& t) { return t.refresh_token(workspace_, reference); }).error().code,
+              Code::not_found);
+    EXPECT_EQ(update([&](Transaction& t) { return t.delete_token(workspace_, reference); }).error().code,
+              Code::not_found);
+    EXPECT_EQ(update([&](Transaction& t) { return t.update_token(workspace_, reference, {.description = "x"}); })
+                  .error()
+                  .code,
               Code::not_found);
   }
   EXPECT_NE(place(foreign->value), nullptr);
@@ -204,13 +215,15 @@ TEST_F(TokenTest, FileTokensFollowTheLiveFiles) {
     for (std::size_t source = 0; count > 0 && source < 3; ++source) {
       const int choice = steps[count - 1][source];
       if (choice < 2) continue;
-      const Scope scope{.kind = ScopeKind::data_sources_read, .resource = std::string(1, static_cast<char>('a' + source))};
+      const Scope scope{.kind = ScopeKind::data_sources_read,
+                        .resource = std::string(1, static_cast<char>('a' + source))};
       if ((choice - 2) & 1) out["r1"].push_back(scope);
       if ((choice - 2) & 2) out["r2"].push_back(scope);
     }
     return out;
   };
-  // Returns what is wrong, or nothing. One transaction for all steps: a commit is slow, and the rules hold inside it too.
+  // Returns what is wrong, or nothing. One transaction for all steps: a commit is slow, and the rules hold inside it
+  // too.
   const auto wrong = [&](Transaction& t, const std::vector<Step>& steps) -> Result<std::string> {
     TRY(const auto made, t.create_workspace(new_uuid()));
     for (std::size_t step = 0; step < steps.size(); ++step) {

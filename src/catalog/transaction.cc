@@ -48,7 +48,8 @@ Status check_scopes(const std::vector<Scope>& scopes) {
 
 Status check_workspace_name(std::string_view name) {
   const auto allowed = [](char c) {
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' || c == '-' || c == '.';
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' || c == '-' ||
+           c == '.';
   };
   if (name.empty() || name.size() > Limits::workspace_name_size_max || !std::ranges::all_of(name, allowed))
     return fail(Code::invalid, "a workspace name has 1 to {} characters of A-Z a-z 0-9 _ - .",
@@ -61,15 +62,29 @@ Status check_workspace_name(std::string_view name) {
 
 Transaction::Transaction(internal::Store& store, const internal::SecretBox& secrets, SnapshotPtr base, Time now,
                          std::string token_host)
-    : store_(store), secrets_(secrets), next_(std::make_shared<Snapshot>(*base)), now_(now), token_host_(std::move(token_host)) {
+    : store_(store),
+      secrets_(secrets),
+      next_(std::make_shared<Snapshot>(*base)),
+      now_(now),
+      token_host_(std::move(token_host)) {
   next_->version = base->version + 1;
 }
 
-Resources& Transaction::Draft::edit_resources() { return own(resources, workspace->resources); }
-TokenSet& Transaction::Draft::edit_tokens() { return own(tokens, workspace->tokens); }
-DeploymentList& Transaction::Draft::edit_deployments() { return own(deployments, workspace->deployments); }
-JobList& Transaction::Draft::edit_jobs() { return own(jobs, workspace->jobs); }
-VariableMap& Transaction::Draft::edit_variables() { return own(variables, workspace->variables); }
+Resources& Transaction::Draft::edit_resources() {
+  return own(resources, workspace->resources);
+}
+TokenSet& Transaction::Draft::edit_tokens() {
+  return own(tokens, workspace->tokens);
+}
+DeploymentList& Transaction::Draft::edit_deployments() {
+  return own(deployments, workspace->deployments);
+}
+JobList& Transaction::Draft::edit_jobs() {
+  return own(jobs, workspace->jobs);
+}
+VariableMap& Transaction::Draft::edit_variables() {
+  return own(variables, workspace->variables);
+}
 
 Result<std::shared_ptr<const Workspace>> Transaction::workspace(std::string_view id) const {
   const auto it = next_->workspaces.find(id);
@@ -85,14 +100,17 @@ Result<Transaction::Draft*> Transaction::edit(std::string_view workspace_id) {
   return &drafts_.emplace(copy->id, Draft{.workspace = copy}).first->second;
 }
 
-TokenIndex& Transaction::edit_index() { return own(index_, next_->token_index); }
+TokenIndex& Transaction::edit_index() {
+  return own(index_, next_->token_index);
+}
 
 // ---- workspaces -------------------------------------------------------------------------------------------------
 
 Result<std::shared_ptr<const Workspace>> Transaction::create_workspace(std::string_view name) {
   TRY_VOID(check_workspace_name(name));
   if (next_->workspaces.size() >= Limits::workspaces_max)
-    return fail(Code::invalid, "there are already {} workspaces, the most that one server holds", Limits::workspaces_max);
+    return fail(Code::invalid, "there are already {} workspaces, the most that one server holds",
+                Limits::workspaces_max);
   for (const auto& [id, one] : next_->workspaces)
     if (one->name == name) return fail(Code::invalid, "There is already a workspace named '{}'", name);
 
@@ -143,7 +161,8 @@ Status Transaction::put_token(Draft& draft, std::shared_ptr<const Token> token, 
   TRY_VOID(store_.put_token(draft.workspace->id, *token));
   if (former != nullptr && former->value != token->value) edit_index().erase(hash_token(former->value));
   edit_index()[hash_token(token->value)] = TokenPlace{.workspace_id = draft.workspace->id, .token = token};
-  if (draft.workspace->admin_token && draft.workspace->admin_token->id == token->id) draft.workspace->admin_token = token;
+  if (draft.workspace->admin_token && draft.workspace->admin_token->id == token->id)
+    draft.workspace->admin_token = token;
   draft.edit_tokens().put(std::move(token));
   return {};
 }
@@ -178,11 +197,13 @@ Result<std::shared_ptr<const Token>> Transaction::create_token(std::string_view 
 }
 
 namespace {
-Error no_token() { return {.code = Code::not_found, .message = "There is no such token in this workspace"}; }
+Error no_token() {
+  return {.code = Code::not_found, .message = "There is no such token in this workspace"};
+}
 }  // namespace
 
-Result<std::shared_ptr<const Token>> Transaction::update_token(std::string_view workspace_id, std::string_view reference,
-                                                               TokenUpdate change) {
+Result<std::shared_ptr<const Token>> Transaction::update_token(std::string_view workspace_id,
+                                                               std::string_view reference, TokenUpdate change) {
   TRY(Draft* const draft, edit(workspace_id));
   const auto former = next_->token(*draft->workspace, reference);
   if (!former) return fail(no_token());
@@ -204,8 +225,9 @@ Result<std::shared_ptr<const Token>> Transaction::update_token(std::string_view 
     TRY_VOID(check_scopes(*change.scopes));
     if (former->id == draft->workspace->admin_token->id && *change.scopes != former->scopes)
       return fail(Code::invalid, "the scopes of the workspace admin token cannot be changed");
-    std::erase_if(*change.scopes,
-                  [&](const Scope& scope) { return std::ranges::find(former->file_scopes, scope) != former->file_scopes.end(); });
+    std::erase_if(*change.scopes, [&](const Scope& scope) {
+      return std::ranges::find(former->file_scopes, scope) != former->file_scopes.end();
+    });
     next->scopes = std::move(*change.scopes);
   }
   next->updated_at = now_;
@@ -213,7 +235,8 @@ Result<std::shared_ptr<const Token>> Transaction::update_token(std::string_view 
   return next;
 }
 
-Result<std::shared_ptr<const Token>> Transaction::refresh_token(std::string_view workspace_id, std::string_view reference) {
+Result<std::shared_ptr<const Token>> Transaction::refresh_token(std::string_view workspace_id,
+                                                                std::string_view reference) {
   TRY(Draft* const draft, edit(workspace_id));
   const auto former = next_->token(*draft->workspace, reference);
   if (!former) return fail(no_token());

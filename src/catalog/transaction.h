@@ -53,8 +53,8 @@ class Transaction {
   /// The answer tells which database the engine may drop now. Errors: not_found, invalid (the default workspace).
   Result<std::shared_ptr<const Workspace>> delete_workspace(std::string_view id);
 
-  // Tokens; `reference` is an id, a name or a value. Errors: not_found, conflict (name taken), invalid (limits, and what
-  // would leave a workspace without its admin token).
+  // Tokens; `reference` is an id, a name or a value. Errors: not_found, conflict (name taken), invalid (limits, and
+  // what would leave a workspace without its admin token).
   Result<std::shared_ptr<const Token>> create_token(std::string_view workspace_id, NewToken token);
   Result<std::shared_ptr<const Token>> update_token(std::string_view workspace_id, std::string_view reference,
                                                     TokenUpdate change);
@@ -112,7 +112,8 @@ class Transaction {
 
   /// First start: the account, its tokens and the default workspace; and values fixed by configuration.
   Status bootstrap(const struct Options& options);
-  Status put_account_token(std::shared_ptr<const Token>& slot, std::string name, const std::optional<std::string>& fixed);
+  Status put_account_token(std::shared_ptr<const Token>& slot, std::string name,
+                           const std::optional<std::string>& fixed);
   /// Writes a token and indexes its value; `former` is the one it replaces, if any.
   Status put_token(Draft& draft, std::shared_ptr<const Token> token, const Token* former);
   Status drop_token(Draft& draft, const Token& token);

@@ -107,10 +107,13 @@ Status Transaction::put_deployment(Draft& draft, std::shared_ptr<const Deploymen
   TRY_VOID(store_.put_deployment(draft.workspace->id, *deployment));
   DeploymentList& list = draft.edit_deployments();
   const auto same = std::ranges::find_if(list, [&](const auto& one) { return one->id == deployment->id; });
-  if (same != list.end()) *same = std::move(deployment);
-  else list.push_back(std::move(deployment));
+  if (same != list.end())
+    *same = std::move(deployment);
+  else
+    list.push_back(std::move(deployment));
   auto deleted = std::ranges::count_if(list, [](const auto& one) { return one->status == DeploymentStatus::deleted; });
-  for (auto it = list.begin(); deleted > static_cast<std::ptrdiff_t>(Limits::deployments_kept_max) && it != list.end();) {
+  for (auto it = list.begin();
+       deleted > static_cast<std::ptrdiff_t>(Limits::deployments_kept_max) && it != list.end();) {
     if ((*it)->status != DeploymentStatus::deleted) {
       ++it;
       continue;
@@ -122,7 +125,8 @@ Status Transaction::put_deployment(Draft& draft, std::shared_ptr<const Deploymen
   return {};
 }
 
-Result<std::shared_ptr<const Deployment>> Transaction::record_deployment(std::string_view workspace_id, Deployment deployment,
+Result<std::shared_ptr<const Deployment>> Transaction::record_deployment(std::string_view workspace_id,
+                                                                         Deployment deployment,
                                                                          std::vector<File> files) {
   TRY(Draft* const draft, edit(workspace_id));
   // The newest record is never forgotten, so this never repeats an id.

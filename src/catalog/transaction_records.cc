@@ -42,8 +42,8 @@ Result<std::shared_ptr<const Job>> Transaction::update_job(std::string_view work
 
 // ---- secrets ----------------------------------------------------------------------------------------------------
 
-Result<Variable> Transaction::write_variable(std::string_view workspace_id, std::string_view name, std::string_view value,
-                                             VariableWrite mode, std::string_view edited_by) {
+Result<Variable> Transaction::write_variable(std::string_view workspace_id, std::string_view name,
+                                             std::string_view value, VariableWrite mode, std::string_view edited_by) {
   const auto allowed = [](char c) {
     return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_';
   };
@@ -73,7 +73,8 @@ Result<Variable> Transaction::write_variable(std::string_view workspace_id, std:
 
 Status Transaction::delete_variable(std::string_view workspace_id, std::string_view name) {
   TRY(Draft* const draft, edit(workspace_id));
-  if (!draft->workspace->variables->contains(name)) return fail(Code::not_found, "There is no variable named '{}'", name);
+  if (!draft->workspace->variables->contains(name))
+    return fail(Code::not_found, "There is no variable named '{}'", name);
   TRY_VOID(store_.remove_variable(draft->workspace->id, std::string(name)));
   VariableMap& variables = draft->edit_variables();
   variables.erase(variables.find(name));

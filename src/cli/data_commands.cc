@@ -25,16 +25,13 @@ std::string text(const json::object& o, std::string_view key) {
   return v->is_string() ? std::string(v->get_string()) : json::write(*v);
 }
 
-std::uint64_t number(const json::value* v) { return v != nullptr && v->is_number() ? v->to_number<std::uint64_t>() : 0; }
-
-/// Digits in groups of three: 3,000,000.
-std::string grouped(std::uint64_t n) {
-  auto digits = std::to_string(n);
-  for (auto at = static_cast<std::ptrdiff_t>(digits.size()) - 3; at > 0; at -= 3) digits.insert(static_cast<std::size_t>(at), ",");
-  return digits;
+std::uint64_t number(const json::value* v) {
+  return v != nullptr && v->is_number() ? v->to_number<std::uint64_t>() : 0;
 }
 
-std::string rows_text(std::uint64_t n) { return grouped(n) + (n == 1 ? " row" : " rows"); }
+std::string rows_text(std::uint64_t n) {
+  return grouped(n) + (n == 1 ? " row" : " rows");
+}
 
 /// The rows of a query reply as a table with names and types, then its statistics.
 void print_result(const Terminal& terminal, const json::object& reply) {
@@ -49,17 +46,20 @@ void print_result(const Terminal& terminal, const json::object& reply) {
     for (const auto& name : names) cells.push_back(text(row.as_object(), name));
     rows.push_back(std::move(cells));
   }
-  if (rows.size() == 1) terminal.line("no rows");
-  else terminal.table(names, rows);
+  if (rows.size() == 1)
+    terminal.line("no rows");
+  else
+    terminal.table(names, rows);
 }
 
 void print_statistics(const Terminal& terminal, const json::object& reply) {
   if (const auto* found = reply.if_contains("statistics"); found != nullptr && found->is_object()) {
     const auto& s = found->get_object();
     const auto elapsed = std::chrono::duration<double>(s.contains("elapsed") ? s.at("elapsed").to_number<double>() : 0);
-    terminal.line(terminal.dim(fmt::format("{} · read {} rows, {} in {}", rows_text(number(reply.if_contains("rows"))),
-                                           grouped(number(s.if_contains("rows_read"))), bytes_text(number(s.if_contains("bytes_read"))),
-                                           duration_text(std::chrono::duration_cast<std::chrono::nanoseconds>(elapsed)))));
+    terminal.line(terminal.dim(
+        fmt::format("{} · read {} rows, {} in {}", rows_text(number(reply.if_contains("rows"))),
+                    grouped(number(s.if_contains("rows_read"))), bytes_text(number(s.if_contains("bytes_read"))),
+                    duration_text(std::chrono::duration_cast<std::chrono::nanoseconds>(elapsed)))));
   }
 }
 
@@ -81,7 +81,8 @@ Status show_query(const Session& session, const Terminal& terminal, Session::Req
 Status sql(const Session& session, const Terminal& terminal, const std::string& query, std::uint64_t limit) {
   Session::Request request{.method = "POST", .path = "/v0/sql"};
   auto body = query;
-  while (!body.empty() && (std::isspace(static_cast<unsigned char>(body.back())) != 0 || body.back() == ';')) body.pop_back();
+  while (!body.empty() && (std::isspace(static_cast<unsigned char>(body.back())) != 0 || body.back() == ';'))
+    body.pop_back();
   const auto format = terminal.output() == Output::csv ? "CSVWithNames" : "JSON";
   request.body = fmt::format("SELECT * FROM ({}\n) LIMIT {} FORMAT {}", body, limit, format);
   request.content_type = "text/plain";
@@ -98,11 +99,14 @@ Status list_data_sources(const Session& session, const Terminal& terminal) {
   for (const auto& entry : reply.as_object().at("datasources").as_array()) {
     const auto& o = entry.as_object();
     const auto& statistics = o.at("statistics").as_object();
-    rows.push_back({text(o, "name"), grouped(number(statistics.if_contains("row_count"))), bytes_text(number(statistics.if_contains("bytes"))),
+    rows.push_back({text(o, "name"), grouped(number(statistics.if_contains("row_count"))),
+                    bytes_text(number(statistics.if_contains("bytes"))),
                     grouped(number(o.if_contains("quarantine_rows"))), text(o, "updated_at").substr(0, 19)});
   }
-  if (rows.empty()) terminal.line("no data sources; `kinglet deploy` makes those of a project");
-  else terminal.table({"name", "rows", "size", "quarantined", "updated"}, rows);
+  if (rows.empty())
+    terminal.line("no data sources; `kinglet deploy` makes those of a project");
+  else
+    terminal.table({"name", "rows", "size", "quarantined", "updated"}, rows);
   return {};
 }
 
@@ -137,19 +141,23 @@ struct AppendOptions {
 };
 
 Status append(const Session& session, const Terminal& terminal, const AppendOptions& options, const std::string& mode) {
-  const auto given = static_cast<int>(!options.file.empty()) + static_cast<int>(!options.url.empty()) + static_cast<int>(!options.events.empty());
+  const auto given = static_cast<int>(!options.file.empty()) + static_cast<int>(!options.url.empty()) +
+                     static_cast<int>(!options.events.empty());
   if (given != 1) return fail(Code::invalid, "give one of: a file, --url, --events");
   const auto started = std::chrono::steady_clock::now();
   json::value reply;
   if (!options.url.empty()) {
-    Session::Request request{.method = "POST", .path = "/v0/datasources", .query = {{"name", options.name}, {"mode", mode}, {"url", options.url}}};
+    Session::Request request{.method = "POST",
+                             .path = "/v0/datasources",
+                             .query = {{"name", options.name}, {"mode", mode}, {"url", options.url}}};
     TRY(const auto begun, session.json(std::move(request)));
     const auto id = text(begun.as_object(), "id");
     terminal.step(fmt::format("job {} imports {}", id, options.url));
     for (;;) {
       TRY(reply, session.get("/v0/jobs/" + id));
       const auto status = text(reply.as_object(), "status");
-      if (status == "error" || status == "cancelled") return fail(Code::invalid, "{}", text(reply.as_object(), "error"));
+      if (status == "error" || status == "cancelled")
+        return fail(Code::invalid, "{}", text(reply.as_object(), "error"));
       if (status == "done") break;
       std::this_thread::sleep_for(std::chrono::milliseconds(250));
     }
@@ -157,7 +165,8 @@ Status append(const Session& session, const Terminal& terminal, const AppendOpti
     o["successful_rows"] = o["statistics"].is_object() ? o["statistics"].as_object()["row_count"] : json::value(0);
     o["quarantined_rows"] = o["quarantine_rows"];
   } else {
-    Session::Request request{.method = "POST", .path = "/v0/datasources", .query = {{"name", options.name}, {"mode", mode}}};
+    Session::Request request{
+        .method = "POST", .path = "/v0/datasources", .query = {{"name", options.name}, {"mode", mode}}};
     request.patience = std::chrono::seconds(3600);
     std::uint64_t size = options.events.size();
     if (!options.file.empty()) {
@@ -182,10 +191,11 @@ Status append(const Session& session, const Terminal& terminal, const AppendOpti
   }
   const auto& o = reply.as_object();
   const auto good = number(o.if_contains("successful_rows")), bad = number(o.if_contains("quarantined_rows"));
-  terminal.done(fmt::format("{} {} {} in {}", rows_text(good), mode == "append" ? "appended to" : "now make up", options.name,
-                            duration_text(std::chrono::steady_clock::now() - started)));
+  terminal.done(fmt::format("{} {} {} in {}", rows_text(good), mode == "append" ? "appended to" : "now make up",
+                            options.name, duration_text(std::chrono::steady_clock::now() - started)));
   if (bad > 0) {
-    terminal.warn(fmt::format("{} {} not fit: see {}_quarantine", rows_text(bad), bad == 1 ? "does" : "do", options.name));
+    terminal.warn(
+        fmt::format("{} {} not fit: see {}_quarantine", rows_text(bad), bad == 1 ? "does" : "do", options.name));
     if (const auto* errors = o.if_contains("errors"); errors != nullptr && errors->is_array())
       for (const auto& e : errors->get_array()) terminal.line("  " + std::string(e.as_string()));
   }
@@ -203,14 +213,18 @@ Status list_endpoints(const Session& session, const Terminal& terminal) {
     for (const auto& node : o.at("nodes").as_array())
       for (const auto& p : node.as_object().at("params").as_array()) {
         const auto name = text(p.as_object(), "name");
-        if ((" " + parameters + ",").find(" " + name + ",") == std::string::npos) parameters += (parameters.empty() ? "" : ", ") + name;
+        if ((" " + parameters + ",").find(" " + name + ",") == std::string::npos)
+          parameters += (parameters.empty() ? "" : ", ") + name;
       }
     rows.push_back({text(o, "name"), parameters, text(o, "description").substr(0, 60)});
     endpoints.push_back(json::object{{"name", o.at("name")}, {"url", o.at("url")}});
   }
-  if (terminal.output() == Output::json) terminal.line(json::write(json::object{{"endpoints", std::move(endpoints)}}));
-  else if (rows.empty()) terminal.line("no endpoints; a pipe with TYPE endpoint makes one");
-  else terminal.table({"name", "parameters", "description"}, rows);
+  if (terminal.output() == Output::json)
+    terminal.line(json::write(json::object{{"endpoints", std::move(endpoints)}}));
+  else if (rows.empty())
+    terminal.line("no endpoints; a pipe with TYPE endpoint makes one");
+  else
+    terminal.table({"name", "parameters", "description"}, rows);
   return {};
 }
 
@@ -233,8 +247,8 @@ Result<Parameters> parameters_of(const std::vector<std::string>& rest) {
   return parameters;
 }
 
-Status endpoint_data(const Session& session, const Terminal& terminal, const std::string& name, const std::string& query,
-                     const std::vector<std::string>& rest) {
+Status endpoint_data(const Session& session, const Terminal& terminal, const std::string& name,
+                     const std::string& query, const std::vector<std::string>& rest) {
   TRY(auto parameters, parameters_of(rest));
   if (!query.empty()) parameters.emplace_back("q", query);
   const auto* suffix = terminal.output() == Output::csv ? "csvwithnames" : "json";
@@ -263,8 +277,10 @@ Status endpoint_url(const Session& session, const Terminal& terminal, const std:
       if (!value.empty() && url.find(fmt::format("&{}=", parameter)) == std::string::npos)
         url += fmt::format("&{}={}", parameter, http::percent_encode(value));
     }
-  if (terminal.output() == Output::json) terminal.line(json::write(json::object{{"url", url}}));
-  else terminal.line(url);
+  if (terminal.output() == Output::json)
+    terminal.line(json::write(json::object{{"url", url}}));
+  else
+    terminal.line(url);
   return {};
 }
 
@@ -280,10 +296,12 @@ Status list_tokens(const Session& session, const Terminal& terminal, bool show) 
     std::string scopes;
     for (const auto& scope : o.at("scopes").as_array()) {
       const auto resource = text(scope.as_object(), "resource");
-      scopes += (scopes.empty() ? "" : ", ") + text(scope.as_object(), "type") + (resource.empty() ? "" : ":" + resource);
+      scopes +=
+          (scopes.empty() ? "" : ", ") + text(scope.as_object(), "type") + (resource.empty() ? "" : ":" + resource);
     }
     const auto value = text(o, "token");
-    rows.push_back({text(o, "name"), scopes, show ? value : value.substr(0, 6) + "…" + value.substr(value.size() > 4 ? value.size() - 4 : 0)});
+    rows.push_back({text(o, "name"), scopes,
+                    show ? value : value.substr(0, 6) + "…" + value.substr(value.size() > 4 ? value.size() - 4 : 0)});
   }
   terminal.table({"name", "scopes", "token"}, rows);
   if (!show) terminal.line(terminal.dim("--show prints whole tokens"));
@@ -312,7 +330,8 @@ Status info(const Session& session, const Terminal& terminal) {
 void add_data_commands(Registrar& registrar) {
   auto& app = registrar.app;
   const auto on = [&](CLI::App* command, std::function<Status(const Session&, const Terminal&)> body) {
-    command->callback(registrar.run([body = std::move(body)](const GlobalFlags& flags) { return with_session(flags, body); }));
+    command->callback(
+        registrar.run([body = std::move(body)](const GlobalFlags& flags) { return with_session(flags, body); }));
   };
 
   auto query = std::make_shared<std::string>();
@@ -327,13 +346,16 @@ void add_data_commands(Registrar& registrar) {
   on(data_source->add_subcommand("ls", "list them, with rows and size"), list_data_sources);
   for (const auto* mode : {"append", "replace"}) {
     auto options = std::make_shared<AppendOptions>();
-    auto* command = data_source->add_subcommand(mode, std::string(mode) == "append" ? "add the rows of a file, address or text"
-                                                                                      : "put the rows of a file or address in place of all rows");
+    auto* command = data_source->add_subcommand(mode, std::string(mode) == "append"
+                                                          ? "add the rows of a file, address or text"
+                                                          : "put the rows of a file or address in place of all rows");
     command->add_option("name", options->name, "the data source")->required();
     command->add_option("file,--file", options->file, "CSV, NDJSON or Parquet; .gz and .zst too");
     command->add_option("--url", options->url, "address that the server fetches");
     command->add_option("--events", options->events, "JSON rows as text");
-    on(command, [options, mode = std::string(mode)](const Session& s, const Terminal& t) { return append(s, t, *options, mode); });
+    on(command, [options, mode = std::string(mode)](const Session& s, const Terminal& t) {
+      return append(s, t, *options, mode);
+    });
   }
   auto truncated = std::make_shared<std::string>();
   auto confirmed = std::make_shared<bool>(false);
@@ -342,7 +364,8 @@ void add_data_commands(Registrar& registrar) {
   truncate->add_flag("--yes", *confirmed, "do it without asking");
   on(truncate, [truncated, confirmed](const Session& s, const Terminal& t) -> Status {
     if (!*confirmed) return fail(Code::invalid, "this deletes all rows of {}; add --yes", *truncated);
-    Session::Request request{.method = "POST", .path = fmt::format("/v0/datasources/{}/truncate", http::percent_encode(*truncated))};
+    Session::Request request{.method = "POST",
+                             .path = fmt::format("/v0/datasources/{}/truncate", http::percent_encode(*truncated))};
     TRY(const auto reply, s.json(std::move(request)));
     t.done(fmt::format("{} is empty", *truncated));
     return {};
@@ -359,7 +382,8 @@ void add_data_commands(Registrar& registrar) {
   data->allow_extras();
   data->callback(registrar.run([data, name, over](const GlobalFlags& flags) {
     const auto rest = data->remaining();
-    return with_session(flags, [&](const Session& s, const Terminal& t) { return endpoint_data(s, t, *name, *over, rest); });
+    return with_session(flags,
+                        [&](const Session& s, const Terminal& t) { return endpoint_data(s, t, *name, *over, rest); });
   }));
   auto* url = endpoint->add_subcommand("url", "print the address, ready for curl");
   url->add_option("name", *name, "the endpoint")->required();

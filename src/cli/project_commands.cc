@@ -56,8 +56,10 @@ void print_changes(const Terminal& terminal, const json::object& o) {
     const char* key;
     const char* label;
   };
-  for (const auto [key, label] : {Kind{"datasource", "datasource"}, Kind{"pipe", "pipe"}, Kind{"data_connector", "connection"}})
-    for (const auto [prefix, verb] : {std::pair("new", "created"), std::pair("changed", "changed"), std::pair("deleted", "deleted")})
+  for (const auto [key, label] :
+       {Kind{"datasource", "datasource"}, Kind{"pipe", "pipe"}, Kind{"data_connector", "connection"}})
+    for (const auto [prefix, verb] :
+         {std::pair("new", "created"), std::pair("changed", "changed"), std::pair("deleted", "deleted")})
       for (const auto& name : names(o, fmt::format("{}_{}_names", prefix, key)))
         terminal.done(fmt::format("{}.{} {}", name, label, verb));
 }
@@ -68,7 +70,8 @@ void print_warnings(const Terminal& terminal, const json::object& o) {
   for (const auto& entry : feedback->get_array()) {
     const auto& f = entry.as_object();
     if (json::get_string(f, "level") == "WARNING")
-      terminal.warn(fmt::format("{}: {}", json::get_string(f, "resource").value_or(""), json::get_string(f, "message").value_or("")));
+      terminal.warn(fmt::format("{}: {}", json::get_string(f, "resource").value_or(""),
+                                json::get_string(f, "message").value_or("")));
   }
 }
 
@@ -80,7 +83,8 @@ std::string project_body(const std::vector<datafile::SourceFile>& files, std::st
 }
 
 /// Sends the project and shows what came of it. `what` holds the changes in a good reply: "build" or "deployment".
-int send_project(const GlobalFlags& flags, const Options& options, const std::string& path, Parameters query, const std::string& what) {
+int send_project(const GlobalFlags& flags, const Options& options, const std::string& path, Parameters query,
+                 const std::string& what) {
   const Terminal terminal(flags.output);
   const auto started = std::chrono::steady_clock::now();
   const auto files = read_project(options.folder);
@@ -93,7 +97,8 @@ int send_project(const GlobalFlags& flags, const Options& options, const std::st
     terminal.failed(session.error());
     return 1;
   }
-  terminal.step(fmt::format("{} {} files to {}", options.check ? "checking" : "sending", files->size(), session->host()));
+  terminal.step(
+      fmt::format("{} {} files to {}", options.check ? "checking" : "sending", files->size(), session->host()));
   Session::Request request{.method = "POST", .path = path, .query = std::move(query)};
   request.body = project_body(*files, request.content_type);
   request.patience = std::chrono::seconds(3600);
@@ -114,8 +119,10 @@ int send_project(const GlobalFlags& flags, const Options& options, const std::st
   if (*result == "failed") {
     const auto* errors = body->if_contains("errors");
     if (flags.output != Output::json) {
-      if (errors != nullptr && errors->is_array()) print_errors(terminal, options.folder, errors->get_array());
-      else terminal.failed(reply_error(*reply));
+      if (errors != nullptr && errors->is_array())
+        print_errors(terminal, options.folder, errors->get_array());
+      else
+        terminal.failed(reply_error(*reply));
       terminal.failed(fmt::format("{} failed; nothing was changed", what == "build" ? "Build" : "Deploy"));
     }
     return 1;
@@ -123,15 +130,22 @@ int send_project(const GlobalFlags& flags, const Options& options, const std::st
   if (const auto* part = body->if_contains(what); part != nullptr && part->is_object()) {
     print_warnings(terminal, part->get_object());
     print_changes(terminal, part->get_object());
-    if (const auto id = json::get_string(part->get_object(), "id"); what == "deployment" && id && !options.check && *result == "success") {
+    if (const auto id = json::get_string(part->get_object(), "id");
+        what == "deployment" && id && !options.check && *result == "success") {
       const auto* live = part->get_object().if_contains("live");
       const bool is_live = live != nullptr && live->is_bool() && live->get_bool();
       terminal.done(is_live ? fmt::format("Deployment #{} is live", *id)
                             : fmt::format("Deployment #{} waits to be promoted", *id));
     }
   }
-  if (*result == "no_changes") terminal.warn("No changes: the server has this project already");
-  else terminal.done(fmt::format("{} completed in {}", options.check ? "Check" : what == "build" ? "Build" : "Deploy", took));
+  if (*result == "no_changes")
+    terminal.warn("No changes: the server has this project already");
+  else
+    terminal.done(fmt::format("{} completed in {}",
+                              options.check     ? "Check"
+                              : what == "build" ? "Build"
+                                                : "Deploy",
+                              took));
   return 0;
 }
 
@@ -153,17 +167,23 @@ int check(const GlobalFlags& flags, const Options& options) {
   for (const auto& d : diagnostics) {
     const bool error = d.severity == datafile::Severity::error;
     errors += error ? 1 : 0;
-    list.push_back(json::object{{"file", d.file}, {"line", d.position.line}, {"column", d.position.column},
-                                {"severity", error ? "error" : "warning"}, {"message", d.message}, {"hint", d.hint}});
+    list.push_back(json::object{{"file", d.file},
+                                {"line", d.position.line},
+                                {"column", d.position.column},
+                                {"severity", error ? "error" : "warning"},
+                                {"message", d.message},
+                                {"hint", d.hint}});
     if (flags.output == Output::json) continue;
     auto text = fmt::format("{}: {}", place(options.folder, d.file, d.position.line, d.position.column), d.message);
     if (!d.hint.empty()) text += fmt::format(" ({})", d.hint);
     error ? terminal.failed(text) : terminal.warn(text);
   }
   if (flags.output == Output::json)
-    terminal.line(json::write(json::object{{"files", files->size()}, {"errors", errors}, {"diagnostics", std::move(list)}}));
+    terminal.line(
+        json::write(json::object{{"files", files->size()}, {"errors", errors}, {"diagnostics", std::move(list)}}));
   else if (errors == 0)
-    terminal.done(fmt::format("{} files are well formed; `kinglet deploy --check` asks the server about tables and columns", files->size()));
+    terminal.done(fmt::format(
+        "{} files are well formed; `kinglet deploy --check` asks the server about tables and columns", files->size()));
   else
     terminal.failed(fmt::format("{} error{} in {} files", errors, errors == 1 ? "" : "s", files->size()));
   return errors == 0 ? 0 : 1;
@@ -173,25 +193,34 @@ int check(const GlobalFlags& flags, const Options& options) {
 
 void add_project_commands(Registrar& registrar) {
   auto options = std::make_shared<Options>();
-  const auto folder = [&](CLI::App* app) { app->add_option("folder", options->folder, "the project's folder")->capture_default_str(); };
+  const auto folder = [&](CLI::App* app) {
+    app->add_option("folder", options->folder, "the project's folder")->capture_default_str();
+  };
 
-  auto* checked = registrar.app.add_subcommand("check", "read a project's files and report every fault, without a server");
+  auto* checked =
+      registrar.app.add_subcommand("check", "read a project's files and report every fault, without a server");
   folder(checked);
   checked->callback(registrar.run([options](const GlobalFlags& flags) { return check(flags, *options); }));
 
-  auto* build = registrar.app.add_subcommand("build", "apply a project to the workspace at once; what is not in it is deleted");
+  auto* build =
+      registrar.app.add_subcommand("build", "apply a project to the workspace at once; what is not in it is deleted");
   folder(build);
-  build->callback(registrar.run([options](const GlobalFlags& flags) { return send_project(flags, *options, "/v1/build", {}, "build"); }));
+  build->callback(registrar.run(
+      [options](const GlobalFlags& flags) { return send_project(flags, *options, "/v1/build", {}, "build"); }));
 
   auto* deploy = registrar.app.add_subcommand("deploy", "check a project on the server and make it live");
   folder(deploy);
   deploy->add_flag("--check", options->check, "validate only: change nothing");
-  deploy->add_flag("--auto,!--no-auto", options->automatic, "make it live when it is ready (default), or leave it to be promoted");
-  deploy->add_flag("--allow-destructive-operations", options->destructive, "data sources that are not in the project are deleted with their rows");
+  deploy->add_flag("--auto,!--no-auto", options->automatic,
+                   "make it live when it is ready (default), or leave it to be promoted");
+  deploy->add_flag("--allow-destructive-operations", options->destructive,
+                   "data sources that are not in the project are deleted with their rows");
   deploy->callback(registrar.run([options](const GlobalFlags& flags) {
     Parameters query;
-    if (options->check) query.emplace_back("check", "true");
-    else if (options->automatic) query.emplace_back("auto_promote", "true");
+    if (options->check)
+      query.emplace_back("check", "true");
+    else if (options->automatic)
+      query.emplace_back("auto_promote", "true");
     if (options->destructive) query.emplace_back("allow_destructive_operations", "true");
     return send_project(flags, *options, "/v1/deploy", std::move(query), "deployment");
   }));

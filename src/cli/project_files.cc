@@ -26,7 +26,8 @@ Result<std::vector<datafile::SourceFile>> read_project(const std::string& folder
     }
     const auto extension = path.extension().string();
     if (extension != ".datasource" && extension != ".pipe" && extension != ".connection") continue;
-    if (files.size() >= ProjectLimits::files_max) return fail(Code::invalid, "more than {} datafiles in {}", ProjectLimits::files_max, folder);
+    if (files.size() >= ProjectLimits::files_max)
+      return fail(Code::invalid, "more than {} datafiles in {}", ProjectLimits::files_max, folder);
     std::ifstream in(path, std::ios::binary);
     std::stringstream text;
     text << in.rdbuf();

@@ -15,8 +15,8 @@ struct ProjectLimits {
   static constexpr std::size_t depth_max = 12;
 };
 
-/// Every .datasource, .pipe and .connection below `folder`, sorted; names relative to it. Hidden folders, node_modules and
-/// vendor/ are left out. Errors: invalid (no such folder, no datafile in it, limits).
+/// Every .datasource, .pipe and .connection below `folder`, sorted; names relative to it. Hidden folders, node_modules
+/// and vendor/ are left out. Errors: invalid (no such folder, no datafile in it, limits).
 Result<std::vector<datafile::SourceFile>> read_project(const std::string& folder);
 
 }  // namespace kinglet::cli

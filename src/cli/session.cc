@@ -40,22 +40,30 @@ Result<json::object> credentials_file() {
   return json::object{};
 }
 
-std::string text_of(const json::object& o, std::string_view key) { return std::string(json::get_string(o, key).value_or("")); }
+std::string text_of(const json::object& o, std::string_view key) {
+  return std::string(json::get_string(o, key).value_or(""));
+}
 }  // namespace
 
 Error reply_error(const Reply& reply) {
-  Error error{.code = reply.status == 404 ? Code::not_found : reply.status == 403 ? Code::forbidden : Code::invalid, .message = {}};
+  Error error{.code = reply.status == 404   ? Code::not_found
+                      : reply.status == 403 ? Code::forbidden
+                                            : Code::invalid,
+              .message = {}};
   if (const auto document = json::parse(reply.body); document && document->is_object())
     error.message = text_of(document->get_object(), "error");
-  if (error.message.empty()) error.message = reply.body.empty() ? fmt::format("the server answered with status {}", reply.status) : reply.body;
-  if (reply.status == 403) error.hint = "is this the right token? --token, KINGLET_TOKEN and .tinyb are looked at in this order";
+  if (error.message.empty())
+    error.message = reply.body.empty() ? fmt::format("the server answered with status {}", reply.status) : reply.body;
+  if (reply.status == 403)
+    error.hint = "is this the right token? --token, KINGLET_TOKEN and .tinyb are looked at in this order";
   return error;
 }
 
 Result<Session> Session::open(const GlobalFlags& flags) {
   TRY(const auto file, credentials_file());
   Session session;
-  session.host_ = first_of({flags.host, variable("KINGLET_HOST"), variable("TB_HOST"), text_of(file, "host"), std::string(default_host)});
+  session.host_ = first_of(
+      {flags.host, variable("KINGLET_HOST"), variable("TB_HOST"), text_of(file, "host"), std::string(default_host)});
   while (session.host_.ends_with('/')) session.host_.pop_back();
   if (session.host_.find("://") == std::string::npos) session.host_ = "http://" + session.host_;
   session.token_ = first_of({flags.token, variable("KINGLET_TOKEN"), variable("TB_TOKEN"), text_of(file, "token")});
@@ -63,9 +71,10 @@ Result<Session> Session::open(const GlobalFlags& flags) {
   auto tokens = session.get("/tokens");
   if (!tokens) {
     if (tokens.error().code == Code::unavailable) return fail(std::move(tokens.error()));
-    return fail(Error{.code = Code::unauthenticated,
-                      .message = fmt::format("no token for {}", session.host_),
-                      .hint = "give one with --token or KINGLET_TOKEN; a server tells its own only to its own machine"});
+    return fail(
+        Error{.code = Code::unauthenticated,
+              .message = fmt::format("no token for {}", session.host_),
+              .hint = "give one with --token or KINGLET_TOKEN; a server tells its own only to its own machine"});
   }
   session.token_ = text_of(tokens->as_object(), "workspace_admin_token");
   session.local_ = true;
@@ -102,7 +111,8 @@ Result<Reply> Session::send(Request request) const {
     }
     return fail(std::move(error));
   }
-  return Reply{.status = reply->status, .body = std::move(reply->body),
+  return Reply{.status = reply->status,
+               .body = std::move(reply->body),
                .content_type = std::string(reply->headers.get("Content-Type").value_or(""))};
 }
 

@@ -19,7 +19,8 @@ bool wants_colours(int descriptor) {
 
 /// Characters, not bytes: continuation bytes of UTF-8 take no room.
 std::size_t width_of(std::string_view text) {
-  return static_cast<std::size_t>(std::ranges::count_if(text, [](char c) { return (static_cast<unsigned char>(c) & 0xc0) != 0x80; }));
+  return static_cast<std::size_t>(
+      std::ranges::count_if(text, [](char c) { return (static_cast<unsigned char>(c) & 0xc0) != 0x80; }));
 }
 
 void print(std::FILE* to, std::string_view text) {
@@ -29,16 +30,20 @@ void print(std::FILE* to, std::string_view text) {
 }  // namespace
 
 Terminal::Terminal(Output output)
-    : output_(output), colours_(output == Output::human && wants_colours(STDOUT_FILENO)), error_colours_(wants_colours(STDERR_FILENO)) {}
+    : output_(output),
+      colours_(output == Output::human && wants_colours(STDOUT_FILENO)),
+      error_colours_(wants_colours(STDERR_FILENO)) {}
 
 void Terminal::step(std::string_view text) const {
   if (output_ == Output::human) print(stdout, dim(fmt::format("» {}", text)));
 }
 void Terminal::done(std::string_view text) const {
-  if (output_ == Output::human) print(stdout, colours_ ? fmt::format("\x1b[92m✓{} {}", reset, text) : fmt::format("✓ {}", text));
+  if (output_ == Output::human)
+    print(stdout, colours_ ? fmt::format("\x1b[92m✓{} {}", reset, text) : fmt::format("✓ {}", text));
 }
 void Terminal::warn(std::string_view text) const {
-  if (output_ == Output::human) print(stdout, colours_ ? fmt::format("\x1b[38;5;208m△{} {}", reset, text) : fmt::format("△ {}", text));
+  if (output_ == Output::human)
+    print(stdout, colours_ ? fmt::format("\x1b[38;5;208m△{} {}", reset, text) : fmt::format("△ {}", text));
 }
 void Terminal::failed(std::string_view text) const {
   std::fflush(stdout);
@@ -48,9 +53,15 @@ void Terminal::failed(const Error& error) const {
   failed(error.message);
   if (!error.hint.empty()) print(stderr, fmt::format("  {}", error.hint));
 }
-void Terminal::line(std::string_view text) const { print(stdout, text); }
-std::string Terminal::dim(std::string_view text) const { return colours_ ? fmt::format("\x1b[90m{}{}", text, reset) : std::string(text); }
-std::string Terminal::bold(std::string_view text) const { return colours_ ? fmt::format("\x1b[1m{}{}", text, reset) : std::string(text); }
+void Terminal::line(std::string_view text) const {
+  print(stdout, text);
+}
+std::string Terminal::dim(std::string_view text) const {
+  return colours_ ? fmt::format("\x1b[90m{}{}", text, reset) : std::string(text);
+}
+std::string Terminal::bold(std::string_view text) const {
+  return colours_ ? fmt::format("\x1b[1m{}{}", text, reset) : std::string(text);
+}
 
 void Terminal::table(const std::vector<std::string>& header, const std::vector<std::vector<std::string>>& rows) const {
   std::vector<std::size_t> widths;
@@ -98,6 +109,13 @@ void Progress::advance(std::uint64_t bytes) {
   }
   fmt::print(stderr, "\r\x1b[K{} {} {}", label_, bar, duration_text(now - started_));
   std::fflush(stderr);
+}
+
+std::string grouped(std::uint64_t n) {
+  auto digits = std::to_string(n);
+  for (auto at = static_cast<std::ptrdiff_t>(digits.size()) - 3; at > 0; at -= 3)
+    digits.insert(static_cast<std::size_t>(at), ",");
+  return digits;
 }
 
 std::string bytes_text(std::uint64_t bytes) {

@@ -14,7 +14,8 @@ namespace kinglet::cli {
 
 enum class Output : std::uint8_t { human, json, csv };
 
-/// Lines of one kind: `✓ done`, `✗ failed`, `△ warning`, `» step`. In JSON and CSV mode only errors are shown, on standard error.
+/// Lines of one kind: `✓ done`, `✗ failed`, `△ warning`, `» step`. In JSON and CSV mode only errors are shown, on
+/// standard error.
 class Terminal {
  public:
   explicit Terminal(Output output);
@@ -52,6 +53,8 @@ class Progress {
   std::chrono::steady_clock::time_point started_, drawn_{};
 };
 
+/// Digits in groups of three: 3,000,000
+std::string grouped(std::uint64_t n);
 /// 10.1 KB, 3.2 MB
 std::string bytes_text(std::uint64_t bytes);
 /// 850ms below a second, else 1.2s

@@ -70,7 +70,11 @@ class ProjectChecker {
  private:
   void add(Severity severity, std::string_view resource, Position at, std::string message, std::string hint = {}) {
     const auto file = project_.files.find(resource);
-    out_.push_back({.severity = severity, .file = file == project_.files.end() ? std::string(resource) : file->second.name, .position = at, .message = std::move(message), .hint = std::move(hint)});
+    out_.push_back({.severity = severity,
+                    .file = file == project_.files.end() ? std::string(resource) : file->second.name,
+                    .position = at,
+                    .message = std::move(message),
+                    .hint = std::move(hint)});
   }
 
   /// A place inside a node's SQL as a place in the file: `sql` is the block without its common indentation.
@@ -87,14 +91,20 @@ class ProjectChecker {
       auto text = Template::compile(node.sql);
       if (!text) {
         const auto& error = text.error();
-        add(Severity::error, name, in_file(node, error.position.line, error.position.column), fmt::format("node {}: {}", internal::quoted(node.name), error.message), error.hint);
+        add(Severity::error, name, in_file(node, error.position.line, error.position.column),
+            fmt::format("node {}: {}", internal::quoted(node.name), error.message), error.hint);
         continue;
       }
-      for (const auto& warning : text->warnings()) add(Severity::warning, name, in_file(node, warning.position.line, warning.position.column), fmt::format("node {}: {}", internal::quoted(node.name), warning.message));
+      for (const auto& warning : text->warnings())
+        add(Severity::warning, name, in_file(node, warning.position.line, warning.position.column),
+            fmt::format("node {}: {}", internal::quoted(node.name), warning.message));
       for (const auto& parameter : text->array_parameters()) arrays.insert(parameter);
       if (pipe.type == PipeType::materialized && !text->parameters().empty()) {
         const auto& first = text->parameters().front();
-        add(Severity::error, name, in_file(node, first.position.line, first.position.column), fmt::format("node {} asks for the parameter {}, but a materialized pipe runs without a request", internal::quoted(node.name), internal::quoted(first.name)), "write the value itself, or filter in the endpoint that reads the target");
+        add(Severity::error, name, in_file(node, first.position.line, first.position.column),
+            fmt::format("node {} asks for the parameter {}, but a materialized pipe runs without a request",
+                        internal::quoted(node.name), internal::quoted(first.name)),
+            "write the value itself, or filter in the endpoint that reads the target");
         continue;
       }
       compiled.emplace_back(&node, std::move(*text));
@@ -104,21 +114,28 @@ class ProjectChecker {
         check_sql(name, *node, node->sql, false);
         continue;
       }
-      if (render(name, *node, text, arrays, StandIns::none_defined)) (void)render(name, *node, text, arrays, StandIns::all_defined);
+      if (render(name, *node, text, arrays, StandIns::none_defined))
+        (void)render(name, *node, text, arrays, StandIns::all_defined);
     }
   }
 
   /// Renders with stand-ins and parses the result. True when nothing was wrong.
-  bool render(std::string_view name, const Node& node, const Template& text, const templates::NameSet& arrays, StandIns stand_ins) {
-    const std::function<std::optional<std::string>(std::string_view)> secret = [](std::string_view) { return std::string("secret"); };
+  bool render(std::string_view name, const Node& node, const Template& text, const templates::NameSet& arrays,
+              StandIns stand_ins) {
+    const std::function<std::optional<std::string>(std::string_view)> secret = [](std::string_view) {
+      return std::string("secret");
+    };
     const templates::Arguments none;
-    const auto rendered = text.render({.arguments = &none, .array_parameters = &arrays, .secret = &secret, .stand_ins = stand_ins});
+    const auto rendered =
+        text.render({.arguments = &none, .array_parameters = &arrays, .secret = &secret, .stand_ins = stand_ins});
     if (rendered) return check_sql(name, node, rendered->sql, true);
     // A refusal may come from the stand-in values (max_threads(0)), so it does not stop a deployment; what a request
     // can cause (a missing or wrong value, error()) says nothing about the text at all.
     if (rendered.error().kind != RenderError::Kind::refused || stand_ins == StandIns::all_defined) return true;
     const auto& error = rendered.error();
-    add(Severity::warning, name, in_file(node, error.position.line, error.position.column), fmt::format("node {}, tried without parameters: {}", internal::quoted(node.name), take_apart(error.message).message));
+    add(Severity::warning, name, in_file(node, error.position.line, error.position.column),
+        fmt::format("node {}, tried without parameters: {}", internal::quoted(node.name),
+                    take_apart(error.message).message));
     return true;
   }
 
@@ -126,17 +143,25 @@ class ProjectChecker {
     const auto query = sql::parse_query(sql);
     if (query && query->format.empty()) return true;
     if (query) {
-      add(Severity::error, name, rendered ? node.sql_position : find_word(node, "FORMAT"), fmt::format("node {} has a FORMAT {}; the request chooses the format, by the end of its path", internal::quoted(node.name), query->format), "take the FORMAT out, and ask for /v0/pipes/NAME.csv or .ndjson");
+      add(Severity::error, name, rendered ? node.sql_position : find_word(node, "FORMAT"),
+          fmt::format("node {} has a FORMAT {}; the request chooses the format, by the end of its path",
+                      internal::quoted(node.name), query->format),
+          "take the FORMAT out, and ask for /v0/pipes/NAME.csv or .ndjson");
       return false;
     }
     const auto error = take_apart(query.error().message);
     if (rendered) {  // lines moved: show the line instead
       const auto line = line_of(sql, error.position.line);
-      add(Severity::error, name, node.sql_position, fmt::format("node {}, in the rendered SQL{}: {}", internal::quoted(node.name), line.empty() ? "" : fmt::format(" near {}", internal::quoted(line)), error.message), query.error().hint);
+      add(Severity::error, name, node.sql_position,
+          fmt::format("node {}, in the rendered SQL{}: {}", internal::quoted(node.name),
+                      line.empty() ? "" : fmt::format(" near {}", internal::quoted(line)), error.message),
+          query.error().hint);
       return false;
     }
     const bool forgotten = sql.find("{{") != std::string_view::npos || sql.find("{%") != std::string_view::npos;
-    add(Severity::error, name, in_file(node, error.position.line, error.position.column), fmt::format("node {}: {}", internal::quoted(node.name), error.message), forgotten ? "a template starts with a line that holds only %" : query.error().hint);
+    add(Severity::error, name, in_file(node, error.position.line, error.position.column),
+        fmt::format("node {}: {}", internal::quoted(node.name), error.message),
+        forgotten ? "a template starts with a line that holds only %" : query.error().hint);
     return false;
   }
 
@@ -153,7 +178,9 @@ class ProjectChecker {
   void check_expression(std::string_view resource, Position at, std::string_view what, std::string_view text) {
     if (text.empty()) return;
     const auto parsed = sql::checked_expression(text);
-    if (!parsed) add(Severity::error, resource, at, fmt::format("{}: {}", what, take_apart(parsed.error().message).message), parsed.error().hint);
+    if (!parsed)
+      add(Severity::error, resource, at, fmt::format("{}: {}", what, take_apart(parsed.error().message).message),
+          parsed.error().hint);
   }
 
   /// expression [DELETE] [WHERE condition], several with commas: every expression on its own.
@@ -162,7 +189,8 @@ class ProjectChecker {
     tokens.pop_back();
     for (auto item : internal::split_list(tokens)) {
       while (!item.empty()) {
-        const auto end = std::find_if(item.begin(), item.end(), [](const auto& t) { return t.is_word("DELETE") || t.is_word("WHERE"); });
+        const auto end = std::find_if(item.begin(), item.end(),
+                                      [](const auto& t) { return t.is_word("DELETE") || t.is_word("WHERE"); });
         const auto length = static_cast<std::size_t>(end - item.begin());
         check_expression(name, engine.position, "ENGINE_TTL", internal::joined(item.first(length)));
         item = end == item.end() ? item.last(0) : item.subspan(length + 1);
@@ -172,13 +200,18 @@ class ProjectChecker {
 
   void check_data_source(std::string_view name, const DataSource& source) {
     for (const auto& column : source.columns)
-      if (column.default_expression) check_expression(name, column.position, fmt::format("the DEFAULT of column {}", internal::quoted(column.name)), *column.default_expression);
-    for (const auto& index : source.indexes) check_expression(name, index.position, fmt::format("index {}", internal::quoted(index.name)), index.expression);
+      if (column.default_expression)
+        check_expression(name, column.position, fmt::format("the DEFAULT of column {}", internal::quoted(column.name)),
+                         *column.default_expression);
+    for (const auto& index : source.indexes)
+      check_expression(name, index.position, fmt::format("index {}", internal::quoted(index.name)), index.expression);
     const auto& engine = source.engine;
     check_expression(name, engine.position, "ENGINE_PARTITION_KEY", engine.partition_key);
     check_expression(name, engine.position, "ENGINE_SAMPLING_KEY", engine.sampling_key);
     check_ttl(name, engine);
-    if (!engine.sorting_key.empty()) check_expression(name, engine.position, "ENGINE_SORTING_KEY", fmt::format("tuple({})", engine.sorting_key == "tuple()" ? "" : engine.sorting_key));
+    if (!engine.sorting_key.empty())
+      check_expression(name, engine.position, "ENGINE_SORTING_KEY",
+                       fmt::format("tuple({})", engine.sorting_key == "tuple()" ? "" : engine.sorting_key));
   }
 
   const Project& project_;
@@ -187,7 +220,9 @@ class ProjectChecker {
 
 }  // namespace
 
-std::vector<Diagnostic> check_project(const Project& project) { return ProjectChecker(project).check(); }
+std::vector<Diagnostic> check_project(const Project& project) {
+  return ProjectChecker(project).check();
+}
 
 void sort_diagnostics(std::vector<Diagnostic>& diagnostics) {
   std::map<std::tuple<std::string, std::uint32_t, std::uint32_t, std::size_t>, Diagnostic> sorted;

@@ -15,10 +15,10 @@ namespace kinglet::datafile {
 Result<std::string> normalise_type(std::string_view text);
 
 /// These look at canonical text only.
-bool is_nullable(std::string_view type);               // Nullable(T) or LowCardinality(Nullable(T))
+bool is_nullable(std::string_view type);                   // Nullable(T) or LowCardinality(Nullable(T))
 std::string_view without_wrappers(std::string_view type);  // T of LowCardinality(Nullable(T))
 bool is_array(std::string_view type);
-bool is_numeric(std::string_view type);                // IntN, UIntN, FloatN, Decimal
-bool is_date_time(std::string_view type);              // DateTime, DateTime64
+bool is_numeric(std::string_view type);    // IntN, UIntN, FloatN, Decimal
+bool is_date_time(std::string_view type);  // DateTime, DateTime64
 
 }  // namespace kinglet::datafile

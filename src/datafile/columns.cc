@@ -20,8 +20,12 @@ namespace {
 
 using Kind = Token::Kind;
 
-bool opens(const Token& token) { return token.is('(') || token.is('[') || token.is('{'); }
-bool closes(const Token& token) { return token.is(')') || token.is(']') || token.is('}'); }
+bool opens(const Token& token) {
+  return token.is('(') || token.is('[') || token.is('{');
+}
+bool closes(const Token& token) {
+  return token.is(')') || token.is(']') || token.is('}');
+}
 
 class ColumnsReader {
  public:
@@ -75,7 +79,8 @@ class ColumnsReader {
   void add(ColumnDefinition column, bool sound) {
     const auto [seen, is_new] = names_.emplace(column.name, column.position.line);
     if (!is_new && sound)
-      source_.error(column.position, fmt::format("the column {} is already defined in line {}", quoted(column.name), seen->second));
+      source_.error(column.position,
+                    fmt::format("the column {} is already defined in line {}", quoted(column.name), seen->second));
     if (is_new) out_.push_back(std::move(column));
   }
 
@@ -85,7 +90,8 @@ class ColumnsReader {
     if (!read_name(column.name)) return false;
     if (here().kind == Kind::end || here().is(',') || here().is_json_path() || here().is_word("DEFAULT") ||
         (here().first_on_line && starts_column() && !is_type_name(here().text)))
-      return wrong(first, fmt::format("column {} has no type", quoted(column.name)), fmt::format("for example `{}` String", column.name));
+      return wrong(first, fmt::format("column {} has no type", quoted(column.name)),
+                   fmt::format("for example `{}` String", column.name));
     auto type = read_type(source_, tokens_, at_);
     if (!type) return false;
     column.type = std::move(*type);
@@ -106,27 +112,34 @@ class ColumnsReader {
       case Kind::word:
         name = first.text;
         ++at_;
-        while (here().is('.') && !here().blank_before && ahead(1).kind == Kind::word) {  // a.b, as Nested columns are named
+        while (here().is('.') && !here().blank_before &&
+               ahead(1).kind == Kind::word) {  // a.b, as Nested columns are named
           name += fmt::format(".{}", ahead(1).text);
           at_ += 2;
         }
         if (here().kind == Kind::sign && !here().blank_before && !here().is(',') && !here().is('('))
-          return wrong(first, fmt::format("a column name with {} needs backticks", quoted(here().text)), "for example `user-id` String");
+          return wrong(first, fmt::format("a column name with {} needs backticks", quoted(here().text)),
+                       "for example `user-id` String");
         break;
       case Kind::name:
-        if (first.is_json_path()) return wrong(first, "a JSONPath without a column before it", "a column is: name Type `json:$.path`");
+        if (first.is_json_path())
+          return wrong(first, "a JSONPath without a column before it", "a column is: name Type `json:$.path`");
         name = first.inner();
         ++at_;
         break;
       case Kind::unclosed:
-        return wrong(first, fmt::format("the name of a column opens a {} that is not closed on its line", first.text.front() == '`' ? "backtick" : "quote"));
+        return wrong(first, fmt::format("the name of a column opens a {} that is not closed on its line",
+                                        first.text.front() == '`' ? "backtick" : "quote"));
       case Kind::comment:
-        return wrong(first, "SQL comments are not possible in a SCHEMA", "a comment is a line of its own that starts with #");
+        return wrong(first, "SQL comments are not possible in a SCHEMA",
+                     "a comment is a line of its own that starts with #");
       default:
-        return wrong(first, fmt::format("expected the name of a column, found {}", quoted(first.text)), "quote unusual names with backticks: `my-column` String");
+        return wrong(first, fmt::format("expected the name of a column, found {}", quoted(first.text)),
+                     "quote unusual names with backticks: `my-column` String");
     }
     if (name.empty() || name.size() > limits::name_bytes_max)
-      return wrong(first, fmt::format("the name of a column has 1 to {} bytes, this one has {}", limits::name_bytes_max, name.size()));
+      return wrong(first, fmt::format("the name of a column has 1 to {} bytes, this one has {}", limits::name_bytes_max,
+                                      name.size()));
     if (name.find_first_of("`\\\"'") != std::string::npos)
       return wrong(first, "the name of a column cannot hold a quote, backtick or backslash");
     return true;
@@ -137,7 +150,8 @@ class ColumnsReader {
     if (here().is_word("NOT") && ahead(1).is_word("NULL")) {
       at_ += 2;
     } else if (here().is_word("NULL") && !here().first_on_line) {
-      if (is_nullable(column.type) || is_array(column.type)) return wrong(here(), fmt::format("unexpected NULL after {}", column.type));
+      if (is_nullable(column.type) || is_array(column.type))
+        return wrong(here(), fmt::format("unexpected NULL after {}", column.type));
       column.type = fmt::format("Nullable({})", column.type);
       ++at_;
     }
@@ -150,21 +164,28 @@ class ColumnsReader {
     if (token.is_word("DEFAULT")) return read_default(column);
     if (token.is_word("CODEC")) return read_codec(column);
     if (token.kind == Kind::unclosed)
-      return wrong(token, fmt::format("a {} that is not closed on its line, in column {}", token.text.front() == '`' ? "backtick" : "quote", quoted(column.name)));
+      return wrong(token, fmt::format("a {} that is not closed on its line, in column {}",
+                                      token.text.front() == '`' ? "backtick" : "quote", quoted(column.name)));
     if (token.kind == Kind::comment)
-      return wrong(token, "SQL comments are not possible in a SCHEMA", "a comment is a line of its own that starts with #");
+      return wrong(token, "SQL comments are not possible in a SCHEMA",
+                   "a comment is a line of its own that starts with #");
     if (token.first_on_line && (token.kind == Kind::word || token.kind == Kind::name)) {
       report_missing_comma(column);
       return true;
     }
-    constexpr std::array<std::string_view, 6> others = {"MATERIALIZED", "ALIAS", "EPHEMERAL", "TTL", "COMMENT", "PRIMARY"};
+    constexpr std::array<std::string_view, 6> others = {"MATERIALIZED", "ALIAS",   "EPHEMERAL",
+                                                        "TTL",          "COMMENT", "PRIMARY"};
     if (std::any_of(others.begin(), others.end(), [&](std::string_view word) { return token.is_word(word); }))
-      return wrong(token, fmt::format("{} is not possible on a column of a data source", upper(token.text)), "after the type come `json:$.path`, DEFAULT expression and CODEC(…)");
-    return wrong(token, fmt::format("unexpected {} after the type of column {}", quoted(token.text), quoted(column.name)), "expected a comma, `json:$.path`, DEFAULT expression or CODEC(…)");
+      return wrong(token, fmt::format("{} is not possible on a column of a data source", upper(token.text)),
+                   "after the type come `json:$.path`, DEFAULT expression and CODEC(…)");
+    return wrong(token,
+                 fmt::format("unexpected {} after the type of column {}", quoted(token.text), quoted(column.name)),
+                 "expected a comma, `json:$.path`, DEFAULT expression or CODEC(…)");
   }
 
   void report_missing_comma(const ColumnDefinition& column) {
-    source_.error(source_.end_position(tokens_[at_ - 1].text), fmt::format("a comma is missing after column {}", quoted(column.name)));
+    source_.error(source_.end_position(tokens_[at_ - 1].text),
+                  fmt::format("a comma is missing after column {}", quoted(column.name)));
     missing_comma_ = true;
   }
 
@@ -174,10 +195,16 @@ class ColumnsReader {
     const auto text = trim(token.inner().substr(std::string_view("json:").size()));
     std::size_t fault = 0;
     auto path = parse_json_path(text, &fault);
-    if (!path) return wrong({.text = text.substr(std::min(fault, text.size()))}, path.error().message, path.error().hint);
-    const bool each = std::any_of(path->steps.begin(), path->steps.end(), [](const PathStep& step) { return step.each; });
+    if (!path)
+      return wrong({.text = text.substr(std::min(fault, text.size()))}, path.error().message, path.error().hint);
+    const bool each =
+        std::any_of(path->steps.begin(), path->steps.end(), [](const PathStep& step) { return step.each; });
     if (each && !is_array(column.type))
-      return wrong(token, fmt::format("the JSONPath of column {} reads all elements ([:]), so its type must be an Array, not {}", quoted(column.name), column.type), fmt::format("write Array({})", column.type));
+      return wrong(
+          token,
+          fmt::format("the JSONPath of column {} reads all elements ([:]), so its type must be an Array, not {}",
+                      quoted(column.name), column.type),
+          fmt::format("write Array({})", column.type));
     column.path = std::move(*path);
     ++at_;
     return true;
@@ -185,7 +212,8 @@ class ColumnsReader {
 
   bool read_default(ColumnDefinition& column) {
     const Token keyword = here();
-    if (column.default_expression) return wrong(keyword, fmt::format("column {} has two DEFAULTs", quoted(column.name)));
+    if (column.default_expression)
+      return wrong(keyword, fmt::format("column {} has two DEFAULTs", quoted(column.name)));
     const std::size_t start = ++at_;
     std::size_t depth = 0;
     bool comma_missing = false;
@@ -201,8 +229,10 @@ class ColumnsReader {
       }
     }
     if (at_ == start)
-      return wrong(keyword, fmt::format("DEFAULT of column {} has no value", quoted(column.name)), "for example DEFAULT 0, DEFAULT '' or DEFAULT now()");
-    const auto expression = read_expression(source_, std::span(tokens_).subspan(start, at_ - start), fmt::format("the DEFAULT of column {}", quoted(column.name)));
+      return wrong(keyword, fmt::format("DEFAULT of column {} has no value", quoted(column.name)),
+                   "for example DEFAULT 0, DEFAULT '' or DEFAULT now()");
+    const auto expression = read_expression(source_, std::span(tokens_).subspan(start, at_ - start),
+                                            fmt::format("the DEFAULT of column {}", quoted(column.name)));
     if (!expression) {
       missing_comma_ = comma_missing;
       return comma_missing;
@@ -216,7 +246,9 @@ class ColumnsReader {
     const Token keyword = here();
     if (column.codec) return wrong(keyword, fmt::format("column {} has two CODECs", quoted(column.name)));
     ++at_;
-    if (!here().is('(')) return wrong(keyword, fmt::format("CODEC of column {} needs parentheses", quoted(column.name)), "for example CODEC(ZSTD(1)) or CODEC(Delta(4), LZ4)");
+    if (!here().is('('))
+      return wrong(keyword, fmt::format("CODEC of column {} needs parentheses", quoted(column.name)),
+                   "for example CODEC(ZSTD(1)) or CODEC(Delta(4), LZ4)");
     const std::size_t start = at_;
     std::size_t depth = 0;
     do {
@@ -224,21 +256,26 @@ class ColumnsReader {
       if (here().is(')')) --depth;
       ++at_;
     } while (depth > 0 && here().kind != Kind::end && !(here().first_on_line && starts_column()));
-    if (depth > 0) return wrong(keyword, fmt::format("CODEC of column {} has a '(' that is never closed", quoted(column.name)));
+    if (depth > 0)
+      return wrong(keyword, fmt::format("CODEC of column {} has a '(' that is never closed", quoted(column.name)));
     return check_codecs(column, keyword, std::span(tokens_).subspan(start + 1, at_ - start - 2));
   }
 
   bool check_codecs(ColumnDefinition& column, const Token& keyword, std::span<const Token> inside) {
-    constexpr std::array<std::string_view, 12> codecs = {"NONE", "LZ4", "LZ4HC", "ZSTD", "DELTA", "DOUBLEDELTA", "GORILLA",
-                                                        "T64", "FPC", "GCD", "DEFAULT", "ALP"};
+    constexpr std::array<std::string_view, 12> codecs = {"NONE",    "LZ4", "LZ4HC", "ZSTD", "DELTA",   "DOUBLEDELTA",
+                                                         "GORILLA", "T64", "FPC",   "GCD",  "DEFAULT", "ALP"};
     for (const auto item : split_list(inside)) {
-      if (item.empty()) return wrong(keyword, fmt::format("CODEC of column {} has an empty entry", quoted(column.name)), "for example CODEC(ZSTD(1))");
+      if (item.empty())
+        return wrong(keyword, fmt::format("CODEC of column {} has an empty entry", quoted(column.name)),
+                     "for example CODEC(ZSTD(1))");
       const auto name = upper(item.front().text);
       if (item.front().kind != Kind::word || std::find(codecs.begin(), codecs.end(), name) == codecs.end())
-        return wrong(item.front(), fmt::format("there is no codec {}", quoted(item.front().text)), "codecs: LZ4, LZ4HC, ZSTD, Delta, DoubleDelta, Gorilla, T64, FPC, GCD, NONE");
+        return wrong(item.front(), fmt::format("there is no codec {}", quoted(item.front().text)),
+                     "codecs: LZ4, LZ4HC, ZSTD, Delta, DoubleDelta, Gorilla, T64, FPC, GCD, NONE");
       for (const Token& token : item.subspan(1))
         if (token.kind != Kind::number && !token.is('(') && !token.is(')') && !token.is(','))
-          return wrong(token, fmt::format("the parameters of codec {} are numbers, found {}", item.front().text, quoted(token.text)));
+          return wrong(token, fmt::format("the parameters of codec {} are numbers, found {}", item.front().text,
+                                          quoted(token.text)));
     }
     column.codec = fmt::format("CODEC({})", joined(inside));
     return true;
@@ -302,7 +339,8 @@ class IndexesReader {
     const std::size_t start = ++at_;
     while (here().kind != Kind::end && !here().is_word("TYPE")) ++at_;
     if (at_ == start) return wrong(first, fmt::format("index {} has no expression", quoted(index.name)));
-    if (here().kind == Kind::end || different_line(start)) return rewind(start), wrong(first, fmt::format("index {} has no TYPE", quoted(index.name)));
+    if (here().kind == Kind::end || different_line(start))
+      return rewind(start), wrong(first, fmt::format("index {} has no TYPE", quoted(index.name)));
     const auto what = fmt::format("the expression of index {}", quoted(index.name));
     const auto expression = read_expression(source_, std::span(tokens_).subspan(start, at_ - start), what);
     if (!expression) return false;
@@ -325,25 +363,34 @@ class IndexesReader {
   bool read_type_and_granularity(IndexDefinition& index) {
     ++at_;
     const Token type = here();
-    constexpr std::array<std::string_view, 9> types = {"minmax",     "set",          "bloom_filter", "ngrambf_v1", "tokenbf_v1",
-                                                      "hypothesis", "inverted",     "text",         "vector_similarity"};
+    constexpr std::array<std::string_view, 9> types = {"minmax",     "set",        "bloom_filter",
+                                                       "ngrambf_v1", "tokenbf_v1", "hypothesis",
+                                                       "inverted",   "text",       "vector_similarity"};
     if (type.kind != Kind::word || std::find(types.begin(), types.end(), type.text) == types.end())
-      return wrong(type, fmt::format("there is no index type {}", type.kind == Kind::end ? "here" : quoted(type.text)), "index types: minmax, set(n), bloom_filter(p), ngrambf_v1(…), tokenbf_v1(…)");
+      return wrong(type, fmt::format("there is no index type {}", type.kind == Kind::end ? "here" : quoted(type.text)),
+                   "index types: minmax, set(n), bloom_filter(p), ngrambf_v1(…), tokenbf_v1(…)");
     const std::size_t start = at_++;
     if (here().is('(')) {
       while (here().kind != Kind::end && !here().is(')')) ++at_;
-      if (here().kind == Kind::end) return wrong(type, fmt::format("the type of index {} has a '(' that is never closed", quoted(index.name)));
+      if (here().kind == Kind::end)
+        return wrong(type, fmt::format("the type of index {} has a '(' that is never closed", quoted(index.name)));
       ++at_;
     }
-    const auto text = read_expression(source_, std::span(tokens_).subspan(start, at_ - start), fmt::format("the type of index {}", quoted(index.name)));
+    const auto text = read_expression(source_, std::span(tokens_).subspan(start, at_ - start),
+                                      fmt::format("the type of index {}", quoted(index.name)));
     if (!text) return false;
     index.type = *text;
-    if (!here().is_word("GRANULARITY")) return wrong(type, fmt::format("index {} has no GRANULARITY", quoted(index.name)), "for example GRANULARITY 4");
+    if (!here().is_word("GRANULARITY"))
+      return wrong(type, fmt::format("index {} has no GRANULARITY", quoted(index.name)), "for example GRANULARITY 4");
     ++at_;
     const Token number = here();
     const auto parsed = std::from_chars(number.text.data(), number.text.data() + number.text.size(), index.granularity);
-    if (number.kind != Kind::number || parsed.ec != std::errc() || parsed.ptr != number.text.data() + number.text.size() || index.granularity == 0)
-      return wrong(number, fmt::format("the GRANULARITY of index {} is a positive whole number, found {}", quoted(index.name), number.kind == Kind::end ? "nothing" : quoted(number.text)), "for example GRANULARITY 4");
+    if (number.kind != Kind::number || parsed.ec != std::errc() ||
+        parsed.ptr != number.text.data() + number.text.size() || index.granularity == 0)
+      return wrong(number,
+                   fmt::format("the GRANULARITY of index {} is a positive whole number, found {}", quoted(index.name),
+                               number.kind == Kind::end ? "nothing" : quoted(number.text)),
+                   "for example GRANULARITY 4");
     ++at_;
     if (here().kind != Kind::end && !here().is(',') && !here().first_on_line)
       return wrong(here(), fmt::format("unexpected {} after index {}", quoted(here().text), quoted(index.name)));

@@ -24,7 +24,8 @@ class ConnectionReader {
     for (const auto& in : instructions)
       if (in.rule->name == "TYPE") read_type(in);
     if (type_.empty()) {
-      source_.error(Position{.line = 1, .column = 1}, "a connection needs a TYPE: kafka, s3, gcs or dynamodb", "for example TYPE kafka");
+      source_.error(Position{.line = 1, .column = 1}, "a connection needs a TYPE: kafka, s3, gcs or dynamodb",
+                    "for example TYPE kafka");
       return std::move(out_);
     }
     if (out_.type.empty()) return std::move(out_);
@@ -38,16 +39,22 @@ class ConnectionReader {
   void read_type(const Instruction& in) {
     type_ = in.keyword;
     if (in.value.empty()) return source_.error(in.keyword, "TYPE needs a value: kafka, s3, gcs or dynamodb");
-    const auto found = std::find_if(types.begin(), types.end(), [&](std::string_view t) { return equal_ignoring_case(t, in.value); });
+    const auto found =
+        std::find_if(types.begin(), types.end(), [&](std::string_view t) { return equal_ignoring_case(t, in.value); });
     if (found != types.end()) {
       out_.type = *found;
     } else if (equal_ignoring_case(in.value, "s3_iamrole") || equal_ignoring_case(in.value, "gcs_hmac")) {
       out_.type = upper(in.value).starts_with("S3") ? "s3" : "gcs";
-      source_.warning(in.value, fmt::format("the type {} belongs to older projects; write {}", quoted(in.value), out_.type));
+      source_.warning(in.value,
+                      fmt::format("the type {} belongs to older projects; write {}", quoted(in.value), out_.type));
     } else if (equal_ignoring_case(in.value, "bigquery") || equal_ignoring_case(in.value, "snowflake")) {
-      source_.error(in.value, fmt::format("connections to {} are not supported", in.value), "export to a bucket and import from there");
+      source_.error(in.value, fmt::format("connections to {} are not supported", in.value),
+                    "export to a bucket and import from there");
     } else {
-      source_.error(in.value, fmt::format("there is no connection type {}; there are kafka, s3, gcs and dynamodb", quoted(in.value)), did_you_mean(in.value, types));
+      source_.error(
+          in.value,
+          fmt::format("there is no connection type {}; there are kafka, s3, gcs and dynamodb", quoted(in.value)),
+          did_you_mean(in.value, types));
     }
   }
 
@@ -74,18 +81,23 @@ class ConnectionReader {
     if (key == "KAFKA_SASL_OAUTHBEARER_METHOD" && !secret) chosen = read_choice(source_, in, methods);
     given_.push_back(key);
     if (!chosen) return;
-    const auto same = std::find_if(out_.values.begin(), out_.values.end(), [&](const auto& v) { return v.first == key; });
-    if (same != out_.values.end()) same->second = *chosen;
-    else out_.values.emplace_back(key, *chosen);
+    const auto same =
+        std::find_if(out_.values.begin(), out_.values.end(), [&](const auto& v) { return v.first == key; });
+    if (same != out_.values.end())
+      same->second = *chosen;
+    else
+      out_.values.emplace_back(key, *chosen);
   }
 
   bool has(std::string_view key) const { return std::find(given_.begin(), given_.end(), key) != given_.end(); }
 
   void require(std::string_view key, std::string_view hint) {
-    if (!has(key)) source_.error(type_, fmt::format("a connection of TYPE {} needs {}", out_.type, key), std::string(hint));
+    if (!has(key))
+      source_.error(type_, fmt::format("a connection of TYPE {} needs {}", out_.type, key), std::string(hint));
   }
   void pair(std::string_view a, std::string_view b) {
-    if (has(a) != has(b)) source_.error(type_, fmt::format("{} and {} go together, {} is missing", a, b, has(a) ? b : a));
+    if (has(a) != has(b))
+      source_.error(type_, fmt::format("{} and {} go together, {} is missing", a, b, has(a) ? b : a));
   }
 
   void check_required() {
@@ -100,7 +112,9 @@ class ConnectionReader {
     } else if (out_.type == "gcs") {
       pair("GCS_HMAC_ACCESS_ID", "GCS_HMAC_SECRET");
       if (!has("GCS_SERVICE_ACCOUNT_CREDENTIALS_JSON") && !has("GCS_HMAC_ACCESS_ID") && !has("GCS_HMAC_SECRET"))
-        source_.error(type_, "a connection of TYPE gcs needs GCS_SERVICE_ACCOUNT_CREDENTIALS_JSON, or GCS_HMAC_ACCESS_ID with GCS_HMAC_SECRET");
+        source_.error(type_,
+                      "a connection of TYPE gcs needs GCS_SERVICE_ACCOUNT_CREDENTIALS_JSON, or GCS_HMAC_ACCESS_ID with "
+                      "GCS_HMAC_SECRET");
     } else {
       require("DYNAMODB_ARN", "the role that may read the table");
       require("DYNAMODB_REGION", "for example DYNAMODB_REGION eu-west-1");
@@ -115,6 +129,8 @@ class ConnectionReader {
 
 }  // namespace
 
-Connection read_connection(Source& source, std::string name) { return ConnectionReader(source, std::move(name)).read(); }
+Connection read_connection(Source& source, std::string name) {
+  return ConnectionReader(source, std::move(name)).read();
+}
 
 }  // namespace kinglet::datafile::internal

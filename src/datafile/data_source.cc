@@ -21,9 +21,13 @@ namespace {
 
 constexpr std::size_t default_key_columns_max = 3;
 
-constexpr std::array<std::string_view, 7> engines = {
-    "MergeTree",         "ReplacingMergeTree",  "SummingMergeTree", "AggregatingMergeTree",
-    "CollapsingMergeTree", "VersionedCollapsingMergeTree", "Null"};
+constexpr std::array<std::string_view, 7> engines = {"MergeTree",
+                                                     "ReplacingMergeTree",
+                                                     "SummingMergeTree",
+                                                     "AggregatingMergeTree",
+                                                     "CollapsingMergeTree",
+                                                     "VersionedCollapsingMergeTree",
+                                                     "Null"};
 
 class DataSourceReader {
  public:
@@ -40,19 +44,32 @@ class DataSourceReader {
  private:
   void read_instruction(const Instruction& in) {
     const auto name = in.rule->name;
-    if (name == "DESCRIPTION") out_.description = read_text(in);
-    else if (name == "TAGS") out_.tags = read_list(source_, in);
-    else if (name == "TOKEN") read_token(source_, in, false, out_.tokens);
-    else if (name == "SCHEMA") read_schema(in);
-    else if (name == "ENGINE") read_engine(in);
-    else if (name == "ENGINE_SETTINGS") read_settings(in);
-    else if (name == "INDEXES" || name == "INDICES") read_index_block(in);
-    else if (name == "BACKFILL") read_backfill(in);
-    else if (name == "FORWARD_QUERY") read_forward_query(in);
-    else if (name == "SHARED_WITH") out_.shared_with = read_list(source_, in);
-    else if (in.rule->classic && name != "SORTING_KEY") read_classic(in);
-    else if (name.starts_with("KAFKA_") || name.starts_with("IMPORT_")) read_connector(in);
-    else read_key(in);
+    if (name == "DESCRIPTION")
+      out_.description = read_text(in);
+    else if (name == "TAGS")
+      out_.tags = read_list(source_, in);
+    else if (name == "TOKEN")
+      read_token(source_, in, false, out_.tokens);
+    else if (name == "SCHEMA")
+      read_schema(in);
+    else if (name == "ENGINE")
+      read_engine(in);
+    else if (name == "ENGINE_SETTINGS")
+      read_settings(in);
+    else if (name == "INDEXES" || name == "INDICES")
+      read_index_block(in);
+    else if (name == "BACKFILL")
+      read_backfill(in);
+    else if (name == "FORWARD_QUERY")
+      read_forward_query(in);
+    else if (name == "SHARED_WITH")
+      out_.shared_with = read_list(source_, in);
+    else if (in.rule->classic && name != "SORTING_KEY")
+      read_classic(in);
+    else if (name.starts_with("KAFKA_") || name.starts_with("IMPORT_"))
+      read_connector(in);
+    else
+      read_key(in);
   }
 
   void read_schema(const Instruction& in) {
@@ -68,19 +85,24 @@ class DataSourceReader {
     if (!require_value(source_, in, "MergeTree")) return;
     std::string_view name = in.value;
     if (const auto open = name.find('('); open != std::string_view::npos) {
-      source_.error(name.substr(open), "the arguments of an engine have keywords of their own, they do not stand in parentheses", "for example ENGINE_VER updated_at");
+      source_.error(name.substr(open),
+                    "the arguments of an engine have keywords of their own, they do not stand in parentheses",
+                    "for example ENGINE_VER updated_at");
       name = trim(name.substr(0, open));
     }
-    const auto found = std::find_if(engines.begin(), engines.end(), [&](std::string_view e) { return equal_ignoring_case(e, name); });
+    const auto found =
+        std::find_if(engines.begin(), engines.end(), [&](std::string_view e) { return equal_ignoring_case(e, name); });
     if (found != engines.end()) {
       out_.engine.name = *found;
       return;
     }
     engine_unknown_ = true;
     if (equal_ignoring_case(name, "Join"))
-      return source_.error(name, "the engine Join of older projects is not supported", "use MergeTree with ENGINE_SORTING_KEY on the join key, and join in SQL");
+      return source_.error(name, "the engine Join of older projects is not supported",
+                           "use MergeTree with ENGINE_SORTING_KEY on the join key, and join in SQL");
     if (name.starts_with("Replicated") && name.ends_with("MergeTree"))
-      return source_.error(name, fmt::format("write {} without Replicated; replication is the server's matter", quoted(name.substr(10))));
+      return source_.error(name, fmt::format("write {} without Replicated; replication is the server's matter",
+                                             quoted(name.substr(10))));
     std::string hint = did_you_mean(name, engines);
     if (hint.empty()) hint = fmt::format("engines: {}", fmt::join(engines, ", "));
     source_.error(name, fmt::format("there is no engine {}", quoted(name)), std::move(hint));
@@ -88,24 +110,32 @@ class DataSourceReader {
 
   void read_key(const Instruction& in) {
     auto& engine = out_.engine;
-    const std::map<std::string_view, std::string*> texts = {
-        {"ENGINE_SORTING_KEY", &engine.sorting_key}, {"SORTING_KEY", &engine.sorting_key},
-        {"ENGINE_PARTITION_KEY", &engine.partition_key}, {"ENGINE_PRIMARY_KEY", &engine.primary_key},
-        {"ENGINE_SAMPLING_KEY", &engine.sampling_key}, {"ENGINE_TTL", &engine.ttl}, {"ENGINE_VER", &engine.ver},
-        {"ENGINE_IS_DELETED", &engine.is_deleted}, {"ENGINE_SIGN", &engine.sign},
-        {"ENGINE_VERSION", &engine.version}, {"ENGINE_SUMMING_COLUMNS", &engine.summing_columns}};
+    const std::map<std::string_view, std::string*> texts = {{"ENGINE_SORTING_KEY", &engine.sorting_key},
+                                                            {"SORTING_KEY", &engine.sorting_key},
+                                                            {"ENGINE_PARTITION_KEY", &engine.partition_key},
+                                                            {"ENGINE_PRIMARY_KEY", &engine.primary_key},
+                                                            {"ENGINE_SAMPLING_KEY", &engine.sampling_key},
+                                                            {"ENGINE_TTL", &engine.ttl},
+                                                            {"ENGINE_VER", &engine.ver},
+                                                            {"ENGINE_IS_DELETED", &engine.is_deleted},
+                                                            {"ENGINE_SIGN", &engine.sign},
+                                                            {"ENGINE_VERSION", &engine.version},
+                                                            {"ENGINE_SUMMING_COLUMNS", &engine.summing_columns}};
     const auto target = texts.find(in.rule->name);
     if (target == texts.end()) return;
-    if (in.rule->classic) source_.warning(in.keyword, "SORTING_KEY belongs to older projects; write ENGINE_SORTING_KEY");
+    if (in.rule->classic)
+      source_.warning(in.keyword, "SORTING_KEY belongs to older projects; write ENGINE_SORTING_KEY");
     target->second->clear();
     if (in.value.empty()) {
       if (in.rule->name != "ENGINE_TTL" && in.rule->name != "ENGINE_PARTITION_KEY")
-        source_.error(in.keyword, fmt::format("{} is empty", in.rule->name), "leave the line out, or name columns of the SCHEMA");
+        source_.error(in.keyword, fmt::format("{} is empty", in.rule->name),
+                      "leave the line out, or name columns of the SCHEMA");
       return;
     }
     auto tokens = tokenize(in.value, false);
     tokens.pop_back();
-    const bool list = in.rule->name.ends_with("SORTING_KEY") || in.rule->name == "ENGINE_PRIMARY_KEY" || in.rule->name == "ENGINE_SUMMING_COLUMNS";
+    const bool list = in.rule->name.ends_with("SORTING_KEY") || in.rule->name == "ENGINE_PRIMARY_KEY" ||
+                      in.rule->name == "ENGINE_SUMMING_COLUMNS";
     if (list) {
       if (!tokens.empty() && tokens.back().is(',')) tokens.pop_back();
       strip_parentheses(tokens);
@@ -113,10 +143,12 @@ class DataSourceReader {
     const auto text = read_expression(source_, tokens, in.rule->name);
     if (!text) return;
     for (const auto item : split_list(tokens))
-      if (list && item.empty() && !tokens.empty()) return source_.error(in.value, fmt::format("{} has two commas with nothing between", in.rule->name));
+      if (list && item.empty() && !tokens.empty())
+        return source_.error(in.value, fmt::format("{} has two commas with nothing between", in.rule->name));
     if (list) {
       std::string joined_list;
-      for (const auto item : split_list(tokens)) joined_list += fmt::format("{}{}", joined_list.empty() ? "" : ", ", joined(item));
+      for (const auto item : split_list(tokens))
+        joined_list += fmt::format("{}{}", joined_list.empty() ? "" : ", ", joined(item));
       *target->second = tokens.empty() ? "tuple()" : joined_list;
     } else {
       *target->second = *text;
@@ -146,27 +178,42 @@ class DataSourceReader {
     for (const auto item : split_list(tokens)) {
       if (item.empty()) continue;
       if (item.front().kind == Token::Kind::unclosed || item.back().kind == Token::Kind::unclosed)
-        return source_.error(item.back().text, "ENGINE_SETTINGS has a quote that is never closed", std::string(example));
+        return source_.error(item.back().text, "ENGINE_SETTINGS has a quote that is never closed",
+                             std::string(example));
       const bool negative = item.size() == 4 && item[2].is('-');
       if ((item.size() != 3 && !negative) || item[0].kind != Token::Kind::word || !item[1].is('='))
-        return source_.error(item.front().text, fmt::format("expected name = value in ENGINE_SETTINGS, found {}", quoted(joined(item))), std::string(example));
+        return source_.error(item.front().text,
+                             fmt::format("expected name = value in ENGINE_SETTINGS, found {}", quoted(joined(item))),
+                             std::string(example));
       const Token& value = item.back();
-      if (value.kind != Token::Kind::number && (negative || (value.kind != Token::Kind::string && !value.is_word("TRUE") && !value.is_word("FALSE"))))
-        return source_.error(value.text, fmt::format("the value of the setting {} is a number, true, false or a text in single quotes, not {}", item[0].text, quoted(value.text)));
-      if (out_.engine.settings.size() >= limits::list_items_max) return source_.error(value.text, fmt::format("ENGINE_SETTINGS has at most {} items", limits::list_items_max));
+      if (value.kind != Token::Kind::number &&
+          (negative || (value.kind != Token::Kind::string && !value.is_word("TRUE") && !value.is_word("FALSE"))))
+        return source_.error(
+            value.text,
+            fmt::format("the value of the setting {} is a number, true, false or a text in single quotes, not {}",
+                        item[0].text, quoted(value.text)));
+      if (out_.engine.settings.size() >= limits::list_items_max)
+        return source_.error(value.text, fmt::format("ENGINE_SETTINGS has at most {} items", limits::list_items_max));
       add_setting(item[0], fmt::format("{}{}", negative ? "-" : "", value.text));
     }
   }
 
   /// Settings that choose where bytes lie, or that deliveries depend on, are the server's.
   void add_setting(const Token& name, std::string value) {
-    constexpr std::array<std::string_view, 6> forbidden = {"disk", "storage_policy", "table_disk", "non_replicated_deduplication_window",
-                                                          "replicated_deduplication_window", "replicated_deduplication_window_seconds"};
+    constexpr std::array<std::string_view, 6> forbidden = {"disk",
+                                                           "storage_policy",
+                                                           "table_disk",
+                                                           "non_replicated_deduplication_window",
+                                                           "replicated_deduplication_window",
+                                                           "replicated_deduplication_window_seconds"};
     if (std::find(forbidden.begin(), forbidden.end(), name.text) != forbidden.end())
-      return source_.error(name.text, fmt::format("the setting {} is the server's and cannot be given in a datafile", quoted(name.text)));
+      return source_.error(name.text, fmt::format("the setting {} is the server's and cannot be given in a datafile",
+                                                  quoted(name.text)));
     auto& settings = out_.engine.settings;
-    const auto same = std::find_if(settings.begin(), settings.end(), [&](const auto& s) { return s.first == name.text; });
-    if (same != settings.end()) return source_.error(name.text, fmt::format("the setting {} is given twice", quoted(name.text)));
+    const auto same =
+        std::find_if(settings.begin(), settings.end(), [&](const auto& s) { return s.first == name.text; });
+    if (same != settings.end())
+      return source_.error(name.text, fmt::format("the setting {} is given twice", quoted(name.text)));
     settings.emplace_back(name.text, std::move(value));
   }
 
@@ -175,7 +222,8 @@ class DataSourceReader {
     const std::size_t errors = source_.error_count();
     out_.indexes = read_indexes(source_, in.value);
     if (out_.indexes.empty() && errors == source_.error_count())
-      source_.error(in.keyword, fmt::format("{} has no index", in.rule->name), "an index is: name expression TYPE type GRANULARITY n");
+      source_.error(in.keyword, fmt::format("{} has no index", in.rule->name),
+                    "an index is: name expression TYPE type GRANULARITY n");
   }
 
   void read_backfill(const Instruction& in) {
@@ -186,17 +234,22 @@ class DataSourceReader {
   void read_forward_query(const Instruction& in) {
     const auto text = dedent(in.value);
     if (text.text.empty())
-      return source_.error(in.keyword, "the FORWARD_QUERY is empty", "write the SELECT list that makes a new row from an old one: SELECT id, toUUID(key) AS key");
+      return source_.error(in.keyword, "the FORWARD_QUERY is empty",
+                           "write the SELECT list that makes a new row from an old one: SELECT id, toUUID(key) AS key");
     auto tokens = tokenize(in.value, false);
     if (!tokens.front().is_word("SELECT"))
-      return source_.error(tokens.front().text, fmt::format("a FORWARD_QUERY starts with SELECT, found {}", quoted(tokens.front().text)));
+      return source_.error(tokens.front().text,
+                           fmt::format("a FORWARD_QUERY starts with SELECT, found {}", quoted(tokens.front().text)));
     out_.forward_query = text.text;
   }
 
   void read_classic(const Instruction& in) {
     if (in.rule->name == "IMPORT_QUERY" || in.rule->name == "IMPORT_EXTERNAL_DATASOURCE") {
       foreign_import_ = true;
-      return source_.warning(in.keyword, fmt::format("{} reads BigQuery or Snowflake, which is not supported; no rows come from there", in.rule->name), "export the table to a bucket and use IMPORT_BUCKET_URI");
+      return source_.warning(
+          in.keyword,
+          fmt::format("{} reads BigQuery or Snowflake, which is not supported; no rows come from there", in.rule->name),
+          "export the table to a bucket and use IMPORT_BUCKET_URI");
     }
     if (in.rule->name == "INCLUDE") {
       included_ = true;
@@ -216,17 +269,27 @@ class DataSourceReader {
     const auto name = in.rule->name;
     std::string value(in.value);
     std::optional<std::string> chosen = value;
-    if (name == "KAFKA_AUTO_OFFSET_RESET") chosen = read_choice(source_, in, offsets);
-    else if (name == "KAFKA_STORE_RAW_VALUE" || name == "KAFKA_STORE_HEADERS") chosen = read_choice(source_, in, booleans);
-    else if (name == "KAFKA_VALUE_FORMAT" || name == "KAFKA_KEY_FORMAT") chosen = read_choice(source_, in, kafka_formats);
-    else if (name == "IMPORT_FORMAT") chosen = read_choice(source_, in, formats);
-    else if (name == "IMPORT_SCHEDULE") check_schedule(source_, in, true);
-    else if (name == "IMPORT_BUCKET_URI" && !value.starts_with("s3://") && !value.starts_with("gs://") && value.find("{{") == std::string::npos)
-      source_.error(in.value, fmt::format("IMPORT_BUCKET_URI starts with s3:// or gs://, found {}", quoted(in.value)), "for example s3://bucket/events/*.ndjson");
+    if (name == "KAFKA_AUTO_OFFSET_RESET")
+      chosen = read_choice(source_, in, offsets);
+    else if (name == "KAFKA_STORE_RAW_VALUE" || name == "KAFKA_STORE_HEADERS")
+      chosen = read_choice(source_, in, booleans);
+    else if (name == "KAFKA_VALUE_FORMAT" || name == "KAFKA_KEY_FORMAT")
+      chosen = read_choice(source_, in, kafka_formats);
+    else if (name == "IMPORT_FORMAT")
+      chosen = read_choice(source_, in, formats);
+    else if (name == "IMPORT_SCHEDULE")
+      check_schedule(source_, in, true);
+    else if (name == "IMPORT_BUCKET_URI" && !value.starts_with("s3://") && !value.starts_with("gs://") &&
+             value.find("{{") == std::string::npos)
+      source_.error(in.value, fmt::format("IMPORT_BUCKET_URI starts with s3:// or gs://, found {}", quoted(in.value)),
+                    "for example s3://bucket/events/*.ndjson");
     if (!chosen) return;
-    const auto same = std::find_if(out_.connector.begin(), out_.connector.end(), [&](const auto& c) { return c.first == name; });
-    if (same != out_.connector.end()) same->second = *chosen;
-    else out_.connector.emplace_back(name, *chosen);
+    const auto same =
+        std::find_if(out_.connector.begin(), out_.connector.end(), [&](const auto& c) { return c.first == name; });
+    if (same != out_.connector.end())
+      same->second = *chosen;
+    else
+      out_.connector.emplace_back(name, *chosen);
   }
 
   bool has(std::string_view key) const { return connector_.contains(key); }
@@ -245,9 +308,13 @@ class DataSourceReader {
     const Instruction* kafka = first_with("KAFKA_");
     const Instruction* import = first_with("IMPORT_");
     if (kafka != nullptr && import != nullptr)
-      return source_.error(import->keyword, fmt::format("a data source is fed by Kafka or by an import, not by both: {} and {}", kafka->rule->name, import->rule->name));
+      return source_.error(import->keyword,
+                           fmt::format("a data source is fed by Kafka or by an import, not by both: {} and {}",
+                                       kafka->rule->name, import->rule->name));
     const auto require = [&](const Instruction& because, std::string_view key, std::string_view what) {
-      if (!has(key)) source_.error(because.keyword, fmt::format("{} is missing: {}", key, what), fmt::format("it goes with {}", because.rule->name));
+      if (!has(key))
+        source_.error(because.keyword, fmt::format("{} is missing: {}", key, what),
+                      fmt::format("it goes with {}", because.rule->name));
     };
     if (kafka != nullptr) {
       require(*kafka, "KAFKA_CONNECTION_NAME", "the name of a .connection file");
@@ -259,21 +326,28 @@ class DataSourceReader {
       require(*import, "IMPORT_TABLE_ARN", "the DynamoDB table");
       require(*import, "IMPORT_EXPORT_BUCKET", "the bucket that DynamoDB exports to");
       if (has("IMPORT_BUCKET_URI"))
-        source_.error(connector_.at("IMPORT_BUCKET_URI").keyword, "a DynamoDB import has no IMPORT_BUCKET_URI; it reads IMPORT_TABLE_ARN through IMPORT_EXPORT_BUCKET");
+        source_.error(
+            connector_.at("IMPORT_BUCKET_URI").keyword,
+            "a DynamoDB import has no IMPORT_BUCKET_URI; it reads IMPORT_TABLE_ARN through IMPORT_EXPORT_BUCKET");
       return;
     }
     require(*import, "IMPORT_BUCKET_URI", "which files to read, s3://bucket/path/*.csv or gs://…");
-    if (has("IMPORT_BUCKET_URI") && has("IMPORT_SCHEDULE") && connector_.at("IMPORT_BUCKET_URI").value.starts_with("gs://") && connector_.at("IMPORT_SCHEDULE").value == "@auto")
-      source_.warning(connector_.at("IMPORT_SCHEDULE").value, "Google Cloud Storage does not announce new files; @auto works as @on-demand");
+    if (has("IMPORT_BUCKET_URI") && has("IMPORT_SCHEDULE") &&
+        connector_.at("IMPORT_BUCKET_URI").value.starts_with("gs://") &&
+        connector_.at("IMPORT_SCHEDULE").value == "@auto")
+      source_.warning(connector_.at("IMPORT_SCHEDULE").value,
+                      "Google Cloud Storage does not announce new files; @auto works as @on-demand");
   }
 
   void check_schema() {
     if (schema_.empty())
-      source_.error(Position{.line = 1, .column = 1}, "a data source needs a SCHEMA", "write 'SCHEMA >', then one column a line: `name` Type `json:$.name`,");
+      source_.error(Position{.line = 1, .column = 1}, "a data source needs a SCHEMA",
+                    "write 'SCHEMA >', then one column a line: `name` Type `json:$.name`,");
   }
 
   const ColumnDefinition* column(std::string_view name) const {
-    const auto found = std::find_if(out_.columns.begin(), out_.columns.end(), [&](const auto& c) { return c.name == name; });
+    const auto found =
+        std::find_if(out_.columns.begin(), out_.columns.end(), [&](const auto& c) { return c.name == name; });
     return found == out_.columns.end() ? nullptr : &*found;
   }
 
@@ -289,7 +363,11 @@ class DataSourceReader {
       auto tokens = tokenize(index.expression, false);
       tokens.pop_back();
       for (const Token& token : column_references(tokens))
-        if (!known(token) && column_may_be(tokens)) source_.error(index.position, fmt::format("index {} names {}, which is not a column of the SCHEMA", quoted(index.name), quoted(token.inner())), nearest_column(token.inner()));
+        if (!known(token) && column_may_be(tokens))
+          source_.error(index.position,
+                        fmt::format("index {} names {}, which is not a column of the SCHEMA", quoted(index.name),
+                                    quoted(token.inner())),
+                        nearest_column(token.inner()));
     }
   }
 
@@ -300,7 +378,9 @@ class DataSourceReader {
     auto columns = metadata_columns(kafka);
     const bool used = std::any_of(keys_.begin(), keys_.end(), [&](const auto& key) {
       const auto names = column_references(key.second.second);
-      return std::any_of(names.begin(), names.end(), [&](const Token& t) { return std::any_of(columns.begin(), columns.end(), [&](const auto& c) { return c.name == t.inner(); }); });
+      return std::any_of(names.begin(), names.end(), [&](const Token& t) {
+        return std::any_of(columns.begin(), columns.end(), [&](const auto& c) { return c.name == t.inner(); });
+      });
     });
     if (used) std::move(columns.begin(), columns.end(), std::back_inserter(out_.columns));
   }
@@ -325,7 +405,10 @@ class DataSourceReader {
     const auto name = token.inner();
     if (column(name) != nullptr) return true;
     // "a.b" names a Nested column or a path of a JSON column; the name before the dot was looked at.
-    return std::any_of(out_.columns.begin(), out_.columns.end(), [&](const auto& c) { return c.name.size() > name.size() && c.name.starts_with(name) && c.name[name.size()] == '.'; }) ||
+    return std::any_of(out_.columns.begin(), out_.columns.end(),
+                       [&](const auto& c) {
+                         return c.name.size() > name.size() && c.name.starts_with(name) && c.name[name.size()] == '.';
+                       }) ||
            std::any_of(metadata_.begin(), metadata_.end(), [&](const auto& c) { return c.name == name; });
   }
 
@@ -337,30 +420,43 @@ class DataSourceReader {
   }
 
   void check_key(std::string_view key, const Instruction& in, std::span<const Token> tokens) {
-    const bool one_column = key == "ENGINE_VER" || key == "ENGINE_IS_DELETED" || key == "ENGINE_SIGN" || key == "ENGINE_VERSION";
-    if (one_column && (tokens.size() != 1 || (tokens[0].kind != Token::Kind::word && tokens[0].kind != Token::Kind::name)))
+    const bool one_column =
+        key == "ENGINE_VER" || key == "ENGINE_IS_DELETED" || key == "ENGINE_SIGN" || key == "ENGINE_VERSION";
+    if (one_column &&
+        (tokens.size() != 1 || (tokens[0].kind != Token::Kind::word && tokens[0].kind != Token::Kind::name)))
       return source_.error(in.value, fmt::format("{} names one column of the SCHEMA, found {}", key, quoted(in.value)));
     if (!column_may_be(tokens)) return;
     bool all_known = true;
     for (const Token& token : column_references(tokens)) {
       if (known(token)) continue;
       all_known = false;
-      source_.error(token.text, fmt::format("{} names {}, which is not a column of the SCHEMA", key, quoted(token.inner())), nearest_column(token.inner()));
+      source_.error(token.text,
+                    fmt::format("{} names {}, which is not a column of the SCHEMA", key, quoted(token.inner())),
+                    nearest_column(token.inner()));
     }
     if (key == "ENGINE_TTL")
       for (const Token& token : tokens)
         if (token.is_word("TO") || token.is_word("GROUP") || token.is_word("RECOMPRESS"))
-          return source_.error(token.text, fmt::format("ENGINE_TTL can only delete rows; {} is not possible", upper(token.text)), "for example ENGINE_TTL toDateTime(at) + INTERVAL 90 DAY");
+          return source_.error(token.text,
+                               fmt::format("ENGINE_TTL can only delete rows; {} is not possible", upper(token.text)),
+                               "for example ENGINE_TTL toDateTime(at) + INTERVAL 90 DAY");
     if (one_column && all_known) check_column_type(key, tokens[0]);
-    if ((key == "ENGINE_SORTING_KEY" || key == "ENGINE_PRIMARY_KEY") && !allows_nullable_key()) check_not_nullable(key, tokens);
+    if ((key == "ENGINE_SORTING_KEY" || key == "ENGINE_PRIMARY_KEY") && !allows_nullable_key())
+      check_not_nullable(key, tokens);
     if (key == "ENGINE_PARTITION_KEY" && tokens.size() == 1) {
       const auto* c = column(tokens[0].inner());
-      if (c != nullptr && c->type.starts_with("DateTime")) source_.warning(tokens[0].text, fmt::format("a partition for every value of {} makes very many; partition by month: toYYYYMM({})", c->name, c->name));
+      if (c != nullptr && c->type.starts_with("DateTime"))
+        source_.warning(
+            tokens[0].text,
+            fmt::format("a partition for every value of {} makes very many; partition by month: toYYYYMM({})", c->name,
+                        c->name));
     }
   }
 
   bool allows_nullable_key() const {
-    return std::any_of(out_.engine.settings.begin(), out_.engine.settings.end(), [](const auto& s) { return s.first == "allow_nullable_key" && s.second != "0" && s.second != "false"; });
+    return std::any_of(out_.engine.settings.begin(), out_.engine.settings.end(), [](const auto& s) {
+      return s.first == "allow_nullable_key" && s.second != "0" && s.second != "false";
+    });
   }
 
   void check_not_nullable(std::string_view key, std::span<const Token> tokens) {
@@ -368,7 +464,9 @@ class DataSourceReader {
       if (item.size() != 1) continue;
       const auto* c = column(item[0].inner());
       if (c != nullptr && is_nullable(c->type))
-        source_.error(item[0].text, fmt::format("{} holds {}, which is Nullable; a key column cannot be", key, quoted(c->name)), fmt::format("give the column a DEFAULT instead of Nullable, or sort by ifNull({}, …)", c->name));
+        source_.error(item[0].text,
+                      fmt::format("{} holds {}, which is Nullable; a key column cannot be", key, quoted(c->name)),
+                      fmt::format("give the column a DEFAULT instead of Nullable, or sort by ifNull({}, …)", c->name));
     }
   }
 
@@ -376,13 +474,22 @@ class DataSourceReader {
     const auto* c = column(token.inner());
     if (c == nullptr || c->type.empty()) return;
     if (key == "ENGINE_SIGN" && c->type != "Int8")
-      source_.error(token.text, fmt::format("the ENGINE_SIGN column {} must be Int8 (1 or -1), it is {}", quoted(c->name), c->type));
+      source_.error(token.text, fmt::format("the ENGINE_SIGN column {} must be Int8 (1 or -1), it is {}",
+                                            quoted(c->name), c->type));
     else if (key == "ENGINE_IS_DELETED" && c->type != "UInt8")
-      source_.error(token.text, fmt::format("the ENGINE_IS_DELETED column {} must be UInt8 (1 means deleted), it is {}", quoted(c->name), c->type));
-    else if (key == "ENGINE_VER" && !c->type.starts_with("UInt") && !c->type.starts_with("Int") && !c->type.starts_with("Date") && c->type != "Bool" && !c->type.starts_with("Float") && !c->type.starts_with("Decimal"))
-      source_.error(token.text, fmt::format("the ENGINE_VER column {} must be a number, date or time that grows with every version, it is {}", quoted(c->name), c->type));
-    else if (key == "ENGINE_VERSION" && out_.engine.name == "VersionedCollapsingMergeTree" && !c->type.starts_with("UInt") && !c->type.starts_with("Int") && !c->type.starts_with("Date"))
-      source_.error(token.text, fmt::format("the ENGINE_VERSION column {} must be a number, date or time, it is {}", quoted(c->name), c->type));
+      source_.error(token.text, fmt::format("the ENGINE_IS_DELETED column {} must be UInt8 (1 means deleted), it is {}",
+                                            quoted(c->name), c->type));
+    else if (key == "ENGINE_VER" && !c->type.starts_with("UInt") && !c->type.starts_with("Int") &&
+             !c->type.starts_with("Date") && c->type != "Bool" && !c->type.starts_with("Float") &&
+             !c->type.starts_with("Decimal"))
+      source_.error(
+          token.text,
+          fmt::format("the ENGINE_VER column {} must be a number, date or time that grows with every version, it is {}",
+                      quoted(c->name), c->type));
+    else if (key == "ENGINE_VERSION" && out_.engine.name == "VersionedCollapsingMergeTree" &&
+             !c->type.starts_with("UInt") && !c->type.starts_with("Int") && !c->type.starts_with("Date"))
+      source_.error(token.text, fmt::format("the ENGINE_VERSION column {} must be a number, date or time, it is {}",
+                                            quoted(c->name), c->type));
   }
 
   void check_engine_arguments() {
@@ -390,24 +497,29 @@ class DataSourceReader {
       std::string_view key;
       std::array<std::string_view, 2> engines;
     };
-    constexpr std::array arguments = {
-        Argument{"ENGINE_VER", {"ReplacingMergeTree", ""}}, Argument{"ENGINE_IS_DELETED", {"ReplacingMergeTree", ""}},
-        Argument{"ENGINE_SIGN", {"CollapsingMergeTree", "VersionedCollapsingMergeTree"}},
-        Argument{"ENGINE_VERSION", {"VersionedCollapsingMergeTree", ""}},
-        Argument{"ENGINE_SUMMING_COLUMNS", {"SummingMergeTree", ""}}};
+    constexpr std::array arguments = {Argument{"ENGINE_VER", {"ReplacingMergeTree", ""}},
+                                      Argument{"ENGINE_IS_DELETED", {"ReplacingMergeTree", ""}},
+                                      Argument{"ENGINE_SIGN", {"CollapsingMergeTree", "VersionedCollapsingMergeTree"}},
+                                      Argument{"ENGINE_VERSION", {"VersionedCollapsingMergeTree", ""}},
+                                      Argument{"ENGINE_SUMMING_COLUMNS", {"SummingMergeTree", ""}}};
     auto& engine = out_.engine;
     for (const auto& argument : arguments) {
       const auto used = keys_.find(argument.key);
       if (used != keys_.end() && engine.name != argument.engines[0] && engine.name != argument.engines[1])
-        source_.warning(used->second.first.keyword, fmt::format("{} has no effect with ENGINE {}", argument.key, engine.name), fmt::format("it goes with {}", argument.engines[0]));
+        source_.warning(used->second.first.keyword,
+                        fmt::format("{} has no effect with ENGINE {}", argument.key, engine.name),
+                        fmt::format("it goes with {}", argument.engines[0]));
     }
     const auto line = engine.position;
     if (engine.name.find("Collapsing") != std::string::npos && !keys_.contains("ENGINE_SIGN"))
-      source_.error(line, fmt::format("{} needs ENGINE_SIGN", engine.name), "name an Int8 column that is 1 for a new row and -1 for one taken back");
+      source_.error(line, fmt::format("{} needs ENGINE_SIGN", engine.name),
+                    "name an Int8 column that is 1 for a new row and -1 for one taken back");
     if (engine.name == "VersionedCollapsingMergeTree" && !keys_.contains("ENGINE_VERSION"))
-      source_.error(line, "VersionedCollapsingMergeTree needs ENGINE_VERSION", "name a column that grows with every version of a row");
+      source_.error(line, "VersionedCollapsingMergeTree needs ENGINE_VERSION",
+                    "name a column that grows with every version of a row");
     if (keys_.contains("ENGINE_IS_DELETED") && !keys_.contains("ENGINE_VER"))
-      source_.error(keys_.at("ENGINE_IS_DELETED").first.keyword, "ENGINE_IS_DELETED needs ENGINE_VER", "the newest version of a row decides whether it is deleted");
+      source_.error(keys_.at("ENGINE_IS_DELETED").first.keyword, "ENGINE_IS_DELETED needs ENGINE_VER",
+                    "the newest version of a row decides whether it is deleted");
     if (engine.name != "VersionedCollapsingMergeTree") engine.version.clear();
     if (engine.name != "ReplacingMergeTree") engine.ver.clear(), engine.is_deleted.clear();
     if (engine.name.find("Collapsing") == std::string::npos) engine.sign.clear();
@@ -422,7 +534,9 @@ class DataSourceReader {
     const auto p = split_list(primary->second.second), s = split_list(sorting->second.second);
     for (std::size_t i = 0; i < p.size(); ++i)
       if (i >= s.size() || joined(p[i]) != joined(s[i]))
-        return source_.error(primary->second.first.value, fmt::format("ENGINE_PRIMARY_KEY must be a beginning of ENGINE_SORTING_KEY ({})", out_.engine.sorting_key));
+        return source_.error(
+            primary->second.first.value,
+            fmt::format("ENGINE_PRIMARY_KEY must be a beginning of ENGINE_SORTING_KEY ({})", out_.engine.sorting_key));
   }
 
   /// Not given: Kafka tables sort by the time of the message; others by the first of these that exists: DateTime,
@@ -434,7 +548,8 @@ class DataSourceReader {
       engine.sorting_key = engine.primary_key;
       return;
     }
-    if (std::any_of(metadata_.begin(), metadata_.end(), [](const auto& c) { return c.name == "__timestamp"; }) && has("KAFKA_TOPIC")) {
+    if (std::any_of(metadata_.begin(), metadata_.end(), [](const auto& c) { return c.name == "__timestamp"; }) &&
+        has("KAFKA_TOPIC")) {
       engine.sorting_key = "__timestamp";
       if (!keys_.contains("ENGINE_PARTITION_KEY")) engine.partition_key = "toYYYYMM(__timestamp)";
       return;
@@ -460,8 +575,10 @@ std::string default_sorting_key(std::span<const ColumnDefinition> columns) {
     std::string key;
     std::size_t count = 0;
     for (const auto& c : columns)
-      if (!c.type.empty() && !is_nullable(c.type) && belongs(std::string_view(c.type)) && count < default_key_columns_max) {
-        key += fmt::format("{}{}", count == 0 ? "" : ", ", is_identifier(c.name) ? c.name : fmt::format("`{}`", c.name));
+      if (!c.type.empty() && !is_nullable(c.type) && belongs(std::string_view(c.type)) &&
+          count < default_key_columns_max) {
+        key +=
+            fmt::format("{}{}", count == 0 ? "" : ", ", is_identifier(c.name) ? c.name : fmt::format("`{}`", c.name));
         ++count;
       }
     return key;
@@ -472,6 +589,8 @@ std::string default_sorting_key(std::span<const ColumnDefinition> columns) {
   return key.empty() ? "tuple()" : key;
 }
 
-DataSource read_data_source(Source& source, std::string name) { return DataSourceReader(source, std::move(name)).read(); }
+DataSource read_data_source(Source& source, std::string name) {
+  return DataSourceReader(source, std::move(name)).read();
+}
 
 }  // namespace kinglet::datafile::internal

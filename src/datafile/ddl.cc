@@ -17,7 +17,9 @@ std::string create(std::string_view table, const DdlOptions& options) {
   return fmt::format("CREATE TABLE {}{}", options.if_not_exists ? "IF NOT EXISTS " : "", table);
 }
 
-std::string key(std::string_view list) { return list == "tuple()" ? std::string(list) : fmt::format("({})", list); }
+std::string key(std::string_view list) {
+  return list == "tuple()" ? std::string(list) : fmt::format("({})", list);
+}
 
 std::string engine_text(const EngineDefinition& engine) {
   std::string arguments;
@@ -41,9 +43,14 @@ std::string engine_text(const EngineDefinition& engine) {
 /// The file's settings win over min_level_for_wide_part, which keeps small inserts in one file instead of two a column.
 std::string settings_text(const EngineDefinition& engine, const DdlOptions& options) {
   std::string out;
-  const auto add = [&](std::string_view name, std::string_view value) { out += fmt::format("{}{} = {}", out.empty() ? "" : ", ", name, value); };
-  const auto given = [&](std::string_view name) { return std::any_of(engine.settings.begin(), engine.settings.end(), [&](const auto& s) { return s.first == name; }); };
-  if (options.deduplication_window > 0) add("non_replicated_deduplication_window", std::to_string(options.deduplication_window));
+  const auto add = [&](std::string_view name, std::string_view value) {
+    out += fmt::format("{}{} = {}", out.empty() ? "" : ", ", name, value);
+  };
+  const auto given = [&](std::string_view name) {
+    return std::any_of(engine.settings.begin(), engine.settings.end(), [&](const auto& s) { return s.first == name; });
+  };
+  if (options.deduplication_window > 0)
+    add("non_replicated_deduplication_window", std::to_string(options.deduplication_window));
   if (!given("min_level_for_wide_part")) add("min_level_for_wide_part", "1");
   if (options.durable)
     for (const std::string_view name : {"fsync_after_insert", "fsync_part_directory"})
@@ -80,7 +87,8 @@ std::string create_table_ddl(const DataSource& source, std::string_view table, c
     add(line);
   }
   for (const auto& index : source.indexes)
-    add(fmt::format("INDEX {} ({}) TYPE {} GRANULARITY {}", quote_identifier(index.name), index.expression, index.type, index.granularity));
+    add(fmt::format("INDEX {} ({}) TYPE {} GRANULARITY {}", quote_identifier(index.name), index.expression, index.type,
+                    index.granularity));
 
   const auto& engine = source.engine;
   std::string out = fmt::format("{}\n(\n{}\n)\nENGINE = {}", create(table, options), body, engine_text(engine));
@@ -94,11 +102,15 @@ std::string create_table_ddl(const DataSource& source, std::string_view table, c
 }
 
 std::string quarantine_ddl(const DataSource& source, std::string_view table, const DdlOptions& options) {
-  std::string body = "    `c__error_column` Array(String),\n    `c__error` Array(String),\n    `c__import_id` Nullable(String)";
-  for (const auto& column : table_columns(source)) body += fmt::format(",\n    {} Nullable(String)", quote_identifier(column.name));
+  std::string body =
+      "    `c__error_column` Array(String),\n    `c__error` Array(String),\n    `c__import_id` Nullable(String)";
+  for (const auto& column : table_columns(source))
+    body += fmt::format(",\n    {} Nullable(String)", quote_identifier(column.name));
   body += ",\n    `insertion_date` DateTime";
-  return fmt::format("{}\n(\n{}\n)\nENGINE = MergeTree\nPARTITION BY toYYYYMM(insertion_date)\nORDER BY insertion_date\nTTL {}\nSETTINGS {}",
-                     create(table, options), body, quarantine_ttl, settings_text({}, options));
+  return fmt::format(
+      "{}\n(\n{}\n)\nENGINE = MergeTree\nPARTITION BY toYYYYMM(insertion_date)\nORDER BY insertion_date\nTTL "
+      "{}\nSETTINGS {}",
+      create(table, options), body, quarantine_ttl, settings_text({}, options));
 }
 
 }  // namespace kinglet::datafile

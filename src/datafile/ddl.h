@@ -26,7 +26,8 @@ struct DdlOptions {
 std::vector<ColumnDefinition> table_columns(const DataSource& source);
 
 /// `table` is qualified and quoted already. The data source must have parsed without error: its types, defaults, keys
-/// and settings are written as they are. Source: datafiles spec 3.14; settings: connectors spec 9.3, native-format 11.4.
+/// and settings are written as they are. Source: datafiles spec 3.14; settings: connectors spec 9.3,
+/// native-format 11.4.
 std::string create_table_ddl(const DataSource& source, std::string_view table, const DdlOptions& options = {});
 
 /// The table of rows that did not fit: c__error_column, c__error, c__import_id, every column as Nullable(String),

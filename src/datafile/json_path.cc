@@ -13,7 +13,9 @@ std::unexpected<Error> wrong(std::size_t* at, std::size_t offset, std::string me
   return fail(Error{.code = Code::invalid, .message = std::move(message), .hint = std::move(hint)});
 }
 
-bool ends_key(char c) { return c == '.' || c == '[' || c == ']' || c == '\'' || c == '"' || c == '`' || c == ' ' || c == '\t'; }
+bool ends_key(char c) {
+  return c == '.' || c == '[' || c == ']' || c == '\'' || c == '"' || c == '`' || c == ' ' || c == '\t';
+}
 
 }  // namespace
 
@@ -32,16 +34,20 @@ Result<JsonPath> parse_json_path(std::string_view text, std::size_t* at) {
       ++i;
       if (i < text.size() && text[i] == '[') continue;  // $.['a b']
       if (i < text.size() && text[i] == '.')
-        return wrong(at, i, "'..' (search at every depth) is not possible in a JSONPath of a column", "write every key: $.user.address.city");
+        return wrong(at, i, "'..' (search at every depth) is not possible in a JSONPath of a column",
+                     "write every key: $.user.address.city");
       if (i < text.size() && text[i] == '*')
-        return wrong(at, i, "'*' is not possible in a JSONPath of a column", "for all elements of an array write [:], for a whole object name its key");
+        return wrong(at, i, "'*' is not possible in a JSONPath of a column",
+                     "for all elements of an array write [:], for a whole object name its key");
       const std::size_t start = i;
       while (i < text.size() && !ends_key(text[i])) ++i;
       if (i == start && i < text.size() && (text[i] == ' ' || text[i] == '\t'))
         return wrong(at, i, "a key of the JSONPath starts with a blank", "write such a key as ['a b']");
       if (i == start) return wrong(at, i, "the JSONPath has a dot without a key after it", "for example $.user.id");
       if (i < text.size() && (text[i] == ' ' || text[i] == '\t'))
-        return wrong(at, i, fmt::format("a blank in the JSONPath after {}", internal::quoted(text.substr(start, i - start))), "write a key with blanks as ['a b']");
+        return wrong(at, i,
+                     fmt::format("a blank in the JSONPath after {}", internal::quoted(text.substr(start, i - start))),
+                     "write a key with blanks as ['a b']");
       path.steps.push_back({.key = std::string(text.substr(start, i - start)), .each = false});
     } else if (text[i] == '[') {
       const std::size_t open = i++;
@@ -51,12 +57,14 @@ Result<JsonPath> parse_json_path(std::string_view text, std::size_t* at) {
       } else if (i < text.size() && (text[i] == '\'' || text[i] == '"')) {
         const auto close = text.find(text[i], i + 1);
         if (close == std::string_view::npos || close + 1 >= text.size() || text[close + 1] != ']')
-          return wrong(at, open, "a quoted key of the JSONPath is not closed by a quote and ']'", "for example $.['a b']");
+          return wrong(at, open, "a quoted key of the JSONPath is not closed by a quote and ']'",
+                       "for example $.['a b']");
         if (close == i + 1) return wrong(at, open, "the JSONPath has an empty key");
         path.steps.push_back({.key = std::string(text.substr(i + 1, close - i - 1)), .each = false});
         i = close + 2;
       } else if (text.substr(i).starts_with("*]")) {
-        return wrong(at, open, "[*] is not possible in a JSONPath of a column", "for all elements of an array write [:]");
+        return wrong(at, open, "[*] is not possible in a JSONPath of a column",
+                     "for all elements of an array write [:]");
       } else if (i < text.size() && ((text[i] >= '0' && text[i] <= '9') || text[i] == '-')) {
         return wrong(at, open, "one element by its number is not possible in a JSONPath of a column",
                      "read the whole array with [:] into an Array column and take the element in SQL");
@@ -64,7 +72,8 @@ Result<JsonPath> parse_json_path(std::string_view text, std::size_t* at) {
         return wrong(at, open, "expected [:] or ['key'] in the JSONPath");
       }
     } else {
-      return wrong(at, i, fmt::format("unexpected {} in the JSONPath", internal::quoted(text.substr(i, 1))), "keys are joined by dots: $.user.id");
+      return wrong(at, i, fmt::format("unexpected {} in the JSONPath", internal::quoted(text.substr(i, 1))),
+                   "keys are joined by dots: $.user.id");
     }
   }
   return path;

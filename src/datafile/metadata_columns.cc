@@ -15,7 +15,8 @@ std::vector<ColumnDefinition> metadata_columns(const DataSource& source) {
     return {};
   };
   const auto add = [&](std::string_view name, std::string_view type) {
-    const bool declared = std::any_of(source.columns.begin(), source.columns.end(), [&](const auto& c) { return c.name == name; });
+    const bool declared =
+        std::any_of(source.columns.begin(), source.columns.end(), [&](const auto& c) { return c.name == name; });
     if (declared) return;
     ColumnDefinition column;
     column.name = name;

@@ -104,10 +104,10 @@ enum class PipeType : std::uint8_t { plain, endpoint, materialized, copy, sink }
 struct Node {
   std::string name;
   std::string description;
-  std::string sql;              // block text, common indentation removed; a template when it begins with '%'
-  Position position = {};       // of the NODE line
-  Position sql_position = {};   // of the first character of `sql` in the file
-  std::uint32_t sql_indent = 0; // columns removed from each line of the block
+  std::string sql;               // block text, common indentation removed; a template when it begins with '%'
+  Position position = {};        // of the NODE line
+  Position sql_position = {};    // of the first character of `sql` in the file
+  std::uint32_t sql_indent = 0;  // columns removed from each line of the block
 };
 
 struct Pipe {

@@ -33,18 +33,21 @@ std::string_view extension(std::string_view path) {
 }
 
 bool is_connection_name(std::string_view name) {
-  return !name.empty() && name.size() <= limits::name_bytes_max &&
-         std::all_of(name.begin(), name.end(), [](char c) {
-           return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' || c == '-';
-         });
+  return !name.empty() && name.size() <= limits::name_bytes_max && std::all_of(name.begin(), name.end(), [](char c) {
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' || c == '-';
+  });
 }
 
 void check_name(Source& source, std::string_view name, bool connection) {
   if (internal::is_identifier(name) || (connection && is_connection_name(name))) return;
   if (name.size() > limits::name_bytes_max)
-    return source.error(Position{}, fmt::format("the name of the file has {} bytes, the limit is {}", name.size(), limits::name_bytes_max));
-  source.error(Position{}, fmt::format("{} is no name for a {}: the name of the file has letters, digits and _ only, and no digit first", quoted(name), connection ? "connection" : "resource"),
-               "rename the file");
+    return source.error(Position{}, fmt::format("the name of the file has {} bytes, the limit is {}", name.size(),
+                                                limits::name_bytes_max));
+  source.error(
+      Position{},
+      fmt::format("{} is no name for a {}: the name of the file has letters, digits and _ only, and no digit first",
+                  quoted(name), connection ? "connection" : "resource"),
+      "rename the file");
 }
 
 /// Text checks that come before parsing. False when there is nothing to parse.
@@ -61,7 +64,8 @@ template <class FileOrder>
 void sort_findings(std::vector<Diagnostic>& findings, FileOrder&& file_order) {
   using Key = std::tuple<std::size_t, std::uint32_t, std::uint32_t, std::size_t>;
   std::map<Key, Diagnostic> sorted;
-  for (auto& d : findings) sorted.emplace(Key{file_order(d), d.position.line, d.position.column, sorted.size()}, std::move(d));
+  for (auto& d : findings)
+    sorted.emplace(Key{file_order(d), d.position.line, d.position.column, sorted.size()}, std::move(d));
   findings.clear();
   for (auto& [key, d] : sorted) findings.push_back(std::move(d));
 }
@@ -84,7 +88,10 @@ class ProjectReader {
 
   ParsedProject read() {
     if (files_.size() > limits::files_max) {
-      add({.severity = Severity::error, .file = {}, .position = {}, .message = fmt::format("the project has {} files, the limit is {}", files_.size(), limits::files_max)});
+      add({.severity = Severity::error,
+           .file = {},
+           .position = {},
+           .message = fmt::format("the project has {} files, the limit is {}", files_.size(), limits::files_max)});
       return std::move(out_);
     }
     for (auto& file : files_) read_file(file);
@@ -106,9 +113,15 @@ class ProjectReader {
     } else if (kind == ".CONNECTION") {
       keep(parse_connection(file), file, project.connections, project.connection_files);
     } else if (kind == ".INCL" || kind == ".TOKEN") {
-      add({.severity = Severity::warning, .file = file.name, .position = {}, .message = fmt::format("{} files of older projects are ignored", extension(file.name))});
+      add({.severity = Severity::warning,
+           .file = file.name,
+           .position = {},
+           .message = fmt::format("{} files of older projects are ignored", extension(file.name))});
     } else {
-      add({.severity = Severity::error, .file = file.name, .position = {}, .message = "not a datafile: the name ends in .datasource, .pipe or .connection"});
+      add({.severity = Severity::error,
+           .file = file.name,
+           .position = {},
+           .message = "not a datafile: the name ends in .datasource, .pipe or .connection"});
     }
   }
 
@@ -117,7 +130,11 @@ class ProjectReader {
     std::move(parsed.diagnostics.begin(), parsed.diagnostics.end(), std::back_inserter(out_.diagnostics));
     const std::string name = parsed.resource.name;
     if (const auto same = files.find(name); same != files.end())
-      return add({.severity = Severity::error, .file = file.name, .position = {}, .message = fmt::format("the name {} is already taken by {}", quoted(name), same->second.name), .hint = "data sources and pipes share one name space, whatever their folder"});
+      return add({.severity = Severity::error,
+                  .file = file.name,
+                  .position = {},
+                  .message = fmt::format("the name {} is already taken by {}", quoted(name), same->second.name),
+                  .hint = "data sources and pipes share one name space, whatever their folder"});
     map.emplace(name, std::move(parsed.resource));
     files.emplace(name, Project::File{.name = file.name, .text = file.text});
   }
@@ -138,7 +155,8 @@ class ProjectReader {
 }  // namespace
 
 bool ParsedProject::ok() const {
-  return std::none_of(diagnostics.begin(), diagnostics.end(), [](const Diagnostic& d) { return d.severity == Severity::error; });
+  return std::none_of(diagnostics.begin(), diagnostics.end(),
+                      [](const Diagnostic& d) { return d.severity == Severity::error; });
 }
 
 std::string resource_name(std::string_view file_name) {
@@ -149,15 +167,24 @@ std::string resource_name(std::string_view file_name) {
 std::string to_string(const Diagnostic& diagnostic) {
   std::string out = diagnostic.file;
   if (diagnostic.position.line > 0) out += fmt::format(":{}:{}", diagnostic.position.line, diagnostic.position.column);
-  out += fmt::format("{}{}{}", out.empty() ? "" : ": ", diagnostic.severity == Severity::warning ? "warning: " : "", diagnostic.message);
+  out += fmt::format("{}{}{}", out.empty() ? "" : ": ", diagnostic.severity == Severity::warning ? "warning: " : "",
+                     diagnostic.message);
   if (!diagnostic.hint.empty()) out += fmt::format(" ({})", diagnostic.hint);
   return out;
 }
 
-Parsed<DataSource> parse_data_source(const SourceFile& file) { return parse_one<DataSource>(file, false, internal::read_data_source); }
-Parsed<Pipe> parse_pipe(const SourceFile& file) { return parse_one<Pipe>(file, false, internal::read_pipe); }
-Parsed<Connection> parse_connection(const SourceFile& file) { return parse_one<Connection>(file, true, internal::read_connection); }
+Parsed<DataSource> parse_data_source(const SourceFile& file) {
+  return parse_one<DataSource>(file, false, internal::read_data_source);
+}
+Parsed<Pipe> parse_pipe(const SourceFile& file) {
+  return parse_one<Pipe>(file, false, internal::read_pipe);
+}
+Parsed<Connection> parse_connection(const SourceFile& file) {
+  return parse_one<Connection>(file, true, internal::read_connection);
+}
 
-ParsedProject parse_project(std::vector<SourceFile> files) { return ProjectReader(std::move(files)).read(); }
+ParsedProject parse_project(std::vector<SourceFile> files) {
+  return ProjectReader(std::move(files)).read();
+}
 
 }  // namespace kinglet::datafile

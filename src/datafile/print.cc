@@ -53,7 +53,8 @@ void print_tokens(Page& page, const std::vector<TokenGrant>& tokens) {
   page.gap();
   for (const auto& token : tokens) {
     const char quote = token.name.find('"') == std::string::npos ? '"' : '\'';
-    page.line(fmt::format("TOKEN {}{}{} {}", quote, token.name, quote, token.permission == TokenGrant::Permission::append ? "APPEND" : "READ"));
+    page.line(fmt::format("TOKEN {}{}{} {}", quote, token.name, quote,
+                          token.permission == TokenGrant::Permission::append ? "APPEND" : "READ"));
   }
 }
 
@@ -75,7 +76,8 @@ std::string print(const DataSource& source) {
     page.line(fmt::format("TAGS {}", quoted_list(source.tags)));
   }
   std::string columns;
-  for (const auto& column : source.columns) columns += fmt::format("{}{}", columns.empty() ? "" : ",\n", column_line(column));
+  for (const auto& column : source.columns)
+    columns += fmt::format("{}{}", columns.empty() ? "" : ",\n", column_line(column));
   page.block("SCHEMA", columns);
 
   const auto& engine = source.engine;
@@ -92,12 +94,15 @@ std::string print(const DataSource& source) {
   page.value("ENGINE_VERSION", engine.version);
   page.value("ENGINE_SUMMING_COLUMNS", engine.summing_columns);
   std::string settings;
-  for (const auto& [name, value] : engine.settings) settings += fmt::format("{}{} = {}", settings.empty() ? "" : ", ", name, value);
+  for (const auto& [name, value] : engine.settings)
+    settings += fmt::format("{}{} = {}", settings.empty() ? "" : ", ", name, value);
   page.value("ENGINE_SETTINGS", settings);
 
   std::string indexes;
   for (const auto& index : source.indexes)
-    indexes += fmt::format("{}{} {} TYPE {} GRANULARITY {}", indexes.empty() ? "" : "\n", internal::is_identifier(index.name) ? index.name : fmt::format("`{}`", index.name), index.expression, index.type, index.granularity);
+    indexes += fmt::format("{}{} {} TYPE {} GRANULARITY {}", indexes.empty() ? "" : "\n",
+                           internal::is_identifier(index.name) ? index.name : fmt::format("`{}`", index.name),
+                           index.expression, index.type, index.granularity);
   page.block("INDEXES", indexes);
   if (source.backfill_skip) {
     page.gap();
@@ -129,7 +134,8 @@ std::string print(const Pipe& pipe) {
     constexpr std::array<std::string_view, 5> names = {"", "endpoint", "materialized", "copy", "sink"};
     page.line(fmt::format("TYPE {}", names[static_cast<std::size_t>(pipe.type)]));
     if (pipe.cache_seconds) page.line(fmt::format("CACHE {}", *pipe.cache_seconds));
-    if (!pipe.target.empty()) page.line(fmt::format("{} {}", pipe.type == PipeType::copy ? "TARGET_DATASOURCE" : "DATASOURCE", pipe.target));
+    if (!pipe.target.empty())
+      page.line(fmt::format("{} {}", pipe.type == PipeType::copy ? "TARGET_DATASOURCE" : "DATASOURCE", pipe.target));
     if (pipe.deployment_alter) page.line("DEPLOYMENT_METHOD alter");
     if (!pipe.copy_schedule.empty()) page.line(fmt::format("COPY_SCHEDULE {}", pipe.copy_schedule));
     if (!pipe.copy_mode.empty()) page.line(fmt::format("COPY_MODE {}", pipe.copy_mode));

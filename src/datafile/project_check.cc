@@ -35,7 +35,11 @@ class ReferenceChecker {
  private:
   void add(Severity severity, std::string_view resource, Position at, std::string message, std::string hint = {}) {
     const auto file = project_.files.find(resource);
-    out_.push_back({.severity = severity, .file = file == project_.files.end() ? std::string(resource) : file->second.name, .position = at, .message = std::move(message), .hint = std::move(hint)});
+    out_.push_back({.severity = severity,
+                    .file = file == project_.files.end() ? std::string(resource) : file->second.name,
+                    .position = at,
+                    .message = std::move(message),
+                    .hint = std::move(hint)});
   }
 
   template <class Map>
@@ -68,45 +72,66 @@ class ReferenceChecker {
     return find_line(resource, "IMPORT_SERVICE").line > 0 || find_line(resource, "EXPORT_SERVICE").line > 0;
   }
 
-  void check_connection(std::string_view resource, std::string_view key, std::string_view name, std::span<const std::string_view> types) {
+  void check_connection(std::string_view resource, std::string_view key, std::string_view name,
+                        std::span<const std::string_view> types) {
     if (name.find("{{") != std::string_view::npos) return;
     const auto found = project_.connections.find(name);
     const auto at = find_line(resource, key);
     if (found == project_.connections.end() && is_older(resource))
-      return add(Severity::warning, resource, at, fmt::format("{} names {}, but there is no connection of that name; nothing is read or written through it", key, quoted(name)), fmt::format("add a file {}.connection", name));
+      return add(
+          Severity::warning, resource, at,
+          fmt::format("{} names {}, but there is no connection of that name; nothing is read or written through it",
+                      key, quoted(name)),
+          fmt::format("add a file {}.connection", name));
     if (found == project_.connections.end())
-      return add(Severity::error, resource, at, fmt::format("{} names {}, but there is no connection of that name", key, quoted(name)), near(name, project_.connections).empty() ? fmt::format("add a file {}.connection", name) : near(name, project_.connections));
+      return add(Severity::error, resource, at,
+                 fmt::format("{} names {}, but there is no connection of that name", key, quoted(name)),
+                 near(name, project_.connections).empty() ? fmt::format("add a file {}.connection", name)
+                                                          : near(name, project_.connections));
     const auto& type = found->second.type;
     if (!type.empty() && std::find(types.begin(), types.end(), type) == types.end())
-      add(Severity::error, resource, at, fmt::format("{} names {}, which is a connection of TYPE {}; here it must be {}", key, quoted(name), type, fmt::join(types, " or ")));
+      add(Severity::error, resource, at,
+          fmt::format("{} names {}, which is a connection of TYPE {}; here it must be {}", key, quoted(name), type,
+                      fmt::join(types, " or ")));
   }
 
   void check_data_source(std::string_view name, const DataSource& source) {
     constexpr std::string_view kafka[] = {"kafka"};
     constexpr std::string_view dynamodb[] = {"dynamodb"};
     constexpr std::string_view buckets[] = {"s3", "gcs"};
-    const bool table = std::any_of(source.connector.begin(), source.connector.end(), [](const auto& c) { return c.first == "IMPORT_TABLE_ARN"; });
+    const bool table = std::any_of(source.connector.begin(), source.connector.end(),
+                                   [](const auto& c) { return c.first == "IMPORT_TABLE_ARN"; });
     for (const auto& [key, value] : source.connector) {
       if (key == "KAFKA_CONNECTION_NAME") check_connection(name, key, value, kafka);
-      if (key == "IMPORT_CONNECTION_NAME") check_connection(name, key, value, table ? std::span<const std::string_view>(dynamodb) : std::span<const std::string_view>(buckets));
+      if (key == "IMPORT_CONNECTION_NAME")
+        check_connection(
+            name, key, value,
+            table ? std::span<const std::string_view>(dynamodb) : std::span<const std::string_view>(buckets));
     }
   }
 
   void check_sink(std::string_view name, const Pipe& pipe) {
     constexpr std::string_view kafka[] = {"kafka"};
     constexpr std::string_view buckets[] = {"s3", "gcs"};
-    const bool topic = std::any_of(pipe.sink.begin(), pipe.sink.end(), [](const auto& s) { return s.first == "EXPORT_KAFKA_TOPIC"; });
+    const bool topic =
+        std::any_of(pipe.sink.begin(), pipe.sink.end(), [](const auto& s) { return s.first == "EXPORT_KAFKA_TOPIC"; });
     for (const auto& [key, value] : pipe.sink)
-      if (key == "EXPORT_CONNECTION_NAME" && !value.empty()) check_connection(name, key, value, topic ? std::span<const std::string_view>(kafka) : std::span<const std::string_view>(buckets));
+      if (key == "EXPORT_CONNECTION_NAME" && !value.empty())
+        check_connection(name, key, value,
+                         topic ? std::span<const std::string_view>(kafka) : std::span<const std::string_view>(buckets));
   }
 
   void check_target(std::string_view name, const Pipe& pipe) {
     if (pipe.target.empty() || project_.data_sources.contains(pipe.target)) return;
     const std::string_view key = pipe.type == PipeType::copy ? "TARGET_DATASOURCE" : "DATASOURCE";
     if (project_.pipes.contains(pipe.target))
-      return add(Severity::error, name, pipe.target_position, fmt::format("{} names {}, which is a pipe; rows can only go to a data source", key, quoted(pipe.target)));
+      return add(
+          Severity::error, name, pipe.target_position,
+          fmt::format("{} names {}, which is a pipe; rows can only go to a data source", key, quoted(pipe.target)));
     const auto hint = near(pipe.target, project_.data_sources);
-    add(Severity::error, name, pipe.target_position, fmt::format("{} names {}, but there is no data source of that name", key, quoted(pipe.target)), hint.empty() ? fmt::format("add a file {}.datasource", pipe.target) : hint);
+    add(Severity::error, name, pipe.target_position,
+        fmt::format("{} names {}, but there is no data source of that name", key, quoted(pipe.target)),
+        hint.empty() ? fmt::format("add a file {}.datasource", pipe.target) : hint);
   }
 
   /// Words of a node's SQL that stand where a table may stand: behind FROM or JOIN. The SQL may be a template.
@@ -116,7 +141,8 @@ class ReferenceChecker {
     for (std::size_t i = 0; i + 1 < tokens.size(); ++i) {
       const bool before_table = tokens[i].is_word("FROM") || tokens[i].is_word("JOIN");
       const auto& next = tokens[i + 1];
-      if (before_table && (next.kind == internal::Token::Kind::word || next.kind == internal::Token::Kind::name)) out.emplace(next.inner());
+      if (before_table && (next.kind == internal::Token::Kind::word || next.kind == internal::Token::Kind::name))
+        out.emplace(next.inner());
     }
     return out;
   }
@@ -126,14 +152,18 @@ class ReferenceChecker {
     for (const auto& node : pipe.nodes) read.merge(tables_of(node));
     for (const auto& node : pipe.nodes) {
       if (node.name == name) {
-        add(Severity::warning, name, node.position, fmt::format("the node {} has the name of its pipe", quoted(node.name)), "another name for the node is clearer in messages");
+        add(Severity::warning, name, node.position,
+            fmt::format("the node {} has the name of its pipe", quoted(node.name)),
+            "another name for the node is clearer in messages");
         continue;
       }
       const bool is_source = project_.data_sources.contains(node.name);
       if (!is_source && !project_.pipes.contains(node.name)) continue;
-      const auto what = fmt::format("the node {} has the name of a {}", quoted(node.name), is_source ? "data source" : "pipe");
+      const auto what =
+          fmt::format("the node {} has the name of a {}", quoted(node.name), is_source ? "data source" : "pipe");
       if (read.contains(node.name))
-        add(Severity::error, name, node.position, fmt::format("{} that is read in this pipe: which one is meant?", what), "rename the node");
+        add(Severity::error, name, node.position,
+            fmt::format("{} that is read in this pipe: which one is meant?", what), "rename the node");
       else
         add(Severity::warning, name, node.position, what, "rename the node, so that nobody mistakes one for the other");
     }
@@ -152,7 +182,9 @@ class ReferenceChecker {
       std::size_t next = i + 1;
       while (next < tokens.size() && tokens[next].is('(')) ++next;
       if (next > i + 1) return first_table(tokens.subspan(next));
-      return tokens[next].kind == internal::Token::Kind::word || tokens[next].kind == internal::Token::Kind::name ? tokens[next].inner() : std::string_view();
+      return tokens[next].kind == internal::Token::Kind::word || tokens[next].kind == internal::Token::Kind::name
+                 ? tokens[next].inner()
+                 : std::string_view();
     }
     return {};
   }
@@ -164,7 +196,8 @@ class ReferenceChecker {
     for (std::size_t steps = 0; steps <= pipe.nodes.size(); ++steps) {
       const auto tokens = internal::tokenize(node->sql, false);
       const auto table = first_table(tokens);
-      const auto next = std::find_if(pipe.nodes.begin(), pipe.nodes.end(), [&](const Node& n) { return n.name == table; });
+      const auto next =
+          std::find_if(pipe.nodes.begin(), pipe.nodes.end(), [&](const Node& n) { return n.name == table; });
       if (next != pipe.nodes.end()) {
         node = &*next;
         continue;
@@ -197,10 +230,15 @@ class ReferenceChecker {
         const auto here = std::move(open.back());
         open.pop_back();
         if (!reached.emplace(here).second) continue;
-        if (const auto next = feeds.find(here); next != feeds.end()) open.insert(open.end(), next->second.begin(), next->second.end());
+        if (const auto next = feeds.find(here); next != feeds.end())
+          open.insert(open.end(), next->second.begin(), next->second.end());
       }
       if (!reached.contains(source)) continue;
-      add(Severity::error, name, pipe.target_position, source == pipe.target ? fmt::format("the pipe reads {} and writes to it: every row would come back for ever", quoted(source)) : fmt::format("a circle: the pipe reads {}, which is fed from its target {}", quoted(source), quoted(pipe.target)));
+      add(Severity::error, name, pipe.target_position,
+          source == pipe.target
+              ? fmt::format("the pipe reads {} and writes to it: every row would come back for ever", quoted(source))
+              : fmt::format("a circle: the pipe reads {}, which is fed from its target {}", quoted(source),
+                            quoted(pipe.target)));
     }
   }
 
@@ -210,6 +248,8 @@ class ReferenceChecker {
 
 }  // namespace
 
-std::vector<Diagnostic> check_references(const Project& project) { return ReferenceChecker(project).check(); }
+std::vector<Diagnostic> check_references(const Project& project) {
+  return ReferenceChecker(project).check();
+}
 
 }  // namespace kinglet::datafile

@@ -55,7 +55,9 @@ Status walk(std::string_view value, Text&& text, Secret&& secret) {
     if (open == std::string_view::npos) return {};
     const auto close = value.find("}}", open);
     if (close == std::string_view::npos)
-      return fail(Error{.code = Code::invalid, .message = "a '{{' is never closed by '}}'", .hint = "for example {{ tb_secret(\"NAME\") }}"});
+      return fail(Error{.code = Code::invalid,
+                        .message = "a '{{' is never closed by '}}'",
+                        .hint = "for example {{ tb_secret(\"NAME\") }}"});
     TRY(auto reference, read_call(value.substr(open + 2, close - open - 2)));
     TRY_VOID(secret(std::move(reference)));
     value.remove_prefix(close + 2);
@@ -83,7 +85,9 @@ Result<std::string> resolve_secrets(std::string_view value,
       [&](SecretReference reference) -> Status {
         auto found = find(reference.name);
         if (!found) found = std::move(reference.default_value);
-        if (!found) return fail(Error{.code = Code::not_found, .message = fmt::format("the secret '{}' is not set and has no default", reference.name)});
+        if (!found)
+          return fail(Error{.code = Code::not_found,
+                            .message = fmt::format("the secret '{}' is not set and has no default", reference.name)});
         out += *found;
         return {};
       }));

@@ -73,11 +73,8 @@ void Source::add(Severity severity, Position at, std::string message, std::strin
                                              limits::diagnostics_per_file_max)});
     return;
   }
-  out_.push_back({.severity = severity,
-                  .file = name_,
-                  .position = at,
-                  .message = std::move(message),
-                  .hint = std::move(hint)});
+  out_.push_back(
+      {.severity = severity, .file = name_, .position = at, .message = std::move(message), .hint = std::move(hint)});
 }
 
 void Source::error(Position at, std::string message, std::string hint) {

@@ -12,10 +12,18 @@
 namespace kinglet::datafile::internal {
 namespace {
 
-bool is_word_start(char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_'; }
-bool is_digit(char c) { return c >= '0' && c <= '9'; }
-bool is_word_part(char c) { return is_word_start(c) || is_digit(c); }
-bool is_blank(char c) { return c == ' ' || c == '\t' || c == '\r' || c == '\n' || c == '\v' || c == '\f'; }
+bool is_word_start(char c) {
+  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_';
+}
+bool is_digit(char c) {
+  return c >= '0' && c <= '9';
+}
+bool is_word_part(char c) {
+  return is_word_start(c) || is_digit(c);
+}
+bool is_blank(char c) {
+  return c == ' ' || c == '\t' || c == '\r' || c == '\n' || c == '\v' || c == '\f';
+}
 
 /// End of the quoted text that starts at `at`, or npos. Doubled quotes and backslashes are part of it.
 std::size_t quoted_end(std::string_view text, std::size_t at) {
@@ -38,21 +46,22 @@ std::size_t quoted_end(std::string_view text, std::size_t at) {
 
 std::size_t number_end(std::string_view text, std::size_t at) {
   std::size_t i = at;
-  while (i < text.size() && (is_word_part(text[i]) || text[i] == '.' ||
-                             ((text[i] == '+' || text[i] == '-') && (text[i - 1] == 'e' || text[i - 1] == 'E') && i > at)))
+  while (i < text.size() &&
+         (is_word_part(text[i]) || text[i] == '.' ||
+          ((text[i] == '+' || text[i] == '-') && (text[i - 1] == 'e' || text[i - 1] == 'E') && i > at)))
     ++i;
   return i;
 }
 
 constexpr std::string_view sql_words[] = {
-    "AND",  "OR",   "NOT",  "IN",    "IS",      "NULL",     "TRUE",   "FALSE", "CASE", "WHEN", "THEN", "ELSE",
-    "END",  "AS",   "LIKE", "ILIKE", "BETWEEN", "DIV",      "MOD",    "XOR",   "ASC",  "DESC", "INF",  "NAN",
-    "SET",  "BY",   "CODEC", "WHERE", "GROUP",  "INTERVAL", "DELETE", "RECOMPRESS",
+    "AND",  "OR",  "NOT", "IN",   "IS",    "NULL",    "TRUE",  "FALSE",    "CASE",   "WHEN",       "THEN",
+    "ELSE", "END", "AS",  "LIKE", "ILIKE", "BETWEEN", "DIV",   "MOD",      "XOR",    "ASC",        "DESC",
+    "INF",  "NAN", "SET", "BY",   "CODEC", "WHERE",   "GROUP", "INTERVAL", "DELETE", "RECOMPRESS",
 };
 /// Words only behind a number: INTERVAL 3 DAY. Elsewhere they may be columns.
 constexpr std::string_view interval_units[] = {
-    "NANOSECOND", "MICROSECOND", "MILLISECOND", "SECOND",  "MINUTE", "HOUR",  "DAY",  "WEEK",   "MONTH",
-    "QUARTER",    "YEAR",        "SECONDS",     "MINUTES", "HOURS",  "DAYS",  "WEEKS", "MONTHS", "YEARS",
+    "NANOSECOND", "MICROSECOND", "MILLISECOND", "SECOND",  "MINUTE", "HOUR", "DAY",   "WEEK",   "MONTH",
+    "QUARTER",    "YEAR",        "SECONDS",     "MINUTES", "HOURS",  "DAYS", "WEEKS", "MONTHS", "YEARS",
 };
 
 }  // namespace
@@ -65,7 +74,9 @@ std::string_view Token::inner() const {
   return kind == Kind::name && text.size() >= 2 ? text.substr(1, text.size() - 2) : text;
 }
 
-bool Token::is_json_path() const { return kind == Kind::name && text.starts_with("`json:"); }
+bool Token::is_json_path() const {
+  return kind == Kind::name && text.starts_with("`json:");
+}
 
 std::vector<Token> tokenize(std::string_view text, bool hash_comments) {
   std::vector<Token> out;
@@ -130,7 +141,8 @@ std::optional<std::string> read_expression(Source& source, std::span<const Token
         return std::nullopt;
       case Token::Kind::word:
         if (token.is_word("SELECT")) {
-          source.error(token.text, fmt::format("{} holds a sub-query; only expressions over columns are possible here", what));
+          source.error(token.text,
+                       fmt::format("{} holds a sub-query; only expressions over columns are possible here", what));
           return std::nullopt;
         }
         break;
@@ -155,7 +167,8 @@ std::optional<std::string> read_expression(Source& source, std::span<const Token
         }
         break;
       }
-      default: break;
+      default:
+        break;
     }
   }
   if (!open.empty()) {
@@ -199,11 +212,12 @@ std::vector<Token> column_references(std::span<const Token> tokens) {
     if (i + 1 < tokens.size() && tokens[i + 1].is('(')) continue;
     if (i > 0 && tokens[i - 1].is('.')) continue;  // a field of the name before
     const auto among = [&](const auto& words) {
-      return token.kind == Token::Kind::word &&
-             std::any_of(std::begin(words), std::end(words), [&](std::string_view word) { return token.is_word(word); });
+      return token.kind == Token::Kind::word && std::any_of(std::begin(words), std::end(words),
+                                                            [&](std::string_view word) { return token.is_word(word); });
     };
     if (among(sql_words)) continue;
-    const bool behind_value = i > 0 && (tokens[i - 1].kind == Token::Kind::number || tokens[i - 1].kind == Token::Kind::string || tokens[i - 1].is(')'));
+    const bool behind_value = i > 0 && (tokens[i - 1].kind == Token::Kind::number ||
+                                        tokens[i - 1].kind == Token::Kind::string || tokens[i - 1].is(')'));
     if (behind_value && among(interval_units)) continue;
     const bool before_text = i + 1 < tokens.size() && tokens[i + 1].kind == Token::Kind::string;
     if (before_text && (token.is_word("DATE") || token.is_word("TIMESTAMP"))) continue;

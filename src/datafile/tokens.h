@@ -14,7 +14,7 @@ namespace kinglet::datafile::internal {
 
 struct Token {
   enum class Kind : std::uint8_t {
-    word,      // letters, digits, _
+    word,  // letters, digits, _
     number,
     string,    // '…'
     name,      // `…` or "…"
@@ -24,7 +24,7 @@ struct Token {
     end,
   };
   Kind kind = Kind::end;
-  std::string_view text;       // as written, quotes included
+  std::string_view text;  // as written, quotes included
   bool first_on_line = false;
   bool blank_before = false;
 
@@ -40,8 +40,9 @@ struct Token {
 std::vector<Token> tokenize(std::string_view text, bool hash_comments);
 
 /// One SQL fragment, checked so that it can stand inside a statement: quotes and brackets close, no comment, no `;`, no
-/// sub-query, bounded size and depth. Reports what is wrong and returns nothing; `what` names it ("the DEFAULT of column x").
-/// The text comes back with every run of blanks as one blank. The tokens must come from one view of the file.
+/// sub-query, bounded size and depth. Reports what is wrong and returns nothing; `what` names it ("the DEFAULT of
+/// column x"). The text comes back with every run of blanks as one blank. The tokens must come from one view of the
+/// file.
 std::optional<std::string> read_expression(Source& source, std::span<const Token> tokens, std::string_view what);
 
 /// Splits at commas outside brackets.

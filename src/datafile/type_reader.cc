@@ -29,12 +29,12 @@ enum class Arguments : std::uint8_t {
   enumeration,    // ('a' = 1, …)
   one_type,
   two_types,
-  elements,       // types, or names and types
-  named_elements, // names and types
-  some_types,     // Variant
-  json,           // [(name = n, path Type, SKIP path, SKIP REGEXP 'x')]
-  dynamic,        // [(max_types = n)]
-  aggregate,      // (function[(parameters)][, T…])
+  elements,        // types, or names and types
+  named_elements,  // names and types
+  some_types,      // Variant
+  json,            // [(name = n, path Type, SKIP path, SKIP REGEXP 'x')]
+  dynamic,         // [(max_types = n)]
+  aggregate,       // (function[(parameters)][, T…])
   simple_aggregate,
 };
 
@@ -45,24 +45,58 @@ struct TypeRule {
 };
 
 constexpr std::array rules = {
-    TypeRule{"String"}, TypeRule{"FixedString", Arguments::fixed_string}, TypeRule{"UUID"},
-    TypeRule{"Int8"}, TypeRule{"Int16"}, TypeRule{"Int32"}, TypeRule{"Int64"}, TypeRule{"Int128"}, TypeRule{"Int256"},
-    TypeRule{"UInt8"}, TypeRule{"UInt16"}, TypeRule{"UInt32"}, TypeRule{"UInt64"}, TypeRule{"UInt128"},
-    TypeRule{"UInt256"}, TypeRule{"Float32"}, TypeRule{"Float64"}, TypeRule{"BFloat16"}, TypeRule{"Bool"},
-    TypeRule{"Decimal", Arguments::decimal, 76}, TypeRule{"Decimal32", Arguments::decimal_scale, 9},
-    TypeRule{"Decimal64", Arguments::decimal_scale, 18}, TypeRule{"Decimal128", Arguments::decimal_scale, 38},
-    TypeRule{"Decimal256", Arguments::decimal_scale, 76}, TypeRule{"Date"}, TypeRule{"Date32"},
-    TypeRule{"DateTime", Arguments::date_time}, TypeRule{"DateTime64", Arguments::date_time64, 9},
-    TypeRule{"Time"}, TypeRule{"Time64", Arguments::time64, 9}, TypeRule{"IPv4"}, TypeRule{"IPv6"},
-    TypeRule{"Enum", Arguments::enumeration}, TypeRule{"Enum8", Arguments::enumeration},
-    TypeRule{"Enum16", Arguments::enumeration}, TypeRule{"Array", Arguments::one_type},
-    TypeRule{"Nullable", Arguments::one_type}, TypeRule{"LowCardinality", Arguments::one_type},
-    TypeRule{"Map", Arguments::two_types}, TypeRule{"Tuple", Arguments::elements},
-    TypeRule{"Nested", Arguments::named_elements}, TypeRule{"Variant", Arguments::some_types},
-    TypeRule{"Dynamic", Arguments::dynamic}, TypeRule{"JSON", Arguments::json},
+    TypeRule{"String"},
+    TypeRule{"FixedString", Arguments::fixed_string},
+    TypeRule{"UUID"},
+    TypeRule{"Int8"},
+    TypeRule{"Int16"},
+    TypeRule{"Int32"},
+    TypeRule{"Int64"},
+    TypeRule{"Int128"},
+    TypeRule{"Int256"},
+    TypeRule{"UInt8"},
+    TypeRule{"UInt16"},
+    TypeRule{"UInt32"},
+    TypeRule{"UInt64"},
+    TypeRule{"UInt128"},
+    TypeRule{"UInt256"},
+    TypeRule{"Float32"},
+    TypeRule{"Float64"},
+    TypeRule{"BFloat16"},
+    TypeRule{"Bool"},
+    TypeRule{"Decimal", Arguments::decimal, 76},
+    TypeRule{"Decimal32", Arguments::decimal_scale, 9},
+    TypeRule{"Decimal64", Arguments::decimal_scale, 18},
+    TypeRule{"Decimal128", Arguments::decimal_scale, 38},
+    TypeRule{"Decimal256", Arguments::decimal_scale, 76},
+    TypeRule{"Date"},
+    TypeRule{"Date32"},
+    TypeRule{"DateTime", Arguments::date_time},
+    TypeRule{"DateTime64", Arguments::date_time64, 9},
+    TypeRule{"Time"},
+    TypeRule{"Time64", Arguments::time64, 9},
+    TypeRule{"IPv4"},
+    TypeRule{"IPv6"},
+    TypeRule{"Enum", Arguments::enumeration},
+    TypeRule{"Enum8", Arguments::enumeration},
+    TypeRule{"Enum16", Arguments::enumeration},
+    TypeRule{"Array", Arguments::one_type},
+    TypeRule{"Nullable", Arguments::one_type},
+    TypeRule{"LowCardinality", Arguments::one_type},
+    TypeRule{"Map", Arguments::two_types},
+    TypeRule{"Tuple", Arguments::elements},
+    TypeRule{"Nested", Arguments::named_elements},
+    TypeRule{"Variant", Arguments::some_types},
+    TypeRule{"Dynamic", Arguments::dynamic},
+    TypeRule{"JSON", Arguments::json},
     TypeRule{"AggregateFunction", Arguments::aggregate},
-    TypeRule{"SimpleAggregateFunction", Arguments::simple_aggregate}, TypeRule{"Point"}, TypeRule{"Ring"},
-    TypeRule{"Polygon"}, TypeRule{"MultiPolygon"}, TypeRule{"LineString"}, TypeRule{"MultiLineString"},
+    TypeRule{"SimpleAggregateFunction", Arguments::simple_aggregate},
+    TypeRule{"Point"},
+    TypeRule{"Ring"},
+    TypeRule{"Polygon"},
+    TypeRule{"MultiPolygon"},
+    TypeRule{"LineString"},
+    TypeRule{"MultiLineString"},
 };
 
 /// Aliases, found without regard to case. Source: ClickHouse's system.data_type_families.
@@ -70,34 +104,88 @@ struct Alias {
   std::string_view upper_case, name;
 };
 constexpr std::array aliases = {
-    Alias{"BIGINT", "Int64"}, Alias{"BIGINT SIGNED", "Int64"}, Alias{"BIGINT UNSIGNED", "UInt64"},
-    Alias{"BINARY LARGE OBJECT", "String"}, Alias{"BLOB", "String"}, Alias{"BOOL", "Bool"}, Alias{"BOOLEAN", "Bool"},
-    Alias{"BYTE", "Int8"}, Alias{"BYTEA", "String"}, Alias{"CHAR", "String"}, Alias{"CHARACTER", "String"},
-    Alias{"CHAR VARYING", "String"}, Alias{"CHARACTER VARYING", "String"}, Alias{"CLOB", "String"},
-    Alias{"DATE", "Date"}, Alias{"DATE32", "Date32"}, Alias{"DATETIME", "DateTime"}, Alias{"DATETIME32", "DateTime"},
-    Alias{"DATETIME64", "DateTime64"}, Alias{"DEC", "Decimal"}, Alias{"DECIMAL", "Decimal"},
-    Alias{"DECIMAL32", "Decimal32"}, Alias{"DECIMAL64", "Decimal64"}, Alias{"DECIMAL128", "Decimal128"},
-    Alias{"DECIMAL256", "Decimal256"}, Alias{"DOUBLE", "Float64"}, Alias{"DOUBLE PRECISION", "Float64"},
-    Alias{"ENUM", "Enum"}, Alias{"FIXED", "Decimal"}, Alias{"FLOAT", "Float32"}, Alias{"INET4", "IPv4"},
-    Alias{"INET6", "IPv6"}, Alias{"INT", "Int32"}, Alias{"INT1", "Int8"}, Alias{"INT SIGNED", "Int32"},
-    Alias{"INT UNSIGNED", "UInt32"}, Alias{"INTEGER", "Int32"}, Alias{"INTEGER SIGNED", "Int32"},
-    Alias{"INTEGER UNSIGNED", "UInt32"}, Alias{"JSON", "JSON"}, Alias{"LONGBLOB", "String"},
-    Alias{"LONGTEXT", "String"}, Alias{"MEDIUMBLOB", "String"}, Alias{"MEDIUMINT", "Int32"},
-    Alias{"MEDIUMTEXT", "String"}, Alias{"NCHAR", "String"}, Alias{"NUMERIC", "Decimal"}, Alias{"NVARCHAR", "String"},
-    Alias{"REAL", "Float32"}, Alias{"SIGNED", "Int64"}, Alias{"SINGLE", "Float32"}, Alias{"SMALLINT", "Int16"},
-    Alias{"SMALLINT UNSIGNED", "UInt16"}, Alias{"TEXT", "String"}, Alias{"TIMESTAMP", "DateTime"},
-    Alias{"TINYBLOB", "String"}, Alias{"TINYINT", "Int8"}, Alias{"TINYINT UNSIGNED", "UInt8"},
-    Alias{"TINYTEXT", "String"}, Alias{"UNSIGNED", "UInt64"}, Alias{"VARBINARY", "String"}, Alias{"VARCHAR", "String"},
-    Alias{"VARCHAR2", "String"}, Alias{"YEAR", "UInt16"},
+    Alias{"BIGINT", "Int64"},
+    Alias{"BIGINT SIGNED", "Int64"},
+    Alias{"BIGINT UNSIGNED", "UInt64"},
+    Alias{"BINARY LARGE OBJECT", "String"},
+    Alias{"BLOB", "String"},
+    Alias{"BOOL", "Bool"},
+    Alias{"BOOLEAN", "Bool"},
+    Alias{"BYTE", "Int8"},
+    Alias{"BYTEA", "String"},
+    Alias{"CHAR", "String"},
+    Alias{"CHARACTER", "String"},
+    Alias{"CHAR VARYING", "String"},
+    Alias{"CHARACTER VARYING", "String"},
+    Alias{"CLOB", "String"},
+    Alias{"DATE", "Date"},
+    Alias{"DATE32", "Date32"},
+    Alias{"DATETIME", "DateTime"},
+    Alias{"DATETIME32", "DateTime"},
+    Alias{"DATETIME64", "DateTime64"},
+    Alias{"DEC", "Decimal"},
+    Alias{"DECIMAL", "Decimal"},
+    Alias{"DECIMAL32", "Decimal32"},
+    Alias{"DECIMAL64", "Decimal64"},
+    Alias{"DECIMAL128", "Decimal128"},
+    Alias{"DECIMAL256", "Decimal256"},
+    Alias{"DOUBLE", "Float64"},
+    Alias{"DOUBLE PRECISION", "Float64"},
+    Alias{"ENUM", "Enum"},
+    Alias{"FIXED", "Decimal"},
+    Alias{"FLOAT", "Float32"},
+    Alias{"INET4", "IPv4"},
+    Alias{"INET6", "IPv6"},
+    Alias{"INT", "Int32"},
+    Alias{"INT1", "Int8"},
+    Alias{"INT SIGNED", "Int32"},
+    Alias{"INT UNSIGNED", "UInt32"},
+    Alias{"INTEGER", "Int32"},
+    Alias{"INTEGER SIGNED", "Int32"},
+    Alias{"INTEGER UNSIGNED", "UInt32"},
+    Alias{"JSON", "JSON"},
+    Alias{"LONGBLOB", "String"},
+    Alias{"LONGTEXT", "String"},
+    Alias{"MEDIUMBLOB", "String"},
+    Alias{"MEDIUMINT", "Int32"},
+    Alias{"MEDIUMTEXT", "String"},
+    Alias{"NCHAR", "String"},
+    Alias{"NUMERIC", "Decimal"},
+    Alias{"NVARCHAR", "String"},
+    Alias{"REAL", "Float32"},
+    Alias{"SIGNED", "Int64"},
+    Alias{"SINGLE", "Float32"},
+    Alias{"SMALLINT", "Int16"},
+    Alias{"SMALLINT UNSIGNED", "UInt16"},
+    Alias{"TEXT", "String"},
+    Alias{"TIMESTAMP", "DateTime"},
+    Alias{"TINYBLOB", "String"},
+    Alias{"TINYINT", "Int8"},
+    Alias{"TINYINT UNSIGNED", "UInt8"},
+    Alias{"TINYTEXT", "String"},
+    Alias{"UNSIGNED", "UInt64"},
+    Alias{"VARBINARY", "String"},
+    Alias{"VARCHAR", "String"},
+    Alias{"VARCHAR2", "String"},
+    Alias{"YEAR", "UInt16"},
 };
 
 /// Types a Nullable cannot hold. Source: ClickHouse refuses them.
-constexpr std::array<std::string_view, 13> never_nullable = {"Array",   "Map",     "Tuple",        "Nested",
-                                                            "Nullable", "LowCardinality", "JSON", "Variant",
-                                                            "Dynamic", "AggregateFunction", "SimpleAggregateFunction",
-                                                            "Ring",    "Polygon"};
+constexpr std::array<std::string_view, 13> never_nullable = {"Array",
+                                                             "Map",
+                                                             "Tuple",
+                                                             "Nested",
+                                                             "Nullable",
+                                                             "LowCardinality",
+                                                             "JSON",
+                                                             "Variant",
+                                                             "Dynamic",
+                                                             "AggregateFunction",
+                                                             "SimpleAggregateFunction",
+                                                             "Ring",
+                                                             "Polygon"};
 constexpr std::array<std::string_view, 7> low_cardinality = {"String",   "FixedString", "Date",    "Date32",
-                                                            "DateTime", "UUID",        "Nullable"};
+                                                             "DateTime", "UUID",        "Nullable"};
 
 const TypeRule* find_rule(std::string_view name) {
   const auto found = std::find_if(rules.begin(), rules.end(), [&](const TypeRule& rule) { return rule.name == name; });
@@ -106,11 +194,14 @@ const TypeRule* find_rule(std::string_view name) {
 
 const Alias* find_alias(std::string_view name) {
   const auto wanted = upper(name);
-  const auto found = std::find_if(aliases.begin(), aliases.end(), [&](const Alias& a) { return a.upper_case == wanted; });
+  const auto found =
+      std::find_if(aliases.begin(), aliases.end(), [&](const Alias& a) { return a.upper_case == wanted; });
   return found == aliases.end() ? nullptr : &*found;
 }
 
-std::string_view head(std::string_view type) { return type.substr(0, type.find('(')); }
+std::string_view head(std::string_view type) {
+  return type.substr(0, type.find('('));
+}
 
 template <class List>
 bool contains(const List& list, std::string_view item) {
@@ -120,13 +211,16 @@ bool contains(const List& list, std::string_view item) {
 /// A type in canonical text while it is read. Every read_… returns false after it reported what is wrong.
 class TypeReader {
  public:
-  TypeReader(Source& source, std::span<const Token> tokens, std::size_t& at) : source_(source), tokens_(tokens), at_(at) {}
+  TypeReader(Source& source, std::span<const Token> tokens, std::size_t& at)
+      : source_(source), tokens_(tokens), at_(at) {}
 
   bool read(std::string& out, std::size_t depth) {
     const Token name = here();
     if (depth > limits::type_depth_max)
       return wrong(name, fmt::format("this type is nested deeper than {}", limits::type_depth_max));
-    if (name.kind != Token::Kind::word) return wrong(name, fmt::format("expected a type, found {}", shown(name)), "for example String, Int64 or DateTime64(3)");
+    if (name.kind != Token::Kind::word)
+      return wrong(name, fmt::format("expected a type, found {}", shown(name)),
+                   "for example String, Int64 or DateTime64(3)");
     const TypeRule* rule = nullptr;
     std::string_view canonical;
     if (!find_name(rule, canonical)) return false;
@@ -172,12 +266,12 @@ class TypeReader {
       at_ += words;
       return true;
     }
-    if (name.text == "Object")
-      return wrong(name, "the type Object('json') is gone from ClickHouse", "use JSON");
+    if (name.text == "Object") return wrong(name, "the type Object('json') is gone from ClickHouse", "use JSON");
     std::vector<std::string_view> names;
     for (const TypeRule& known : rules) names.push_back(known.name);
     std::string hint = did_you_mean(name.text, names);
-    if (hint.empty()) hint = "types are written as in ClickHouse: String, Int64, Float64, DateTime64(3), Array(String), …";
+    if (hint.empty())
+      hint = "types are written as in ClickHouse: String, Int64, Float64, DateTime64(3), Array(String), …";
     return wrong(name, fmt::format("there is no type {}", quoted(name.text)), std::move(hint));
   }
 
@@ -197,7 +291,8 @@ class TypeReader {
     const auto parsed = std::from_chars(token.text.data(), token.text.data() + token.text.size(), value);
     if (token.kind != Token::Kind::number || parsed.ec != std::errc() ||
         parsed.ptr != token.text.data() + token.text.size() || value < min || value > max)
-      return wrong(token, fmt::format("the {} of {} is a number from {} to {}, found {}", what, type.text, min, max, shown(token)));
+      return wrong(token, fmt::format("the {} of {} is a number from {} to {}, found {}", what, type.text, min, max,
+                                      shown(token)));
     ++at_;
     out += std::to_string(value);
     return true;
@@ -205,7 +300,8 @@ class TypeReader {
 
   bool read_text(const Token& type, std::string_view what, std::string& out) {
     if (here().kind != Token::Kind::string)
-      return wrong(here(), fmt::format("the {} of {} is a text in single quotes, found {}", what, type.text, shown(here())));
+      return wrong(here(),
+                   fmt::format("the {} of {} is a text in single quotes, found {}", what, type.text, shown(here())));
     out += here().text;
     ++at_;
     return true;
@@ -228,7 +324,8 @@ class TypeReader {
         return expect(')', name);
       }
       case Arguments::json:
-      case Arguments::dynamic: return !open || read_options(name, rule, out, depth);
+      case Arguments::dynamic:
+        return !open || read_options(name, rule, out, depth);
       case Arguments::decimal:
         if (!open) {
           out += "(10, 0)";
@@ -237,10 +334,13 @@ class TypeReader {
         break;
       case Arguments::date_time64:
         if (!open)
-          return wrong(name, "DateTime64 needs a precision", "DateTime64(3) counts milliseconds, DateTime64(6) microseconds");
+          return wrong(name, "DateTime64 needs a precision",
+                       "DateTime64(3) counts milliseconds, DateTime64(6) microseconds");
         break;
       default:
-        if (!open) return wrong(name, fmt::format("{} needs arguments in parentheses", rule.name), fmt::format("for example {}", example(rule)));
+        if (!open)
+          return wrong(name, fmt::format("{} needs arguments in parentheses", rule.name),
+                       fmt::format("for example {}", example(rule)));
     }
     ++at_;
     out += '(';
@@ -259,23 +359,35 @@ class TypeReader {
 
   static std::string example(const TypeRule& rule) {
     switch (rule.arguments) {
-      case Arguments::fixed_string: return "FixedString(16)";
-      case Arguments::decimal_scale: return fmt::format("{}(2)", rule.name);
-      case Arguments::time64: return "Time64(3)";
-      case Arguments::enumeration: return fmt::format("{}('red' = 1, 'blue' = 2)", rule.name);
-      case Arguments::two_types: return "Map(String, String)";
-      case Arguments::elements: return "Tuple(lat Float64, lon Float64)";
-      case Arguments::named_elements: return "Nested(id UInt32, name String)";
-      case Arguments::some_types: return "Variant(String, UInt64)";
-      case Arguments::aggregate: return "AggregateFunction(uniq, String)";
-      case Arguments::simple_aggregate: return "SimpleAggregateFunction(sum, UInt64)";
-      default: return fmt::format("{}(String)", rule.name);
+      case Arguments::fixed_string:
+        return "FixedString(16)";
+      case Arguments::decimal_scale:
+        return fmt::format("{}(2)", rule.name);
+      case Arguments::time64:
+        return "Time64(3)";
+      case Arguments::enumeration:
+        return fmt::format("{}('red' = 1, 'blue' = 2)", rule.name);
+      case Arguments::two_types:
+        return "Map(String, String)";
+      case Arguments::elements:
+        return "Tuple(lat Float64, lon Float64)";
+      case Arguments::named_elements:
+        return "Nested(id UInt32, name String)";
+      case Arguments::some_types:
+        return "Variant(String, UInt64)";
+      case Arguments::aggregate:
+        return "AggregateFunction(uniq, String)";
+      case Arguments::simple_aggregate:
+        return "SimpleAggregateFunction(sum, UInt64)";
+      default:
+        return fmt::format("{}(String)", rule.name);
     }
   }
 
   bool read_inside(const Token& name, const TypeRule& rule, std::string& out, std::size_t depth) {
     switch (rule.arguments) {
-      case Arguments::fixed_string: return read_number(name, "length", 1, 0xFFFFFF, out);
+      case Arguments::fixed_string:
+        return read_number(name, "length", 1, 0xFFFFFF, out);
       case Arguments::date_time64: {
         if (!read_number(name, "precision", 0, rule.max, out)) return false;
         if (!here().is(',')) return true;
@@ -283,7 +395,8 @@ class TypeReader {
         out += ", ";
         return read_text(name, "time zone", out);
       }
-      case Arguments::time64: return read_number(name, "precision", 0, rule.max, out);
+      case Arguments::time64:
+        return read_number(name, "precision", 0, rule.max, out);
       case Arguments::decimal: {
         const auto start = out.size();
         if (!read_number(name, "precision", 1, rule.max, out)) return false;
@@ -296,26 +409,33 @@ class TypeReader {
         out += ", ";
         return read_number(name, "scale", 0, precision, out);
       }
-      case Arguments::decimal_scale: return read_number(name, "scale", 0, rule.max, out);
-      case Arguments::enumeration: return read_enumeration(name, rule, out);
-      case Arguments::one_type: return read_wrapped(name, rule, out, depth);
+      case Arguments::decimal_scale:
+        return read_number(name, "scale", 0, rule.max, out);
+      case Arguments::enumeration:
+        return read_enumeration(name, rule, out);
+      case Arguments::one_type:
+        return read_wrapped(name, rule, out, depth);
       case Arguments::two_types: {
         const Token key = here();
         const auto start = out.size();
         if (!read(out, depth + 1)) return false;
         if (is_nullable(std::string_view(out).substr(start))) return wrong(key, "the key of a Map cannot be Nullable");
         if (!here().is(','))
-          return wrong(here(), fmt::format("Map needs two types, key and value; found {} after the key", shown(here())), "for example Map(String, UInt64)");
+          return wrong(here(), fmt::format("Map needs two types, key and value; found {} after the key", shown(here())),
+                       "for example Map(String, UInt64)");
         ++at_;
         out += ", ";
         return read(out, depth + 1);
       }
       case Arguments::elements:
       case Arguments::named_elements:
-      case Arguments::some_types: return read_elements(rule, out, depth);
+      case Arguments::some_types:
+        return read_elements(rule, out, depth);
       case Arguments::aggregate:
-      case Arguments::simple_aggregate: return read_aggregate(name, rule, out, depth);
-      default: return true;
+      case Arguments::simple_aggregate:
+        return read_aggregate(name, rule, out, depth);
+      default:
+        return true;
     }
   }
 
@@ -325,11 +445,16 @@ class TypeReader {
     if (!read(out, depth + 1)) return false;
     const auto type = head(std::string_view(out).substr(start));
     if (rule.name == "Nullable" && type == "LowCardinality")
-      return wrong(name, "Nullable cannot hold LowCardinality", "the other way round it works: LowCardinality(Nullable(String))");
+      return wrong(name, "Nullable cannot hold LowCardinality",
+                   "the other way round it works: LowCardinality(Nullable(String))");
     if (rule.name == "Nullable" && contains(never_nullable, type))
-      return wrong(inner, fmt::format("{} cannot be inside Nullable", type), type == "Array" ? "an empty array can say 'nothing', or make the elements Nullable: Array(Nullable(T))" : "");
-    if (rule.name == "LowCardinality" && !contains(low_cardinality, type) && !type.starts_with("Float") && !type.starts_with("Int") && !type.starts_with("UInt"))
-      return wrong(inner, fmt::format("{} cannot be inside LowCardinality", type), "LowCardinality is for texts and plain numbers with few different values");
+      return wrong(
+          inner, fmt::format("{} cannot be inside Nullable", type),
+          type == "Array" ? "an empty array can say 'nothing', or make the elements Nullable: Array(Nullable(T))" : "");
+    if (rule.name == "LowCardinality" && !contains(low_cardinality, type) && !type.starts_with("Float") &&
+        !type.starts_with("Int") && !type.starts_with("UInt"))
+      return wrong(inner, fmt::format("{} cannot be inside LowCardinality", type),
+                   "LowCardinality is for texts and plain numbers with few different values");
     return true;
   }
 
@@ -341,7 +466,8 @@ class TypeReader {
     while (true) {
       const Token text = here();
       if (!read_text(name, "name", out)) return false;
-      if (!texts.emplace(text.text, true).second) return wrong(text, fmt::format("{} has the name {} twice", rule.name, text.text));
+      if (!texts.emplace(text.text, true).second)
+        return wrong(text, fmt::format("{} has the name {} twice", rule.name, text.text));
       if (here().is('=')) {
         ++at_;
         const bool negative = here().is('-');
@@ -352,7 +478,8 @@ class TypeReader {
       } else if (next > max) {
         return wrong(text, fmt::format("{} has more names than numbers", rule.name));
       }
-      if (!numbers.emplace(next, true).second) return wrong(text, fmt::format("{} gives the number {} twice", rule.name, next));
+      if (!numbers.emplace(next, true).second)
+        return wrong(text, fmt::format("{} gives the number {} twice", rule.name, next));
       out += fmt::format(" = {}", next);
       ++next;
       if (!here().is(',')) return true;
@@ -367,9 +494,11 @@ class TypeReader {
     while (true) {
       const Token first = here();
       const bool type_follows = ahead(1).kind == Token::Kind::word && !ahead(1).is('(');
-      const bool named = may_name && (first.kind == Token::Kind::name || (first.kind == Token::Kind::word && type_follows && !two_word_alias()));
+      const bool named = may_name && (first.kind == Token::Kind::name ||
+                                      (first.kind == Token::Kind::word && type_follows && !two_word_alias()));
       if (rule.arguments == Arguments::named_elements && !named)
-        return wrong(first, fmt::format("{} needs a name before each type, found {}", rule.name, shown(first)), "for example Nested(id UInt32, name String)");
+        return wrong(first, fmt::format("{} needs a name before each type, found {}", rule.name, shown(first)),
+                     "for example Nested(id UInt32, name String)");
       if (named) {
         out += first.text;
         out += ' ';
@@ -383,7 +512,8 @@ class TypeReader {
   }
 
   bool two_word_alias() const {
-    return find_alias(fmt::format("{} {}", here().text, ahead(1).text)) != nullptr && find_rule(ahead(1).text) == nullptr;
+    return find_alias(fmt::format("{} {}", here().text, ahead(1).text)) != nullptr &&
+           find_rule(ahead(1).text) == nullptr;
   }
 
   bool read_options(const Token& name, const TypeRule& rule, std::string& out, std::size_t depth) {
@@ -392,7 +522,9 @@ class TypeReader {
     while (true) {
       const Token first = here();
       if (first.kind != Token::Kind::word && first.kind != Token::Kind::name)
-        return wrong(first, fmt::format("expected an option of {}, found {}", rule.name, shown(first)), rule.name == "JSON" ? "for example JSON(max_dynamic_paths=100, user.id UInt64, SKIP debug)" : "for example Dynamic(max_types=8)");
+        return wrong(first, fmt::format("expected an option of {}, found {}", rule.name, shown(first)),
+                     rule.name == "JSON" ? "for example JSON(max_dynamic_paths=100, user.id UInt64, SKIP debug)"
+                                         : "for example Dynamic(max_types=8)");
       if (ahead(1).is('=')) {
         at_ += 2;
         out += fmt::format("{}=", first.text);
@@ -443,9 +575,12 @@ class TypeReader {
     }
     const Token function = here();
     if (function.kind != Token::Kind::word)
-      return wrong(function, fmt::format("{} names an aggregate function first, found {}", rule.name, shown(function)), fmt::format("for example {}", example(rule)));
+      return wrong(function, fmt::format("{} names an aggregate function first, found {}", rule.name, shown(function)),
+                   fmt::format("for example {}", example(rule)));
     if (is_type_name(function.text) && (ahead(1).is(')') || ahead(1).is(',')))
-      return wrong(function, fmt::format("{} names an aggregate function first, but {} is a type", rule.name, function.text), fmt::format("for example {}", example(rule)));
+      return wrong(function,
+                   fmt::format("{} names an aggregate function first, but {} is a type", rule.name, function.text),
+                   fmt::format("for example {}", example(rule)));
     out += function.text;
     ++at_;
     if (here().is('(') && !read_parameters(name, out)) return false;
@@ -457,7 +592,8 @@ class TypeReader {
       ++types;
     }
     if (rule.arguments == Arguments::simple_aggregate && types != 1)
-      return wrong(name, "SimpleAggregateFunction needs a function and one type", "for example SimpleAggregateFunction(sum, UInt64)");
+      return wrong(name, "SimpleAggregateFunction needs a function and one type",
+                   "for example SimpleAggregateFunction(sum, UInt64)");
     return true;
   }
 
@@ -471,7 +607,8 @@ class TypeReader {
         ++at_;
       }
       if (here().kind != Token::Kind::number && here().kind != Token::Kind::string)
-        return wrong(here(), fmt::format("a parameter of the function in {} is a number or a text, found {}", name.text, shown(here())));
+        return wrong(here(), fmt::format("a parameter of the function in {} is a number or a text, found {}", name.text,
+                                         shown(here())));
       out += here().text;
       ++at_;
       if (!here().is(',')) break;
@@ -496,7 +633,9 @@ std::optional<std::string> read_type(Source& source, std::span<const Token> toke
   return out;
 }
 
-bool is_type_name(std::string_view word) { return find_rule(word) != nullptr || find_alias(word) != nullptr; }
+bool is_type_name(std::string_view word) {
+  return find_rule(word) != nullptr || find_alias(word) != nullptr;
+}
 
 }  // namespace internal
 
@@ -529,14 +668,18 @@ std::string_view without_wrappers(std::string_view type) {
   return type;
 }
 
-bool is_array(std::string_view type) { return type.starts_with("Array(") || type.starts_with("Nested("); }
+bool is_array(std::string_view type) {
+  return type.starts_with("Array(") || type.starts_with("Nested(");
+}
 
 bool is_numeric(std::string_view type) {
   type = without_wrappers(type);
-  return type.starts_with("Int") || type.starts_with("UInt") || type.starts_with("Float") || type.starts_with("Decimal") ||
-         type == "BFloat16";
+  return type.starts_with("Int") || type.starts_with("UInt") || type.starts_with("Float") ||
+         type.starts_with("Decimal") || type == "BFloat16";
 }
 
-bool is_date_time(std::string_view type) { return without_wrappers(type).starts_with("DateTime"); }
+bool is_date_time(std::string_view type) {
+  return without_wrappers(type).starts_with("DateTime");
+}
 
 }  // namespace kinglet::datafile

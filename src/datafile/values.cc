@@ -20,9 +20,11 @@ bool is_cron_field(std::string_view field, int min, int max, std::string_view na
   const auto value = [&](std::string_view text) -> std::optional<int> {
     int number = 0;
     const auto parsed = std::from_chars(text.data(), text.data() + text.size(), number);
-    if (parsed.ec == std::errc() && parsed.ptr == text.data() + text.size()) return number >= min && number <= max ? std::optional(number) : std::nullopt;
+    if (parsed.ec == std::errc() && parsed.ptr == text.data() + text.size())
+      return number >= min && number <= max ? std::optional(number) : std::nullopt;
     if (text.size() == 3 && !names.empty())
-      if (const auto at = names.find(upper(text)); at != std::string_view::npos && at % 4 == 0) return static_cast<int>(at / 4) + min;
+      if (const auto at = names.find(upper(text)); at != std::string_view::npos && at % 4 == 0)
+        return static_cast<int>(at / 4) + min;
     return std::nullopt;
   };
   if (field.empty()) return false;
@@ -53,7 +55,8 @@ bool is_cron_field(std::string_view field, int min, int max, std::string_view na
 }  // namespace
 
 bool is_identifier(std::string_view text) {
-  if (text.empty() || text.size() > limits::name_bytes_max || (text.front() >= '0' && text.front() <= '9')) return false;
+  if (text.empty() || text.size() > limits::name_bytes_max || (text.front() >= '0' && text.front() <= '9'))
+    return false;
   return std::all_of(text.begin(), text.end(), [](char c) {
     return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_';
   });
@@ -61,7 +64,8 @@ bool is_identifier(std::string_view text) {
 
 std::vector<std::string> read_list(Source& source, const Instruction& instruction) {
   std::vector<std::string> out;
-  std::string_view rest = instruction.block || instruction.raw != instruction.value ? instruction.raw : instruction.value;
+  std::string_view rest =
+      instruction.block || instruction.raw != instruction.value ? instruction.raw : instruction.value;
   // One pair of quotes around the whole list leaves commas inside; quotes around each item leave them outside.
   while (!rest.empty()) {
     const auto end = rest.find_first_of(",\n");
@@ -71,7 +75,8 @@ std::vector<std::string> read_list(Source& source, const Instruction& instructio
     while (!item.empty() && (item.back() == '"' || item.back() == '\'')) item = trim(item.substr(0, item.size() - 1));
     if (item.empty() || item.front() == '#') continue;
     if (item.size() > limits::name_bytes_max) {
-      source.error(item, fmt::format("an item of {} has at most {} bytes", instruction.rule->name, limits::name_bytes_max));
+      source.error(item,
+                   fmt::format("an item of {} has at most {} bytes", instruction.rule->name, limits::name_bytes_max));
       continue;
     }
     if (out.size() >= limits::list_items_max) {
@@ -108,48 +113,72 @@ void read_token(Source& source, const Instruction& instruction, bool pipe, std::
   if (const auto comment = scope.find(" #"); comment != std::string_view::npos) scope = trim(scope.substr(0, comment));
   if (scope.starts_with('#')) scope = scope.substr(scope.size());
   if (name.empty() || name.size() > limits::name_bytes_max)
-    return source.error(raw, fmt::format("the name of a token has 1 to {} bytes", limits::name_bytes_max), fmt::format("write {}", form));
+    return source.error(raw, fmt::format("the name of a token has 1 to {} bytes", limits::name_bytes_max),
+                        fmt::format("write {}", form));
 
-  TokenGrant grant{.name = std::string(name), .permission = TokenGrant::Permission::read, .position = source.position(instruction.keyword)};
+  TokenGrant grant{.name = std::string(name),
+                   .permission = TokenGrant::Permission::read,
+                   .position = source.position(instruction.keyword)};
   if (equal_ignoring_case(scope, "APPEND") && !pipe) {
     grant.permission = TokenGrant::Permission::append;
   } else if (equal_ignoring_case(scope, "CREATE") && !pipe) {
     source.warning(scope, "the token scope CREATE belongs to older projects and counts as APPEND here");
     grant.permission = TokenGrant::Permission::append;
   } else if (scope.empty() && !pipe) {
-    return source.error(source.end_position(raw), fmt::format("the token {} needs a scope: READ or APPEND", quoted(name)), fmt::format("write {}", form));
+    return source.error(source.end_position(raw),
+                        fmt::format("the token {} needs a scope: READ or APPEND", quoted(name)),
+                        fmt::format("write {}", form));
   } else if (!scope.empty() && !equal_ignoring_case(scope, "READ")) {
     const auto words = scope.find_first_of(" \t");
-    if (words != std::string_view::npos && (equal_ignoring_case(scope.substr(words + 1), "READ") || equal_ignoring_case(scope.substr(words + 1), "APPEND")))
-      return source.error(raw, "a token name with blanks needs quotes", fmt::format("write TOKEN \"{} {}\" {}", name, scope.substr(0, words), upper(trim(scope.substr(words)))));
-    return source.error(scope, fmt::format("unknown token scope {}; {} knows {}", quoted(scope), pipe ? "a pipe" : "a data source", pipe ? "only READ" : "READ and APPEND"), fmt::format("write {}", form));
+    if (words != std::string_view::npos && (equal_ignoring_case(scope.substr(words + 1), "READ") ||
+                                            equal_ignoring_case(scope.substr(words + 1), "APPEND")))
+      return source.error(
+          raw, "a token name with blanks needs quotes",
+          fmt::format("write TOKEN \"{} {}\" {}", name, scope.substr(0, words), upper(trim(scope.substr(words)))));
+    return source.error(scope,
+                        fmt::format("unknown token scope {}; {} knows {}", quoted(scope),
+                                    pipe ? "a pipe" : "a data source", pipe ? "only READ" : "READ and APPEND"),
+                        fmt::format("write {}", form));
   }
-  const auto same = [&](const TokenGrant& other) { return other.name == grant.name && other.permission == grant.permission; };
-  if (std::any_of(out.begin(), out.end(), same)) return source.warning(instruction.keyword, fmt::format("the token {} is given this scope twice", quoted(name)));
-  if (out.size() >= limits::list_items_max) return source.error(instruction.keyword, fmt::format("a file has at most {} TOKEN lines", limits::list_items_max));
+  const auto same = [&](const TokenGrant& other) {
+    return other.name == grant.name && other.permission == grant.permission;
+  };
+  if (std::any_of(out.begin(), out.end(), same))
+    return source.warning(instruction.keyword, fmt::format("the token {} is given this scope twice", quoted(name)));
+  if (out.size() >= limits::list_items_max)
+    return source.error(instruction.keyword, fmt::format("a file has at most {} TOKEN lines", limits::list_items_max));
   out.push_back(std::move(grant));
 }
 
-std::optional<std::string> read_choice(Source& source, const Instruction& instruction, std::span<const std::string_view> allowed) {
+std::optional<std::string> read_choice(Source& source, const Instruction& instruction,
+                                       std::span<const std::string_view> allowed) {
   for (const auto choice : allowed)
     if (equal_ignoring_case(choice, instruction.value)) return std::string(choice);
   std::string list;
-  for (std::size_t i = 0; i < allowed.size(); ++i) list += fmt::format("{}{}", i == 0 ? "" : i + 1 == allowed.size() ? " or " : ", ", allowed[i]);
+  for (std::size_t i = 0; i < allowed.size(); ++i)
+    list += fmt::format("{}{}", i == 0 ? "" : i + 1 == allowed.size() ? " or " : ", ", allowed[i]);
   if (instruction.value.empty())
     source.error(instruction.keyword, fmt::format("{} needs a value: {}", instruction.rule->name, list));
   else
-    source.error(instruction.value, fmt::format("{} is {}, not {}", instruction.rule->name, list, quoted(instruction.value)), did_you_mean(instruction.value, allowed));
+    source.error(instruction.value,
+                 fmt::format("{} is {}, not {}", instruction.rule->name, list, quoted(instruction.value)),
+                 did_you_mean(instruction.value, allowed));
   return std::nullopt;
 }
 
 void check_schedule(Source& source, const Instruction& instruction, bool automatic) {
   const auto value = instruction.value;
   const std::string_view names = automatic ? "@auto, @on-demand, @once" : "@on-demand, @once";
-  if (value.empty()) return source.error(instruction.keyword, fmt::format("{} needs a value: {} or a cron line such as 0 * * * *", instruction.rule->name, names));
-  if (value.find("{{") != std::string_view::npos) return source.error(value, fmt::format("{} cannot read a secret; write the schedule itself", instruction.rule->name));
+  if (value.empty())
+    return source.error(instruction.keyword, fmt::format("{} needs a value: {} or a cron line such as 0 * * * *",
+                                                         instruction.rule->name, names));
+  if (value.find("{{") != std::string_view::npos)
+    return source.error(value,
+                        fmt::format("{} cannot read a secret; write the schedule itself", instruction.rule->name));
   if (value.front() == '@') {
     if (value == "@on-demand" || value == "@once" || (automatic && value == "@auto")) return;
-    return source.error(value, fmt::format("there is no schedule {}; there are {} and cron lines", quoted(value), names));
+    return source.error(value,
+                        fmt::format("there is no schedule {}; there are {} and cron lines", quoted(value), names));
   }
   std::vector<std::string_view> fields;
   for (auto rest = value; !rest.empty();) {
@@ -166,20 +195,28 @@ void check_schedule(Source& source, const Instruction& instruction, bool automat
                                  Field{"month", 1, 12, "JAN FEB MAR APR MAY JUN JUL AUG SEP OCT NOV DEC"},
                                  Field{"day of week", 0, 7, "SUN MON TUE WED THU FRI SAT"}};
   if (fields.size() != wanted.size())
-    return source.error(value, fmt::format("a cron line has 5 fields (minute, hour, day of month, month, day of week), this one has {}", fields.size()), "for example 0 * * * * runs every hour");
+    return source.error(
+        value,
+        fmt::format("a cron line has 5 fields (minute, hour, day of month, month, day of week), this one has {}",
+                    fields.size()),
+        "for example 0 * * * * runs every hour");
   for (std::size_t i = 0; i < wanted.size(); ++i)
     if (!is_cron_field(fields[i], wanted[i].min, wanted[i].max, wanted[i].names))
-      return source.error(fields[i], fmt::format("the {} of a cron line is from {} to {}, as *, 5, 1-5, 1,3 or */2; found {}", wanted[i].name, wanted[i].min, wanted[i].max, quoted(fields[i])));
+      return source.error(fields[i],
+                          fmt::format("the {} of a cron line is from {} to {}, as *, 5, 1-5, 1,3 or */2; found {}",
+                                      wanted[i].name, wanted[i].min, wanted[i].max, quoted(fields[i])));
 }
 
 void check_secrets(Source& source, const Instruction& instruction) {
   if (const auto found = secrets_of(instruction.value); !found)
-    source.error(instruction.value, fmt::format("{}: {}", instruction.rule->name, found.error().message), found.error().hint);
+    source.error(instruction.value, fmt::format("{}: {}", instruction.rule->name, found.error().message),
+                 found.error().hint);
 }
 
 bool require_value(Source& source, const Instruction& instruction, std::string_view example) {
   if (!instruction.value.empty()) return true;
-  source.error(instruction.keyword, fmt::format("{} needs a value", instruction.rule->name), fmt::format("for example {} {}", instruction.rule->name, example));
+  source.error(instruction.keyword, fmt::format("{} needs a value", instruction.rule->name),
+               fmt::format("for example {} {}", instruction.rule->name, example));
   return false;
 }
 

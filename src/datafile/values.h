@@ -23,7 +23,8 @@ std::string read_text(const Instruction& instruction);
 /// TOKEN name SCOPE; `pipe`: the scope is optional and only READ.
 void read_token(Source& source, const Instruction& instruction, bool pipe, std::vector<TokenGrant>& out);
 /// One of `allowed` in any case; reports otherwise and returns nothing.
-std::optional<std::string> read_choice(Source& source, const Instruction& instruction, std::span<const std::string_view> allowed);
+std::optional<std::string> read_choice(Source& source, const Instruction& instruction,
+                                       std::span<const std::string_view> allowed);
 /// "0 * * * *", "@on-demand", "@once" (and "@auto" where `automatic`); reports what is wrong.
 void check_schedule(Source& source, const Instruction& instruction, bool automatic);
 /// {{ tb_secret("NAME"[, "default"]) }} is the only template that a value may hold; reports others.

@@ -34,25 +34,32 @@ TEST(ColumnType, OneSpellingForEveryType) {
   EXPECT_EQ(type("Tuple(Int8,Tuple(a String,b Array(UInt8)))"), "Tuple(Int8, Tuple(a String, b Array(UInt8)))");
   EXPECT_EQ(type("Nested(id UInt32, name String)"), "Nested(id UInt32, name String)");
   EXPECT_EQ(type("Variant(String, Array(Int8))"), "Variant(String, Array(Int8))");
-  EXPECT_EQ(type("JSON(max_dynamic_paths=8, a.b UInt32, SKIP c, SKIP REGEXP 'd.*')"), "JSON(max_dynamic_paths=8, a.b UInt32, SKIP c, SKIP REGEXP 'd.*')");
+  EXPECT_EQ(type("JSON(max_dynamic_paths=8, a.b UInt32, SKIP c, SKIP REGEXP 'd.*')"),
+            "JSON(max_dynamic_paths=8, a.b UInt32, SKIP c, SKIP REGEXP 'd.*')");
   EXPECT_EQ(type("AggregateFunction(count)"), "AggregateFunction(count)");
   EXPECT_EQ(type("AggregateFunction(topK(10), String)"), "AggregateFunction(topK(10), String)");
   EXPECT_EQ(type("AggregateFunction(argMax,String,UInt32)"), "AggregateFunction(argMax, String, UInt32)");
-  EXPECT_EQ(type("SimpleAggregateFunction(groupUniqArrayArray, Array(String))"), "SimpleAggregateFunction(groupUniqArrayArray, Array(String))");
+  EXPECT_EQ(type("SimpleAggregateFunction(groupUniqArrayArray, Array(String))"),
+            "SimpleAggregateFunction(groupUniqArrayArray, Array(String))");
 }
 
 TEST(ColumnType, WrongTypesSayWhatIsWrong) {
   EXPECT_EQ(type(""), "error: expected a type, found the end (at character 1 of the type)");
   EXPECT_EQ(type("string"), "error: there is no type 'string' (at character 1 of the type)");
   EXPECT_EQ(type("DateTime64"), "error: DateTime64 needs a precision (at character 1 of the type)");
-  EXPECT_EQ(type("DateTime64(10)"), "error: the precision of DateTime64 is a number from 0 to 9, found '10' (at character 12 of the type)");
-  EXPECT_EQ(type("Nullable(LowCardinality(String))"), "error: Nullable cannot hold LowCardinality (at character 1 of the type)");
-  EXPECT_EQ(type("Map(Nullable(String), Int8)"), "error: the key of a Map cannot be Nullable (at character 5 of the type)");
+  EXPECT_EQ(type("DateTime64(10)"),
+            "error: the precision of DateTime64 is a number from 0 to 9, found '10' (at character 12 of the type)");
+  EXPECT_EQ(type("Nullable(LowCardinality(String))"),
+            "error: Nullable cannot hold LowCardinality (at character 1 of the type)");
+  EXPECT_EQ(type("Map(Nullable(String), Int8)"),
+            "error: the key of a Map cannot be Nullable (at character 5 of the type)");
   EXPECT_EQ(type("Array(String"), "error: Array has a '(' that is never closed (at character 1 of the type)");
   EXPECT_EQ(type("String) ENGINE = Memory"), "error: unexpected ')' after the type (at character 7 of the type)");
-  EXPECT_EQ(type("Enum8('a' = 200)"), "error: the number of Enum8 is a number from 0 to 127, found '200' (at character 13 of the type)");
+  EXPECT_EQ(type("Enum8('a' = 200)"),
+            "error: the number of Enum8 is a number from 0 to 127, found '200' (at character 13 of the type)");
   EXPECT_EQ(type("Int32(5)"), "error: Int32 takes no arguments (at character 6 of the type)");
-  EXPECT_EQ(type("DateTime('UTC"), "error: the time zone of DateTime is a text in single quotes, found ''UTC' (at character 10 of the type)");
+  EXPECT_EQ(type("DateTime('UTC"),
+            "error: the time zone of DateTime is a text in single quotes, found ''UTC' (at character 10 of the type)");
   EXPECT_EQ(type(std::string(limits::type_bytes_max + 1, ' ')), "error: the type is longer than 65536 bytes");
 }
 
@@ -106,9 +113,13 @@ TEST(Secrets, AreFoundAndReplaced) {
   ASSERT_EQ(found->size(), 2u);
   EXPECT_EQ(found->at(0).name, "A");
   EXPECT_EQ(found->at(1).default_value, "b d");
-  const auto find = [](std::string_view name) { return name == "A" ? std::optional<std::string>("{{ tb_secret('B') }}") : std::nullopt; };
-  EXPECT_EQ(resolve_secrets("x{{tb_secret('A')}}:{{ tb_secret(\"B\", \"b\") }}", find), "x{{ tb_secret('B') }}:b") << "a secret's value is not read again";
-  EXPECT_EQ(resolve_secrets("{{ tb_secret('C') }}", find).error().message, "the secret 'C' is not set and has no default");
+  const auto find = [](std::string_view name) {
+    return name == "A" ? std::optional<std::string>("{{ tb_secret('B') }}") : std::nullopt;
+  };
+  EXPECT_EQ(resolve_secrets("x{{tb_secret('A')}}:{{ tb_secret(\"B\", \"b\") }}", find), "x{{ tb_secret('B') }}:b")
+      << "a secret's value is not read again";
+  EXPECT_EQ(resolve_secrets("{{ tb_secret('C') }}", find).error().message,
+            "the secret 'C' is not set and has no default");
   EXPECT_FALSE(secrets_of("{{ tb_secret(C) }}"));
   EXPECT_FALSE(secrets_of("{{ tb_secret('C')"));
   EXPECT_FALSE(secrets_of("{{ env('C') }}"));
@@ -128,24 +139,36 @@ TEST(Ddl, EveryEngineGetsItsArguments) {
     return ddl.substr(start, ddl.find('\n', start) - start);
   };
   EXPECT_EQ(engine("ENGINE ReplacingMergeTree\nENGINE_VER v\nENGINE_IS_DELETED gone\n"), "ReplacingMergeTree(v, gone)");
-  EXPECT_EQ(engine("ENGINE SummingMergeTree\nENGINE_SORTING_KEY k\nENGINE_SUMMING_COLUMNS v, gone\n"), "SummingMergeTree((v, gone))");
+  EXPECT_EQ(engine("ENGINE SummingMergeTree\nENGINE_SORTING_KEY k\nENGINE_SUMMING_COLUMNS v, gone\n"),
+            "SummingMergeTree((v, gone))");
   EXPECT_EQ(engine("ENGINE CollapsingMergeTree\nENGINE_SIGN sign\n"), "CollapsingMergeTree(sign)");
-  EXPECT_EQ(engine("ENGINE VersionedCollapsingMergeTree\nENGINE_SIGN sign\nENGINE_VERSION v\n"), "VersionedCollapsingMergeTree(sign, v)");
+  EXPECT_EQ(engine("ENGINE VersionedCollapsingMergeTree\nENGINE_SIGN sign\nENGINE_VERSION v\n"),
+            "VersionedCollapsingMergeTree(sign, v)");
   EXPECT_EQ(engine("ENGINE Null\n"), "Null");
-  EXPECT_EQ(create_table_ddl(source("SCHEMA >\n    `a b` String\nENGINE Null\n"), "`x`.`y`", {.if_not_exists = true}), "CREATE TABLE IF NOT EXISTS `x`.`y`\n(\n    `a b` String\n)\nENGINE = Null");
+  EXPECT_EQ(create_table_ddl(source("SCHEMA >\n    `a b` String\nENGINE Null\n"), "`x`.`y`", {.if_not_exists = true}),
+            "CREATE TABLE IF NOT EXISTS `x`.`y`\n(\n    `a b` String\n)\nENGINE = Null");
 }
 
 TEST(Ddl, SettingsOfTheFileWin) {
-  const auto ddl = create_table_ddl(source("SCHEMA >\n    k UInt64\nENGINE_SETTINGS fsync_after_insert = 1, fsync_part_directory = 1, min_level_for_wide_part = 3, index_granularity = 64\n"), "t", {.deduplication_window = 0});
-  EXPECT_TRUE(ddl.ends_with("\nSETTINGS fsync_after_insert = 1, fsync_part_directory = 1, min_level_for_wide_part = 3, index_granularity = 64")) << ddl;
+  const auto ddl =
+      create_table_ddl(source("SCHEMA >\n    k UInt64\nENGINE_SETTINGS fsync_after_insert = 1, fsync_part_directory = "
+                              "1, min_level_for_wide_part = 3, index_granularity = 64\n"),
+                       "t", {.deduplication_window = 0});
+  EXPECT_TRUE(
+      ddl.ends_with("\nSETTINGS fsync_after_insert = 1, fsync_part_directory = 1, min_level_for_wide_part = 3, "
+                    "index_granularity = 64"))
+      << ddl;
 }
 
 TEST(Ddl, QuarantineHoldsEveryColumnAsText) {
-  EXPECT_EQ(quarantine_ddl(source("SCHEMA >\n    k UInt64,\n    tags Array(String)\n"), "`q`", {.deduplication_window = 5}),
-            "CREATE TABLE `q`\n(\n    `c__error_column` Array(String),\n    `c__error` Array(String),\n    `c__import_id` Nullable(String),\n"
-            "    `k` Nullable(String),\n    `tags` Nullable(String),\n    `insertion_date` DateTime\n)\nENGINE = MergeTree\n"
-            "PARTITION BY toYYYYMM(insertion_date)\nORDER BY insertion_date\nTTL insertion_date + INTERVAL 30 DAY\n"
-            "SETTINGS non_replicated_deduplication_window = 5, min_level_for_wide_part = 1, fsync_after_insert = 1, fsync_part_directory = 1");
+  EXPECT_EQ(
+      quarantine_ddl(source("SCHEMA >\n    k UInt64,\n    tags Array(String)\n"), "`q`", {.deduplication_window = 5}),
+      "CREATE TABLE `q`\n(\n    `c__error_column` Array(String),\n    `c__error` Array(String),\n    `c__import_id` "
+      "Nullable(String),\n"
+      "    `k` Nullable(String),\n    `tags` Nullable(String),\n    `insertion_date` DateTime\n)\nENGINE = MergeTree\n"
+      "PARTITION BY toYYYYMM(insertion_date)\nORDER BY insertion_date\nTTL insertion_date + INTERVAL 30 DAY\n"
+      "SETTINGS non_replicated_deduplication_window = 5, min_level_for_wide_part = 1, fsync_after_insert = 1, "
+      "fsync_part_directory = 1");
 }
 
 TEST(Ddl, IdentifiersCannotEndEarly) {
@@ -163,15 +186,27 @@ std::vector<std::string> checked(std::vector<SourceFile> files) {
 // S6, S8, S12: what a table computes by itself obeys the same lists as queries.
 TEST(CheckProject, ExpressionsOfTablesCallOnlyAllowedFunctions) {
   for (const std::string function : {"file('/etc/passwd')", "getServerPort('tcp_port')", "hostName()"}) {
-    EXPECT_FALSE(checked({{"t.datasource", "SCHEMA >\n    a String,\n    b String DEFAULT " + function + "\n"}}).empty()) << function;
-    EXPECT_FALSE(checked({{"t.datasource", "SCHEMA >\n    a String\nENGINE_SORTING_KEY a, " + function + "\n"}}).empty()) << function;
-    EXPECT_FALSE(checked({{"t.datasource", "SCHEMA >\n    a DateTime,\n    b String\nENGINE_TTL a + INTERVAL 1 DAY DELETE WHERE b = " + function + "\n"}}).empty()) << function;
+    EXPECT_FALSE(
+        checked({{"t.datasource", "SCHEMA >\n    a String,\n    b String DEFAULT " + function + "\n"}}).empty())
+        << function;
+    EXPECT_FALSE(
+        checked({{"t.datasource", "SCHEMA >\n    a String\nENGINE_SORTING_KEY a, " + function + "\n"}}).empty())
+        << function;
+    EXPECT_FALSE(checked({{"t.datasource",
+                           "SCHEMA >\n    a DateTime,\n    b String\nENGINE_TTL a + INTERVAL 1 DAY DELETE WHERE b = " +
+                               function + "\n"}})
+                     .empty())
+        << function;
   }
-  EXPECT_EQ(checked({{"t.datasource", "SCHEMA >\n    a DateTime,\n    b String DEFAULT toString(now())\nENGINE_TTL a + INTERVAL 1 DAY DELETE WHERE b = 'x'\n"}}), std::vector<std::string>{});
+  EXPECT_EQ(checked({{"t.datasource",
+                      "SCHEMA >\n    a DateTime,\n    b String DEFAULT toString(now())\nENGINE_TTL a + INTERVAL 1 DAY "
+                      "DELETE WHERE b = 'x'\n"}}),
+            std::vector<std::string>{});
 }
 
 TEST(CheckProject, PositionsArePlacesInTheFile) {
-  EXPECT_EQ(checked({{"p.pipe", "NODE a\nSQL >\n\n        SELECT\n          *\n        FRM t\n"}}), (std::vector<std::string>{"p.pipe:6:13: node 'a': expected the end of the query, found t"}));
+  EXPECT_EQ(checked({{"p.pipe", "NODE a\nSQL >\n\n        SELECT\n          *\n        FRM t\n"}}),
+            (std::vector<std::string>{"p.pipe:6:13: node 'a': expected the end of the query, found t"}));
 }
 
 }  // namespace

@@ -47,7 +47,9 @@ Lines expected_lines() {
 }
 
 /// "a.pipe:1:2: text" -> "a.pipe"
-std::string file_of(const std::string& line) { return line.substr(0, line.find(':')); }
+std::string file_of(const std::string& line) {
+  return line.substr(0, line.find(':'));
+}
 
 std::vector<Diagnostic> all_findings(const std::map<std::string, SourceFile>& files) {
   std::vector<SourceFile> list;
@@ -69,8 +71,10 @@ TEST(WrongDatafiles, AllInOneProjectSayWhatIsWrongAndWhere) {
   const auto files = read_files();
   ASSERT_FALSE(files.empty()) << "run from the root of the repository: " << folder << " is not here";
   const auto found = to_lines(all_findings(files)), expected = expected_lines();
-  for (const auto& line : found) EXPECT_TRUE(std::find(expected.begin(), expected.end(), line) != expected.end()) << "not expected: " << line;
-  for (const auto& line : expected) EXPECT_TRUE(std::find(found.begin(), found.end(), line) != found.end()) << "not found: " << line;
+  for (const auto& line : found)
+    EXPECT_TRUE(std::find(expected.begin(), expected.end(), line) != expected.end()) << "not expected: " << line;
+  for (const auto& line : expected)
+    EXPECT_TRUE(std::find(found.begin(), found.end(), line) != found.end()) << "not found: " << line;
   EXPECT_EQ(found, expected);  // and in this order
 }
 
@@ -100,7 +104,8 @@ TEST(WrongDatafiles, EveryMessageIsItsOwn) {
     if (finding.severity != Severity::error) continue;
     wrong.insert(finding.file);
     const auto [same, is_new] = seen.emplace(finding.message, finding.file);
-    EXPECT_TRUE(is_new || same->second == finding.file) << finding.file << " and " << same->second << ": " << finding.message;
+    EXPECT_TRUE(is_new || same->second == finding.file)
+        << finding.file << " and " << same->second << ": " << finding.message;
   }
   EXPECT_GE(wrong.size(), wrong_files_min);
 }

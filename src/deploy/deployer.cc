@@ -18,7 +18,9 @@ constexpr auto ddl_patience = std::chrono::seconds(30);
 constexpr auto backfill_patience = std::chrono::hours(1);
 constexpr auto hold_patience = std::chrono::seconds(30);
 
-std::string backquoted(std::string_view name) { return datafile::quote_identifier(name); }
+std::string backquoted(std::string_view name) {
+  return datafile::quote_identifier(name);
+}
 std::string qualified(std::string_view database, std::string_view table) {
   return fmt::format("`{}`.`{}`", database, table);
 }
@@ -125,10 +127,12 @@ struct Deployer::State {
     const auto& wanted = target->definition.columns;
     for (const auto& column : columns)
       if (std::ranges::find(wanted, column, &datafile::ColumnDefinition::name) == wanted.end())
-        complain(fmt::format("the query gives a column `{}` that data source '{}' does not have", column, target->name));
+        complain(
+            fmt::format("the query gives a column `{}` that data source '{}' does not have", column, target->name));
     for (const auto& column : wanted)
       if (!column.default_expression && std::ranges::find(columns, column.name) == columns.end())
-        complain(fmt::format("data source '{}' has a column `{}` that the query does not give", target->name, column.name));
+        complain(
+            fmt::format("data source '{}' has a column `{}` that the query does not give", target->name, column.name));
     return good;
   }
 
@@ -170,15 +174,18 @@ struct Deployer::State {
       co_return status;
     }
     if (feeds_views(plan, *workspace.resources, target.name))
-      co_return fail(Code::invalid,
-                     "data source '{}' already exists and feeds other materialized views, so rows of before cannot be added to "
-                     "it; `BACKFILL skip` in its file makes the view for new rows only", target.name);
+      co_return fail(
+          Code::invalid,
+          "data source '{}' already exists and feeds other materialized views, so rows of before cannot be added to "
+          "it; `BACKFILL skip` in its file makes the view for new rows only",
+          target.name);
     const auto beside = qualified(workspace.database, target.table + "_backfill");
     CO_TRY_VOID(co_await execute(fmt::format("DROP TABLE IF EXISTS {} SYNC", beside), Clock::now() + ddl_patience));
     CO_TRY_VOID(co_await execute(datafile::create_table_ddl(target.definition, beside), Clock::now() + ddl_patience));
     auto status = co_await execute(fill(beside), Clock::now() + backfill_patience, settings);
     if (status) status = co_await move_partitions(workspace, target.table + "_backfill", beside, into);
-    const auto dropped = co_await execute(fmt::format("DROP TABLE IF EXISTS {} SYNC", beside), Clock::now() + ddl_patience);
+    const auto dropped =
+        co_await execute(fmt::format("DROP TABLE IF EXISTS {} SYNC", beside), Clock::now() + ddl_patience);
     if (status && !dropped) status = dropped;
     co_return status;
   }
@@ -197,9 +204,12 @@ struct Deployer::State {
     options.read_only = false;
     options.deadline = Clock::now() + ddl_patience;
     auto& client = runners.here().client();
-    CO_TRY(const auto listed, co_await client.query(
-        fmt::format("SELECT DISTINCT partition_id FROM system.parts WHERE active AND database = '{}' AND table = '{}'",
-                    workspace.database, table), options));
+    CO_TRY(const auto listed,
+           co_await client.query(
+               fmt::format(
+                   "SELECT DISTINCT partition_id FROM system.parts WHERE active AND database = '{}' AND table = '{}'",
+                   workspace.database, table),
+               options));
     std::string_view rest = listed.body;
     while (!rest.empty()) {
       const auto end = std::min(rest.find('\n'), rest.size());
@@ -212,7 +222,8 @@ struct Deployer::State {
     co_return Status{};
   }
 
-  /// The data sources whose rows flow into the plan's views: new rows wait in the spool while views are made and filled.
+  /// The data sources whose rows flow into the plan's views: new rows wait in the spool while views are made and
+  /// filled.
   Task<Result<std::vector<ingest::Spool::Hold>>> hold_sources(const catalog::Workspace& workspace, const Plan& plan) {
     std::set<std::string> names;
     for (const auto& view : plan.views) names.insert(view.reads.begin(), view.reads.end());
@@ -220,8 +231,8 @@ struct Deployer::State {
     for (const auto& name : names) {
       const auto source = workspace.resources->data_sources.find(name);
       if (!source) continue;  // made by this deployment: nobody writes to it yet
-      CO_TRY(auto held, co_await spool.hold({.database = workspace.database, .table = source->table}, ingest::HoldKind::change,
-                                            Clock::now() + hold_patience));
+      CO_TRY(auto held, co_await spool.hold({.database = workspace.database, .table = source->table},
+                                            ingest::HoldKind::change, Clock::now() + hold_patience));
       holds.push_back(std::move(held));
     }
     co_return holds;
@@ -289,14 +300,17 @@ struct Deployer::State {
     for (const auto& view : plan.views) {
       auto status = co_await create_view(workspace, plan, view, made);
       if (status) continue;
-      if (status.error().engine_code == 0 && status.error().code != Code::invalid) co_return fail(std::move(status.error()));
+      if (status.error().engine_code == 0 && status.error().code != Code::invalid)
+        co_return fail(std::move(status.error()));
       auto error = query::presentable(std::move(status.error()), plan.proposed, workspace.database);
       plan.diagnostics.push_back(node_diagnostic(*view.pipe, view.node, error));
       co_return failed(std::move(plan));
     }
     plan.change.is_build = request.mode == Mode::build;
     plan.change.deployment_id = request.deployment_id;
-    auto commit = [id = workspace.id, change = plan.change](catalog::Transaction& t) { return t.apply_deployment(id, change); };
+    auto commit = [id = workspace.id, change = plan.change](catalog::Transaction& t) {
+      return t.apply_deployment(id, change);
+    };
     CO_TRY(outcome.deployment, co_await catalog.update(std::move(commit)));
     made.clear();
     // Before the sources flow again: a view that was replaced would store each row a second time.
@@ -320,8 +334,12 @@ Task<Result<Outcome>> Deployer::deploy(Request request) {
   auto plan = make_plan(*workspace, request.files, removing);
   if (!plan.ok()) co_return State::failed(std::move(plan));
   if (plan.no_changes())
-    co_return Outcome{.result = Outcome::Result::no_changes, .data_sources = {}, .pipes = {}, .connections = {},
-                      .diagnostics = std::move(plan.diagnostics), .deployment = nullptr};
+    co_return Outcome{.result = Outcome::Result::no_changes,
+                      .data_sources = {},
+                      .pipes = {},
+                      .connections = {},
+                      .diagnostics = std::move(plan.diagnostics),
+                      .deployment = nullptr};
 
   Undo made;
   auto outcome = co_await state_->apply(request, *workspace, std::move(plan), made);
@@ -336,7 +354,10 @@ Task<Result<Outcome>> Deployer::promote(std::string workspace_id, std::string de
     return t.deployment_files(workspace_id, deployment_id);
   };
   CO_TRY(const auto files, co_await state_->catalog.update(std::move(read)));
-  Request request{.workspace_id = std::move(workspace_id), .files = {}, .mode = Mode::live, .allow_destructive = true,
+  Request request{.workspace_id = std::move(workspace_id),
+                  .files = {},
+                  .mode = Mode::live,
+                  .allow_destructive = true,
                   .deployment_id = std::move(deployment_id)};
   for (const auto& file : files) request.files.push_back({.name = file.name, .text = file.text});
   auto outcome = co_await deploy(std::move(request));
@@ -344,12 +365,14 @@ Task<Result<Outcome>> Deployer::promote(std::string workspace_id, std::string de
 }
 
 Task<Status> Deployer::create_database(std::string database) {
-  auto status = co_await state_->execute(fmt::format("CREATE DATABASE IF NOT EXISTS `{}`", database), Clock::now() + ddl_patience);
+  auto status = co_await state_->execute(fmt::format("CREATE DATABASE IF NOT EXISTS `{}`", database),
+                                         Clock::now() + ddl_patience);
   co_return status;
 }
 
 Task<Status> Deployer::drop_database(std::string database) {
-  auto status = co_await state_->execute(fmt::format("DROP DATABASE IF EXISTS `{}` SYNC", database), Clock::now() + ddl_patience);
+  auto status =
+      co_await state_->execute(fmt::format("DROP DATABASE IF EXISTS `{}` SYNC", database), Clock::now() + ddl_patience);
   co_return status;
 }
 
@@ -371,8 +394,10 @@ Task<Status> Deployer::reconcile() {
   options.read_only = false;
   options.deadline = Clock::now() + ddl_patience;
   auto& client = state_->runners.here().client();
-  CO_TRY(const auto listed, co_await client.query(
-      "SELECT database, name, engine FROM system.tables WHERE startsWith(database, 'ws_') ORDER BY engine = 'MaterializedView' DESC", options));
+  CO_TRY(const auto listed,
+         co_await client.query("SELECT database, name, engine FROM system.tables WHERE startsWith(database, 'ws_') "
+                               "ORDER BY engine = 'MaterializedView' DESC",
+                               options));
   std::string_view rest = listed.body;
   while (!rest.empty()) {
     const auto end = std::min(rest.find('\n'), rest.size());

@@ -15,10 +15,10 @@
 namespace kinglet::deploy {
 
 enum class Mode : std::uint8_t {
-  build,   // apply at once, deletes included, no deployment shown as staging
-  check,   // validate, change nothing
-  stage,   // validate and keep the project, to be promoted later
-  live,    // validate and make it live
+  build,  // apply at once, deletes included, no deployment shown as staging
+  check,  // validate, change nothing
+  stage,  // validate and keep the project, to be promoted later
+  live,   // validate and make it live
 };
 
 struct Request {
@@ -35,7 +35,7 @@ struct Outcome {
   enum class Result : std::uint8_t { success, no_changes, failed };
   Result result = Result::success;
   catalog::ChangeNames data_sources, pipes, connections;
-  std::vector<datafile::Diagnostic> diagnostics;  // errors of a failed one, warnings of any
+  std::vector<datafile::Diagnostic> diagnostics;          // errors of a failed one, warnings of any
   std::shared_ptr<const catalog::Deployment> deployment;  // null for check, no_changes and failed
 };
 
@@ -46,7 +46,8 @@ class Deployer {
   Deployer(catalog::Catalog& catalog, query::Runners& runners, ingest::Spool& spool);
   ~Deployer();
 
-  /// Errors are those of the server (engine away, catalog busy, conflict); what is wrong with the project is an Outcome.
+  /// Errors are those of the server (engine away, catalog busy, conflict); what is wrong with the project is an
+  /// Outcome.
   Task<Result<Outcome>> deploy(Request request);
   /// Makes a staged deployment live. Errors: not_found, conflict.
   Task<Result<Outcome>> promote(std::string workspace_id, std::string deployment_id);

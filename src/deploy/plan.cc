@@ -31,7 +31,9 @@ datafile::Position take_position(std::string& message) {
   return position;
 }
 
-std::string table_name(std::string_view id) { return std::string(id); }
+std::string table_name(std::string_view id) {
+  return std::string(id);
+}
 
 /// One thing that makes two definitions need different tables, and where the new one says it.
 struct Difference {
@@ -41,7 +43,9 @@ struct Difference {
 
 std::vector<Difference> physical_differences(const datafile::DataSource& live, const datafile::DataSource& wanted) {
   std::vector<Difference> differences;
-  const auto add = [&](datafile::Position position, std::string text) { differences.push_back({std::move(text), position}); };
+  const auto add = [&](datafile::Position position, std::string text) {
+    differences.push_back({std::move(text), position});
+  };
   std::map<std::string_view, const datafile::ColumnDefinition*> before;
   for (const auto& column : live.columns) before[column.name] = &column;
   for (const auto& column : wanted.columns) {
@@ -52,7 +56,8 @@ std::vector<Difference> physical_differences(const datafile::DataSource& live, c
     }
     const auto& old = *it->second;
     if (old.type != column.type)
-      add(column.position, fmt::format("column `{}` changes its type from {} to {}", column.name, old.type, column.type));
+      add(column.position,
+          fmt::format("column `{}` changes its type from {} to {}", column.name, old.type, column.type));
     if (old.default_expression != column.default_expression)
       add(column.position, fmt::format("column `{}` changes its DEFAULT", column.name));
     if (old.codec != column.codec) add(column.position, fmt::format("column `{}` changes its CODEC", column.name));
@@ -85,12 +90,12 @@ std::vector<Difference> physical_differences(const datafile::DataSource& live, c
 /// Composes one node in a world, the same way for every purpose of a deployment.
 std::expected<query::Composed, query::Refusal> compose(const catalog::Resources& resources, std::string_view database,
                                                        query::PipeCache& cache,
-                                                       const std::shared_ptr<const catalog::Pipe>& pipe, std::size_t node,
-                                                       templates::StandIns stand_ins) {
-  const query::World world{.resources = &resources,
-                           .database = database,
-                           .access = nullptr,
-                           .secret = [](std::string_view) { return std::optional<std::string>("__secret__"); }};
+                                                       const std::shared_ptr<const catalog::Pipe>& pipe,
+                                                       std::size_t node, templates::StandIns stand_ins) {
+  const query::World world{
+      .resources = &resources, .database = database, .access = nullptr, .secret = [](std::string_view) {
+        return std::optional<std::string>("__secret__");
+      }};
   query::Composer composer(world, cache, {}, stand_ins);
   return composer.node(pipe, node);
 }
@@ -105,7 +110,8 @@ class Planner {
     plan_.diagnostics = std::move(parsed.diagnostics);
     project_ = std::move(parsed.project);
     auto texts = datafile::check_project(project_);
-    plan_.diagnostics.insert(plan_.diagnostics.end(), std::make_move_iterator(texts.begin()), std::make_move_iterator(texts.end()));
+    plan_.diagnostics.insert(plan_.diagnostics.end(), std::make_move_iterator(texts.begin()),
+                             std::make_move_iterator(texts.end()));
     for (const auto& file : files_) plan_.change.files.push_back({.name = file.name, .text = file.text});
     propose_data_sources();
     propose_pipes();
@@ -117,7 +123,8 @@ class Planner {
   }
 
  private:
-  void error(const datafile::Project::File& file, datafile::Position position, std::string message, std::string hint = {}) {
+  void error(const datafile::Project::File& file, datafile::Position position, std::string message,
+             std::string hint = {}) {
     plan_.diagnostics.push_back({.severity = datafile::Severity::error,
                                  .file = file.name,
                                  .position = position,
@@ -162,12 +169,14 @@ class Planner {
       plan_.dropped_tables.push_back(source);
       plan_.change.removed_data_sources.push_back(name);
       if (!removing_allowed_)
-        plan_.diagnostics.push_back({.severity = datafile::Severity::error,
-                                     .file = source->file,
-                                     .position = {},
-                                     .message = fmt::format("data source '{}' is not in the project: deploying would delete it "
-                                                            "with its rows", name),
-                                     .hint = "allow_destructive_operations=true allows that"});
+        plan_.diagnostics.push_back(
+            {.severity = datafile::Severity::error,
+             .file = source->file,
+             .position = {},
+             .message = fmt::format("data source '{}' is not in the project: deploying would delete it "
+                                    "with its rows",
+                                    name),
+             .hint = "allow_destructive_operations=true allows that"});
     }
   }
 
@@ -176,8 +185,10 @@ class Planner {
       const auto& file = project_.files[name];
       auto wanted = std::make_shared<catalog::Pipe>();
       const auto old = live_.pipes.by_name().contains(name) ? live_.pipes.find(name) : nullptr;
-      if (old) *wanted = *old;
-      else wanted->id = catalog::new_resource_id();
+      if (old)
+        *wanted = *old;
+      else
+        wanted->id = catalog::new_resource_id();
       wanted->name = name;
       wanted->file = file.name;
       wanted->text = file.text;
@@ -192,9 +203,12 @@ class Planner {
         wanted->node_ids.push_back(id.empty() ? catalog::new_resource_id() : id);
       }
       if (definition.type != PipeType::materialized) wanted->view.clear();
-      if (!old) plan_.pipes.created.push_back(name);
-      else if (changed) plan_.pipes.changed.push_back(name);
-      if (old && !old->view.empty() && definition.type != PipeType::materialized) plan_.dropped_views.push_back(old->view);
+      if (!old)
+        plan_.pipes.created.push_back(name);
+      else if (changed)
+        plan_.pipes.changed.push_back(name);
+      if (old && !old->view.empty() && definition.type != PipeType::materialized)
+        plan_.dropped_views.push_back(old->view);
       if (changed) changed_pipes_.insert(name);
       plan_.proposed.pipes.put(std::move(wanted));
     }
@@ -215,8 +229,10 @@ class Planner {
         continue;
       }
       auto wanted = std::make_shared<catalog::Connection>();
-      if (old) *wanted = *old;
-      else wanted->id = catalog::new_resource_id();
+      if (old)
+        *wanted = *old;
+      else
+        wanted->id = catalog::new_resource_id();
       wanted->name = name;
       wanted->file = file.name;
       wanted->text = file.text;
@@ -257,9 +273,10 @@ class Planner {
           }
           if (composed->sql == first_sql) break;
           first_sql = composed->sql;
-          const bool affected = changed_pipes_.contains(name) ||
-                                std::ranges::any_of(composed->data_sources, [&](const auto& n) { return touched.contains(n); }) ||
-                                std::ranges::any_of(composed->pipes, [&](const auto& n) { return touched.contains(n); });
+          const bool affected =
+              changed_pipes_.contains(name) ||
+              std::ranges::any_of(composed->data_sources, [&](const auto& n) { return touched.contains(n); }) ||
+              std::ranges::any_of(composed->pipes, [&](const auto& n) { return touched.contains(n); });
           if (affected) plan_.checks.push_back({.pipe = pipe, .node = i, .composed = std::move(*composed)});
         }
       }
@@ -291,7 +308,8 @@ class Planner {
                     .backfill = false,
                     .replaced_view = {}};
       if (!view.is_new) {
-        auto before = compose(live_, workspace_.database, live_cache, old, old->definition.output_node, templates::StandIns::off);
+        auto before =
+            compose(live_, workspace_.database, live_cache, old, old->definition.output_node, templates::StandIns::off);
         const bool same = before && before->sql == view.sql && old->definition.target == view.target;
         if (same) {
           if (changed_pipes_.contains(name)) plan_.change.pipes.push_back(*pipe);
@@ -299,7 +317,8 @@ class Planner {
         }
         if (!pipe->definition.deployment_alter || old->definition.target != view.target) {
           error(project_.files[name], pipe->definition.type_position,
-                "the query of this materialized view changes: this would rebuild its data source, which this version cannot do yet",
+                "the query of this materialized view changes: this would rebuild its data source, which this version "
+                "cannot do yet",
                 "`DEPLOYMENT_METHOD alter` changes the query for new rows only");
           continue;
         }
@@ -334,9 +353,7 @@ class Planner {
     }
   }
 
-  void sort_names() {
-    datafile::sort_diagnostics(plan_.diagnostics);
-  }
+  void sort_names() { datafile::sort_diagnostics(plan_.diagnostics); }
 
   const catalog::Workspace& workspace_;
   const catalog::Resources& live_;
@@ -354,7 +371,9 @@ bool Plan::ok() const {
 }
 
 bool Plan::no_changes() const {
-  const auto empty = [](const catalog::ChangeNames& n) { return n.created.empty() && n.changed.empty() && n.deleted.empty(); };
+  const auto empty = [](const catalog::ChangeNames& n) {
+    return n.created.empty() && n.changed.empty() && n.deleted.empty();
+  };
   return empty(data_sources) && empty(pipes) && empty(connections);
 }
 
@@ -375,7 +394,8 @@ datafile::Diagnostic node_diagnostic(const catalog::Pipe& pipe, std::size_t inde
   return diagnostic;
 }
 
-Plan make_plan(const catalog::Workspace& workspace, const std::vector<datafile::SourceFile>& files, bool removing_allowed) {
+Plan make_plan(const catalog::Workspace& workspace, const std::vector<datafile::SourceFile>& files,
+               bool removing_allowed) {
   return Planner(workspace, files, removing_allowed).run();
 }
 

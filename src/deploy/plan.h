@@ -17,13 +17,13 @@ namespace kinglet::deploy {
 struct ViewPlan {
   std::shared_ptr<const catalog::Pipe> pipe;
   std::size_t node = 0;
-  std::string sql;                         // the printed SELECT
-  std::vector<std::string> reads;          // data sources, by name
-  std::string target;                      // data source, by name
-  std::vector<std::string> columns;        // that the statement gives, in its order; known after the engine was asked
-  bool is_new = false;                     // create it
-  bool backfill = false;                   // fill the target from existing rows
-  std::string replaced_view;               // physical name of the view that it replaces, or empty
+  std::string sql;                   // the printed SELECT
+  std::vector<std::string> reads;    // data sources, by name
+  std::string target;                // data source, by name
+  std::vector<std::string> columns;  // that the statement gives, in its order; known after the engine was asked
+  bool is_new = false;               // create it
+  bool backfill = false;             // fill the target from existing rows
+  std::string replaced_view;         // physical name of the view that it replaces, or empty
 };
 
 /// A node whose SQL the engine must accept.
@@ -35,7 +35,7 @@ struct NodeCheck {
 
 struct Plan {
   std::vector<datafile::Diagnostic> diagnostics;
-  catalog::Resources proposed;   // the workspace as it will be
+  catalog::Resources proposed;  // the workspace as it will be
   catalog::DeploymentChange change;
   std::vector<std::shared_ptr<const catalog::DataSource>> new_tables;
   std::vector<std::shared_ptr<const catalog::DataSource>> dropped_tables;
@@ -49,7 +49,8 @@ struct Plan {
 };
 
 /// `removing_allowed`: data sources may be removed with their rows.
-Plan make_plan(const catalog::Workspace& workspace, const std::vector<datafile::SourceFile>& files, bool removing_allowed);
+Plan make_plan(const catalog::Workspace& workspace, const std::vector<datafile::SourceFile>& files,
+               bool removing_allowed);
 
 /// A finding about a node, with the position inside the node's SQL turned into one inside its file.
 datafile::Diagnostic node_diagnostic(const catalog::Pipe& pipe, std::size_t node, const Error& error);

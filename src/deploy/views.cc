@@ -16,7 +16,9 @@ Result<std::vector<LiveView>> live_views(const catalog::Resources& resources, st
     query::Composer composer(world, cache, {});
     auto composed = composer.node(pipe, pipe->definition.output_node);
     if (!composed) return fail(std::move(composed.error().error));
-    found.push_back({.name = pipe->view, .sql = std::move(composed->sql), .reads = std::move(composed->data_sources),
+    found.push_back({.name = pipe->view,
+                     .sql = std::move(composed->sql),
+                     .reads = std::move(composed->data_sources),
                      .target = pipe->definition.target});
   }
   while (!found.empty()) {
@@ -34,9 +36,13 @@ Result<std::vector<LiveView>> live_views(const catalog::Resources& resources, st
 
 Task<Result<std::vector<std::string>>> output_columns(query::Runner& runner, const std::string& sql,
                                                       const catalog::Resources& resources, std::string_view database) {
-  constexpr query::Format header{.engine_name = "JSONCompactEachRowWithNamesAndTypes", .content_type = "", .whole = true};
+  constexpr query::Format header{
+      .engine_name = "JSONCompactEachRowWithNamesAndTypes", .content_type = "", .whole = true};
   const query::Composed probe{.sql = fmt::format("SELECT * FROM ({}) LIMIT 0", sql),
-                              .settings = {}, .format = {}, .data_sources = {}, .pipes = {}};
+                              .settings = {},
+                              .format = {},
+                              .data_sources = {},
+                              .pipes = {}};
   CO_TRY(const auto body, co_await runner.run_whole(probe, header, resources, database));
   CO_TRY(const auto names, json::parse(std::string_view(body).substr(0, body.find('\n'))));
   std::vector<std::string> columns;
@@ -45,7 +51,8 @@ Task<Result<std::vector<std::string>>> output_columns(query::Runner& runner, con
   co_return columns;
 }
 
-std::string create_view_statement(std::string_view database, const catalog::Resources& resources, const LiveView& view) {
+std::string create_view_statement(std::string_view database, const catalog::Resources& resources,
+                                  const LiveView& view) {
   const auto target = resources.data_sources.find(view.target);
   return fmt::format("CREATE MATERIALIZED VIEW IF NOT EXISTS `{0}`.`{1}` TO `{0}`.`{2}` AS {3}", database, view.name,
                      target ? target->table : view.target, view.sql);

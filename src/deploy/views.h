@@ -12,17 +12,18 @@
 namespace kinglet::deploy {
 
 struct LiveView {
-  std::string name;                  // physical
-  std::string sql;                   // printed SELECT
-  std::vector<std::string> reads;    // data sources, by name
-  std::string target;                // data source, by name
+  std::string name;                // physical
+  std::string sql;                 // printed SELECT
+  std::vector<std::string> reads;  // data sources, by name
+  std::string target;              // data source, by name
 };
 
 /// Sources before targets. `resources` may name other tables than the live ones. Errors: invalid (a pipe that no longer
 /// composes; never seen after a deployment).
 Result<std::vector<LiveView>> live_views(const catalog::Resources& resources, std::string_view database);
 
-/// Names of the columns that a statement gives, in its order, as the engine says. Errors: those of the engine, presentable.
+/// Names of the columns that a statement gives, in its order, as the engine says. Errors: those of the engine,
+/// presentable.
 Task<Result<std::vector<std::string>>> output_columns(query::Runner& runner, const std::string& sql,
                                                       const catalog::Resources& resources, std::string_view database);
 

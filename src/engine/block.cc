@@ -12,7 +12,9 @@ void append_string(std::string_view text, std::string& out) {
   out += text;
 }
 
-std::string array_of(const Type& element) { return "Array(" + print(element) + ")"; }
+std::string array_of(const Type& element) {
+  return "Array(" + print(element) + ")";
+}
 
 const Type& bare(const Column& column) {
   return column.shape() == Column::Shape::nullable ? column.type().elements[0] : column.type();
@@ -45,7 +47,8 @@ void Block::truncate(std::size_t rows) {
 bool Block::can_append(const Block& other) const {
   if (entries_.size() != other.entries_.size()) return false;
   for (std::size_t i = 0; i < entries_.size(); ++i)
-    if (entries_[i].name != other.entries_[i].name || bare(entries_[i].column) != bare(other.entries_[i].column)) return false;
+    if (entries_[i].name != other.entries_[i].name || bare(entries_[i].column) != bare(other.entries_[i].column))
+      return false;
   return true;
 }
 
@@ -91,7 +94,8 @@ Result<Block> Block::decode(std::string_view bytes) {
   for (std::uint64_t i = 0; i < columns; ++i) {
     std::string_view name;
     std::string_view type_text;
-    if (!in.string(name) || !in.string(type_text)) return fail(Code::invalid, "a block is cut in the head of column {}", i + 1);
+    if (!in.string(name) || !in.string(type_text))
+      return fail(Code::invalid, "a block is cut in the head of column {}", i + 1);
     TRY(Type type, parse_type(type_text));
     TRY(Column column, Column::decode(type, rows, in));
     block.add(std::string(name), std::move(column));

@@ -36,7 +36,8 @@ class Block {
 
   void truncate(std::size_t rows);
   void clear() { truncate(0); }
-  /// Appends the rows of a block with the same columns in the same order. Errors: invalid; this block is then unchanged.
+  /// Appends the rows of a block with the same columns in the same order. Errors: invalid; this block is then
+  /// unchanged.
   Status append(const Block& other);
   /// The same check without doing it.
   bool can_append(const Block& other) const;

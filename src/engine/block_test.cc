@@ -19,10 +19,13 @@ std::string from_hex(std::string_view text) {
   std::string digits, out;
   for (const char c : text)
     if (c != ' ') digits += c;
-  for (std::size_t i = 0; i < digits.size(); i += 2) out += static_cast<char>(std::stoi(digits.substr(i, 2), nullptr, 16));
+  for (std::size_t i = 0; i < digits.size(); i += 2)
+    out += static_cast<char>(std::stoi(digits.substr(i, 2), nullptr, 16));
   return out;
 }
-Column column_of(const char* type) { return Column(*parse_type(type)); }
+Column column_of(const char* type) {
+  return Column(*parse_type(type));
+}
 std::string data_of(const Column& column) {
   std::string out;
   column.encode_data(out);
@@ -60,7 +63,11 @@ TEST(NativeBlock, ValuesOfTheFormatPage) {
   array.close_row();
   for (int v : {40, 50}) array.element(0).add(static_cast<std::uint8_t>(v));
   array.close_row();
-  EXPECT_EQ(data_of(array), "0300000000000000" "0300000000000000" "0500000000000000" "0A141E2832");
+  EXPECT_EQ(data_of(array),
+            "0300000000000000"
+            "0300000000000000"
+            "0500000000000000"
+            "0A141E2832");
 
   Column map = column_of("Map(String, UInt32)");
   map.element(0).add_string("a");
@@ -68,12 +75,18 @@ TEST(NativeBlock, ValuesOfTheFormatPage) {
   map.element(0).add_string("b");
   map.element(1).add<std::uint32_t>(2);
   map.close_row();
-  EXPECT_EQ(data_of(map), "0200000000000000" "01610162" "0100000002000000");
+  EXPECT_EQ(data_of(map),
+            "0200000000000000"
+            "01610162"
+            "0100000002000000");
 
   Column json = column_of("JSON");
   json.add_string("{\"a\":1}");
   json.add_string("{}");
-  EXPECT_EQ(data_of(json), "0100000000000000" "077B2261223A317D" "027B7D");
+  EXPECT_EQ(data_of(json),
+            "0100000000000000"
+            "077B2261223A317D"
+            "027B7D");
 
   Column empty_tuple = column_of("Tuple()");
   empty_tuple.close_row();
@@ -82,7 +95,10 @@ TEST(NativeBlock, ValuesOfTheFormatPage) {
   Column prefix_first = column_of("Array(JSON)");
   prefix_first.element(0).add_string("{}");
   prefix_first.close_row();
-  EXPECT_EQ(data_of(prefix_first), "0100000000000000" "0100000000000000" "027B7D");
+  EXPECT_EQ(data_of(prefix_first),
+            "0100000000000000"
+            "0100000000000000"
+            "027B7D");
 }
 
 TEST(NativeBlock, DefaultColumnsAreNullableOnlyWhenARowTakesTheDefault) {
@@ -117,17 +133,18 @@ TEST(NativeBlock, NestedIsSentAsItsArrays) {
 
 TEST(NativeBlock, WrongBlocksAreRefused) {
   for (const char* text : {"",
-                           "00 00",                              // the engine's silent end of input
-                           "00 05",                              // rows of defaults
-                           "01 00 01 6B 05 55 49 6E 74 38",      // no rows
-                           "01 01 01 6B 05 55 49 6E 74 38",      // data missing
+                           "00 00",                                // the engine's silent end of input
+                           "00 05",                                // rows of defaults
+                           "01 00 01 6B 05 55 49 6E 74 38",        // no rows
+                           "01 01 01 6B 05 55 49 6E 74 38",        // data missing
                            "01 01 01 6B 05 55 49 6E 74 38 01 00",  // stray byte
                            "01 FF FF FF FF FF FF FF FF FF 01 01 6B 05 55 49 6E 74 38 01",  // 2^64 rows
-                           "01 FF FF FF FF FF FF FF FF FF 7F 01",  // varuint too long
-                           "01 01 01 6B 03 46 6F 6F 01",           // unknown type
+                           "01 FF FF FF FF FF FF FF FF FF 7F 01",                          // varuint too long
+                           "01 01 01 6B 03 46 6F 6F 01",                                   // unknown type
                            "01 01 01 6B 06 53 74 72 69 6E 67 7F",  // string longer than the block
                            "01 01 01 6B 0F 4E 75 6C 6C 61 62 6C 65 28 55 49 6E 74 38 29 02 05",  // null byte 2
-                           "01 02 01 6B 0C 41 72 72 61 79 28 55 49 6E 74 38 29 01 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 05",  // falling ends
+                           "01 02 01 6B 0C 41 72 72 61 79 28 55 49 6E 74 38 29 01 00 00 00 00 00 00 00 00 00 00 00 00 "
+                           "00 00 00 05",                                   // falling ends
                            "01 01 01 6B 06 53 74 72 69 6E 67 81 00 61"}) {  // length in a longer form than needed
     EXPECT_FALSE(Block::decode(from_hex(text)).has_value()) << text;
   }
@@ -143,9 +160,20 @@ TEST(NativeBlock, BlocksOfOtherColumnsAreNotJoined) {
   EXPECT_FALSE(a.append(Block()).has_value());
 }
 
-const std::vector<const char*> shapes = {"UInt8",  "Int256", "String", "FixedString(3)", "Nullable(String)", "Array(String)", "Array(Array(UInt16))",
-                                         "Map(String, Nullable(UInt8))", "Tuple(a UInt8, b Array(String))", "Nested(a UInt8, b String)", "JSON",
-                                         "Tuple()", "Array(Tuple(JSON, UUID))", "DateTime64(3)"};
+const std::vector<const char*> shapes = {"UInt8",
+                                         "Int256",
+                                         "String",
+                                         "FixedString(3)",
+                                         "Nullable(String)",
+                                         "Array(String)",
+                                         "Array(Array(UInt16))",
+                                         "Map(String, Nullable(UInt8))",
+                                         "Tuple(a UInt8, b Array(String))",
+                                         "Nested(a UInt8, b String)",
+                                         "JSON",
+                                         "Tuple()",
+                                         "Array(Tuple(JSON, UUID))",
+                                         "DateTime64(3)"};
 
 void add_random(Column& column, std::mt19937& random, int depth = 0) {
   const auto up_to = [&](std::uint32_t n) { return random() % (n + 1); };
@@ -156,7 +184,9 @@ void add_random(Column& column, std::mt19937& random, int depth = 0) {
       column.add_bytes(bytes.data());
       return;
     }
-    case Column::Shape::string: column.add_string(std::string(up_to(depth > 0 ? 5 : 200), static_cast<char>('a' + up_to(20)))); return;
+    case Column::Shape::string:
+      column.add_string(std::string(up_to(depth > 0 ? 5 : 200), static_cast<char>('a' + up_to(20))));
+      return;
     case Column::Shape::nullable:
       if (up_to(2) == 0) {
         column.add_null();
@@ -240,7 +270,8 @@ TEST(NativeBlockLaws, JoiningEncodedBlocksIsJoiningBlocks) {
 
 TEST(NativeBlockLaws, NoCutBlockIsTaken) {
   const std::string bytes = encoded(random_block(7, 3));
-  for (std::size_t size = 0; size < bytes.size(); ++size) EXPECT_FALSE(Block::decode(std::string_view(bytes).substr(0, size)).has_value()) << size;
+  for (std::size_t size = 0; size < bytes.size(); ++size)
+    EXPECT_FALSE(Block::decode(std::string_view(bytes).substr(0, size)).has_value()) << size;
 }
 
 }  // namespace

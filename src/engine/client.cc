@@ -125,7 +125,8 @@ Result<Address> Address::parse(std::string_view url) {
     return address;
   }
   TRY(http::Url parsed, http::parse_url(url, {.http = 8123, .https = 8443}));  // ClickHouse's own ports
-  if (parsed.target != "/") return fail(Code::invalid, "An engine URL has no path and no query; settings belong to the configuration");
+  if (parsed.target != "/")
+    return fail(Code::invalid, "An engine URL has no path and no query; settings belong to the configuration");
   address.host = std::move(parsed.endpoint.host);
   address.tls = parsed.endpoint.tls;
   address.port = parsed.endpoint.port;
@@ -146,7 +147,8 @@ struct Client::State {
 
   /// Sends `body` to `target`; a reply with status 200, or the Error it stands for.
   Task<Result<std::unique_ptr<http::ClientReply>>> exchange(std::string target, std::string body,
-                                                            std::string_view body_view, bool repeatable, Deadline deadline);
+                                                            std::string_view body_view, bool repeatable,
+                                                            Deadline deadline);
 };
 
 Task<Result<std::unique_ptr<http::ClientReply>>> Client::State::exchange(std::string target, std::string body,
@@ -239,8 +241,8 @@ Task<Status> Client::execute(std::string sql, Deadline deadline, Settings settin
   co_return Status();
 }
 
-Task<Result<Summary>> Client::insert(std::string statement, std::string_view block, Settings settings, Deadline deadline,
-                                     std::string_view format) {
+Task<Result<Summary>> Client::insert(std::string statement, std::string_view block, Settings settings,
+                                     Deadline deadline, std::string_view format) {
   std::string target;
   append_parameter(target, "query", fmt::format("{} FORMAT {}", statement, format));
   append_parameter(target, "query_id", make_uuid());

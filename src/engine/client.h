@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The one way to talk to an engine: the ClickHouse HTTP protocol, to kinglet-engine on a Unix socket or to any http(s) URL.
+// The one way to talk to an engine: the ClickHouse HTTP protocol, to kinglet-engine on a Unix socket or to any http(s)
+// URL.
 #pragma once
 
 #include <cstdint>
@@ -30,12 +31,12 @@ using Settings = std::vector<std::pair<std::string, std::string>>;
 
 struct QueryOptions {
   std::string format = "Native";
-  std::string query_id = {};   // empty: the client makes one
-  bool read_only = true;       // the read-only profile: stream call, readonly=1, limits
-  bool whole = false;          // format that cannot be concatenated from chunks (JSON, Parquet …): run as one result
-  Settings settings = {};      // sent as URL parameters
-  Settings parameters = {};    // param_NAME values
-  Deadline deadline = {};      // of the whole reply; none: 60 s
+  std::string query_id = {};  // empty: the client makes one
+  bool read_only = true;      // the read-only profile: stream call, readonly=1, limits
+  bool whole = false;         // format that cannot be concatenated from chunks (JSON, Parquet …): run as one result
+  Settings settings = {};     // sent as URL parameters
+  Settings parameters = {};   // param_NAME values
+  Deadline deadline = {};     // of the whole reply; none: 60 s
 };
 
 struct Summary {

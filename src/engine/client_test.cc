@@ -117,7 +117,12 @@ http::Response stream_reply(std::vector<std::string> pieces, bool cut, std::stri
 }
 
 TEST_F(EngineClientTest, SendsSettingsParametersAndLogin) {
-  serve([](const Seen&) { return stream_reply({"1\n", "2\n"}, false, "abcdefghijklmnop", {{"X-ClickHouse-Summary", R"({"read_rows":"12","read_bytes":"18446744073709551615","written_rows":"3","result_rows":"2","elapsed_ns":"1500000000"})"}}); });
+  serve([](const Seen&) {
+    return stream_reply(
+        {"1\n", "2\n"}, false, "abcdefghijklmnop",
+        {{"X-ClickHouse-Summary",
+          R"({"read_rows":"12","read_bytes":"18446744073709551615","written_rows":"3","result_rows":"2","elapsed_ns":"1500000000"})"}});
+  });
   QueryOptions options;
   options.format = "TSV";
   options.query_id = "q 1";
@@ -144,7 +149,9 @@ TEST_F(EngineClientTest, SendsSettingsParametersAndLogin) {
 
 TEST_F(EngineClientTest, AStatementOfOursIsNotReadOnly) {
   serve([](const Seen&) { return http::Response{}; });
-  EXPECT_TRUE(run([&] { return client_->execute("CREATE TABLE t (a Int8) ENGINE = Memory", deadline_in(10s), {{"max_execution_time", "5"}}); }));
+  EXPECT_TRUE(run([&] {
+    return client_->execute("CREATE TABLE t (a Int8) ENGINE = Memory", deadline_in(10s), {{"max_execution_time", "5"}});
+  }));
   EXPECT_FALSE(seen_.query.contains("readonly"));
   EXPECT_EQ(seen_.query.get("max_execution_time"), "5");
 }
@@ -156,7 +163,9 @@ TEST_F(EngineClientTest, AnInsertSendsTheBlockAsBody) {
     return response;
   });
   const std::string block(1 << 20, '\0');
-  auto summary = run([&] { return client_->insert("INSERT INTO `d`.`t` (`a`)", block, {{"insert_deduplication_token", "x"}}, deadline_in(10s)); });
+  auto summary = run([&] {
+    return client_->insert("INSERT INTO `d`.`t` (`a`)", block, {{"insert_deduplication_token", "x"}}, deadline_in(10s));
+  });
   ASSERT_TRUE(summary) << summary.error().message;
   EXPECT_EQ(summary->written_rows, 7U);
   EXPECT_EQ(seen_.query.get("query"), "INSERT INTO `d`.`t` (`a`) FORMAT Native");
@@ -174,12 +183,15 @@ TEST_F(EngineClientTest, ExceptionsBecomeErrorsWithTheirCode) {
     auto result = query("SELECT 1");
     return result ? Error{} : result.error();
   };
-  const Error unknown = error_for(47, "Code: 47. DB::Exception: Unknown identifier `x`. (UNKNOWN_IDENTIFIER) (version 26.7.2.1 (official build))\n");
+  const Error unknown = error_for(
+      47,
+      "Code: 47. DB::Exception: Unknown identifier `x`. (UNKNOWN_IDENTIFIER) (version 26.7.2.1 (official build))\n");
   EXPECT_EQ(unknown.code, Code::engine_refused);
   EXPECT_EQ(unknown.engine_code, 47);
   EXPECT_EQ(unknown.message, "Unknown identifier `x`. (UNKNOWN_IDENTIFIER)");
   EXPECT_EQ(error_for(159, "Code: 159. DB::Exception: Timeout exceeded. (TIMEOUT_EXCEEDED)").code, Code::timeout);
-  EXPECT_EQ(error_for(202, "Code: 202. DB::Exception: Too many. (TOO_MANY_SIMULTANEOUS_QUERIES)").code, Code::unavailable);
+  EXPECT_EQ(error_for(202, "Code: 202. DB::Exception: Too many. (TOO_MANY_SIMULTANEOUS_QUERIES)").code,
+            Code::unavailable);
   EXPECT_EQ(error_for(209, "").code, Code::unavailable) << "the header alone tells the code";
   EXPECT_EQ(error_for(241, "Code: 241. DB::Exception: Memory limit").engine_code, 241);
   EXPECT_EQ(error_for(0, "something else").message, "something else");
@@ -193,7 +205,8 @@ std::string late_block(std::string_view text) {
 }
 
 TEST_F(EngineClientTest, ALateExceptionIsAnErrorAndNeverARow) {
-  const std::string text = "Code: 395. DB::Exception: Value passed to 'throwIf'. (FUNCTION_THROW_IF_VALUE_IS_NON_ZERO) (version 26.7)";
+  const std::string text =
+      "Code: 395. DB::Exception: Value passed to 'throwIf'. (FUNCTION_THROW_IF_VALUE_IS_NON_ZERO) (version 26.7)";
   for (const bool cut : {true, false}) {
     serve([&](const Seen&) { return stream_reply({"row 1\n", "row 2\n", late_block(text)}, cut, std::string(tag)); });
     std::string rows;
@@ -223,7 +236,8 @@ TEST_F(EngineClientTest, ALateExceptionIsAnErrorAndNeverARow) {
 
 TEST_F(EngineClientTest, ACutReplyIsAnError) {
   serve([](const Seen& seen) {
-    if (seen.body == "old") return stream_reply({"row 1\n", "Code: 159. DB::Exception: Timeout exceeded. (TIMEOUT_EXCEEDED)\n"}, true, "");
+    if (seen.body == "old")
+      return stream_reply({"row 1\n", "Code: 159. DB::Exception: Timeout exceeded. (TIMEOUT_EXCEEDED)\n"}, true, "");
     return stream_reply({"row 1\n"}, true, std::string(tag));
   });
   auto cut = query("new");
@@ -294,14 +308,17 @@ TEST(EngineAddress, Parses) {
   EXPECT_EQ(Address::parse("https://ch")->port, 8443);
   EXPECT_EQ(Address::parse("http://ch:80")->port, 80);
   EXPECT_EQ(Address::parse("http://[::1]")->port, 8123);
-  for (const char* bad : {"", "unix:rel", "tcp://x", "http://", "http://x/db", "http://x?a=b"}) EXPECT_FALSE(Address::parse(bad)) << bad;
+  for (const char* bad : {"", "unix:rel", "tcp://x", "http://", "http://x/db", "http://x?a=b"})
+    EXPECT_FALSE(Address::parse(bad)) << bad;
 }
 
 RC_GTEST_PROP(LateException, SplitPointsNeverChangeTheResult, ()) {
   static const std::string mark = "\r\n__exception__\r\n" + std::string(tag) + "\r\n";
-  static const std::vector<std::string> pieces{"\r\n", "\r", "__exception__", "a", mark.substr(0, 20), std::string(tag), mark.substr(0, mark.size() - 1)};
+  static const std::vector<std::string> pieces{
+      "\r\n", "\r", "__exception__", "a", mark.substr(0, 20), std::string(tag), mark.substr(0, mark.size() - 1)};
   std::string data;
-  for (const std::string& piece : *rc::gen::container<std::vector<std::string>>(rc::gen::elementOf(pieces))) data += piece;
+  for (const std::string& piece : *rc::gen::container<std::vector<std::string>>(rc::gen::elementOf(pieces)))
+    data += piece;
   RC_PRE(data.find(mark) == std::string::npos);
   const bool with_block = *rc::gen::arbitrary<bool>();
   const std::string body = with_block ? data + late_block("Code: 5. DB::Exception: x") : data;

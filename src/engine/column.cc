@@ -11,13 +11,22 @@ namespace kinglet::engine {
 Column::Column(const Type& sent) : type_(sent) {
   switch (sent.kind) {
     case Kind::string:
-    case Kind::json: shape_ = Shape::string; break;
-    case Kind::nullable: shape_ = Shape::nullable; break;
+    case Kind::json:
+      shape_ = Shape::string;
+      break;
+    case Kind::nullable:
+      shape_ = Shape::nullable;
+      break;
     case Kind::array:
     case Kind::map:
-    case Kind::nested: shape_ = Shape::array; break;
-    case Kind::tuple: shape_ = Shape::tuple; break;
-    default: CHECK(sent.width > 0, "a column is made from a sent type, which is fixed, string, or composed");
+    case Kind::nested:
+      shape_ = Shape::array;
+      break;
+    case Kind::tuple:
+      shape_ = Shape::tuple;
+      break;
+    default:
+      CHECK(sent.width > 0, "a column is made from a sent type, which is fixed, string, or composed");
   }
   if (sent.kind != Kind::json)
     for (const Type& element : sent.elements) children_.emplace_back(element);
@@ -57,20 +66,28 @@ void Column::add_default() {
       data_.append_zeros(type_.width);
       ++size_;
       break;
-    case Shape::string: add_string(type_.kind == Kind::json ? "{}" : ""); break;
-    case Shape::array: close_row(); break;
+    case Shape::string:
+      add_string(type_.kind == Kind::json ? "{}" : "");
+      break;
+    case Shape::array:
+      close_row();
+      break;
     case Shape::tuple:
       for (Column& child : children_) child.add_default();
       close_row();
       break;
-    case Shape::nullable: add_null(); break;
+    case Shape::nullable:
+      add_null();
+      break;
   }
 }
 
 void Column::truncate(std::size_t rows) {
   rows = std::min(rows, size_);
   switch (shape_) {
-    case Shape::fixed: data_.truncate(rows * type_.width); break;
+    case Shape::fixed:
+      data_.truncate(rows * type_.width);
+      break;
     case Shape::string:
       data_.truncate(rows == 0 ? 0 : offsets_.at<std::uint64_t>(rows - 1));
       offsets_.truncate(rows * 8);
@@ -94,7 +111,9 @@ void Column::truncate(std::size_t rows) {
   size_ = rows;
 }
 
-bool Column::same_type(const Column& other) const { return type_ == other.type_; }
+bool Column::same_type(const Column& other) const {
+  return type_ == other.type_;
+}
 
 void Column::wrap_in_nullable() {
   Column wrapped;
@@ -125,13 +144,16 @@ Status Column::append(const Column& other) {
     wrap_in_nullable();
     return append(other);
   }
-  return fail(Code::invalid, "a column of type {} cannot be joined with one of type {}", header_type(), other.header_type());
+  return fail(Code::invalid, "a column of type {} cannot be joined with one of type {}", header_type(),
+              other.header_type());
 }
 
 void Column::append_same(const Column& other) {
   switch (shape_) {
     case Shape::fixed:
-    case Shape::tuple: data_.append(other.data_.data(), other.data_.size()); break;
+    case Shape::tuple:
+      data_.append(other.data_.data(), other.data_.size());
+      break;
     case Shape::string: {
       const std::uint64_t base = data_.size();
       data_.append(other.data_.data(), other.data_.size());

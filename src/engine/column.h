@@ -12,8 +12,8 @@
 
 namespace kinglet::engine {
 
-/// Values of one type, column-major. Made from a type without LowCardinality (see sent_type); a Column holds exactly the
-/// bytes of spec/native-format.md 4, so that encoding is copying.
+/// Values of one type, column-major. Made from a type without LowCardinality (see sent_type); a Column holds exactly
+/// the bytes of spec/native-format.md 4, so that encoding is copying.
 ///
 /// The shape decides which calls are allowed:
 ///   fixed    add<T>() or add_bytes(width bytes)
@@ -27,7 +27,8 @@ class Column {
   enum class Shape : std::uint8_t { fixed, string, array, tuple, nullable };
 
   explicit Column(const Type& sent);
-  /// A column of T whose absent rows take the table's DEFAULT: NULLs in Nullable(T). Written as plain T while no row is NULL.
+  /// A column of T whose absent rows take the table's DEFAULT: NULLs in Nullable(T). Written as plain T while no row is
+  /// NULL.
   static Column with_default(const Type& sent);
 
   Shape shape() const { return shape_; }

@@ -26,7 +26,8 @@ Code code_of_exception(int engine_code) {
     case 439:  // CANNOT_SCHEDULE_TASK
     case 999:  // KEEPER_EXCEPTION
       return Code::unavailable;
-    default: return Code::engine_refused;
+    default:
+      return Code::engine_refused;
   }
 }
 
@@ -93,7 +94,9 @@ std::string LateExceptionFilter::pass(std::string_view bytes) {
   return data;
 }
 
-std::string LateExceptionFilter::rest() { return std::exchange(held_, {}); }
+std::string LateExceptionFilter::rest() {
+  return std::exchange(held_, {});
+}
 
 std::optional<Error> LateExceptionFilter::exception(bool cut) const {
   if (found_) {

@@ -13,8 +13,8 @@ namespace kinglet::engine {
 /// What a caller can do about ClickHouse's error number.
 Code code_of_exception(int engine_code);
 
-/// "Code: 47. DB::Exception: TEXT. (NAME) (version 26.7 …)" -> engine_code 47, message "TEXT. (NAME)". A text of another
-/// form becomes the message as it is, with engine_code 0.
+/// "Code: 47. DB::Exception: TEXT. (NAME) (version 26.7 …)" -> engine_code 47, message "TEXT. (NAME)". A text of
+/// another form becomes the message as it is, with engine_code 0.
 Error parse_exception(std::string_view text);
 
 /// Finds the late error block of clickhouse-interface.md 7 in a reply's body, wherever the pieces are cut:

@@ -18,7 +18,9 @@ class NativeBytes {
   NativeBytes() = default;
   NativeBytes(const NativeBytes& o) { append(o.data_, o.size_); }
   NativeBytes(NativeBytes&& o) noexcept
-      : data_(std::exchange(o.data_, nullptr)), size_(std::exchange(o.size_, 0)), capacity_(std::exchange(o.capacity_, 0)) {}
+      : data_(std::exchange(o.data_, nullptr)),
+        size_(std::exchange(o.size_, 0)),
+        capacity_(std::exchange(o.capacity_, 0)) {}
   NativeBytes& operator=(NativeBytes o) noexcept {
     std::swap(data_, o.data_);
     std::swap(size_, o.size_);

@@ -24,10 +24,12 @@ constexpr auto stable_after = std::chrono::seconds(10);
 constexpr auto ping_interval = std::chrono::milliseconds(10);
 constexpr auto start_patience = std::chrono::seconds(60);
 
-int open_pidfd(pid_t pid) { return static_cast<int>(::syscall(SYS_pidfd_open, pid, 0)); }
+int open_pidfd(pid_t pid) {
+  return static_cast<int>(::syscall(SYS_pidfd_open, pid, 0));
+}
 
-/// Starts the program with signals unblocked and default handlers. The child sees only KINGLET_LIBCHDB, KINGLET_CACHE, HOME
-/// and PATH of the environment: an engine has no secrets to find there.
+/// Starts the program with signals unblocked and default handlers. The child sees only KINGLET_LIBCHDB, KINGLET_CACHE,
+/// HOME and PATH of the environment: an engine has no secrets to find there.
 Result<pid_t> spawn(const Process::Options& options) {
   std::vector<std::string> arguments{options.executable};
   arguments.insert(arguments.end(), options.arguments.begin(), options.arguments.end());
@@ -58,8 +60,7 @@ Result<pid_t> spawn(const Process::Options& options) {
   const int error =
       posix_spawn(&pid, options.executable.c_str(), nullptr, &attributes, argv.data(), environment.data());
   posix_spawnattr_destroy(&attributes);
-  if (error != 0)
-    return fail(Code::unavailable, "the engine process could not be started: {}", std::strerror(error));
+  if (error != 0) return fail(Code::unavailable, "the engine process could not be started: {}", std::strerror(error));
   return pid;
 }
 }  // namespace
@@ -147,7 +148,9 @@ struct Process::State : std::enable_shared_from_this<State> {
 Process::Process(asio::any_io_executor executor, Options options)
     : state_(std::make_shared<State>(std::move(executor), std::move(options))) {}
 
-Process::~Process() { stop(std::chrono::milliseconds(2000)); }
+Process::~Process() {
+  stop(std::chrono::milliseconds(2000));
+}
 
 void Process::start() {
   if (!state_->options.on_demand) state_->ensure_running();
@@ -186,9 +189,17 @@ Task<Status> Process::ready(Deadline deadline) {
   co_return Status{};
 }
 
-bool Process::up() const { return state_->up; }
-const Address& Process::address() const { return state_->options.address; }
-pid_t Process::pid() const { return state_->pid; }
-std::uint64_t Process::restart_count() const { return state_->restarts; }
+bool Process::up() const {
+  return state_->up;
+}
+const Address& Process::address() const {
+  return state_->options.address;
+}
+pid_t Process::pid() const {
+  return state_->pid;
+}
+std::uint64_t Process::restart_count() const {
+  return state_->restarts;
+}
 
 }  // namespace kinglet::engine

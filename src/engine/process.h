@@ -21,12 +21,12 @@ namespace kinglet::engine {
 class Process {
  public:
   struct Options {
-    std::string name;                    // for messages: "store", "reader"
+    std::string name;  // for messages: "store", "reader"
     std::string executable;
     std::vector<std::string> arguments;  // without argv[0]
     Address address;                     // where it will listen
-    bool on_demand = false;              // start at the first ready(); an end with status 0 is its idle end, not a crash
-    std::function<void()> on_up;         // called on the executor whenever it came up
+    bool on_demand = false;       // start at the first ready(); an end with status 0 is its idle end, not a crash
+    std::function<void()> on_up;  // called on the executor whenever it came up
   };
   Process(asio::any_io_executor executor, Options options);
   ~Process();

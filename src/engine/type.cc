@@ -18,33 +18,41 @@ struct Named {
   std::uint32_t width;
 };
 constexpr std::array plain_types = {
-    Named{"Int8", Kind::int8, 1},        Named{"Int16", Kind::int16, 2},      Named{"Int32", Kind::int32, 4},
-    Named{"Int64", Kind::int64, 8},      Named{"Int128", Kind::int128, 16},   Named{"Int256", Kind::int256, 32},
-    Named{"UInt8", Kind::uint8, 1},      Named{"UInt16", Kind::uint16, 2},    Named{"UInt32", Kind::uint32, 4},
-    Named{"UInt64", Kind::uint64, 8},    Named{"UInt128", Kind::uint128, 16}, Named{"UInt256", Kind::uint256, 32},
-    Named{"Float32", Kind::float32, 4},  Named{"Float64", Kind::float64, 8},  Named{"BFloat16", Kind::bfloat16, 2},
-    Named{"Bool", Kind::boolean, 1},     Named{"String", Kind::string, 0},    Named{"UUID", Kind::uuid, 16},
-    Named{"IPv4", Kind::ipv4, 4},        Named{"IPv6", Kind::ipv6, 16},       Named{"Date", Kind::date, 2},
-    Named{"Date32", Kind::date32, 4},    Named{"Time", Kind::time, 4},        Named{"Nothing", Kind::nothing, 1},
+    Named{"Int8", Kind::int8, 1},       Named{"Int16", Kind::int16, 2},      Named{"Int32", Kind::int32, 4},
+    Named{"Int64", Kind::int64, 8},     Named{"Int128", Kind::int128, 16},   Named{"Int256", Kind::int256, 32},
+    Named{"UInt8", Kind::uint8, 1},     Named{"UInt16", Kind::uint16, 2},    Named{"UInt32", Kind::uint32, 4},
+    Named{"UInt64", Kind::uint64, 8},   Named{"UInt128", Kind::uint128, 16}, Named{"UInt256", Kind::uint256, 32},
+    Named{"Float32", Kind::float32, 4}, Named{"Float64", Kind::float64, 8},  Named{"BFloat16", Kind::bfloat16, 2},
+    Named{"Bool", Kind::boolean, 1},    Named{"String", Kind::string, 0},    Named{"UUID", Kind::uuid, 16},
+    Named{"IPv4", Kind::ipv4, 4},       Named{"IPv6", Kind::ipv6, 16},       Named{"Date", Kind::date, 2},
+    Named{"Date32", Kind::date32, 4},   Named{"Time", Kind::time, 4},        Named{"Nothing", Kind::nothing, 1},
 };
-constexpr std::array geo_types = {"Point", "Ring", "LineString", "MultiLineString", "Polygon", "MultiPolygon", "Geometry"};
+constexpr std::array geo_types = {"Point",   "Ring",         "LineString", "MultiLineString",
+                                  "Polygon", "MultiPolygon", "Geometry"};
 
 /// ClickHouse's own aliases (system.data_type_families), compared without case.
 constexpr std::array<std::pair<std::string_view, std::string_view>, 49> aliases = {{
-    {"bool", "Bool"}, {"boolean", "Bool"}, {"tinyint", "Int8"}, {"int1", "Int8"}, {"byte", "Int8"},
-    {"tinyint signed", "Int8"}, {"smallint", "Int16"}, {"int", "Int32"}, {"integer", "Int32"}, {"mediumint", "Int32"},
-    {"bigint", "Int64"}, {"signed", "Int64"}, {"unsigned", "UInt64"}, {"float", "Float32"}, {"real", "Float32"},
-    {"single", "Float32"}, {"double", "Float64"}, {"text", "String"}, {"tinytext", "String"}, {"mediumtext", "String"},
-    {"longtext", "String"}, {"varchar", "String"}, {"varchar2", "String"}, {"char", "String"}, {"nchar", "String"},
-    {"nvarchar", "String"}, {"character", "String"}, {"clob", "String"}, {"blob", "String"}, {"tinyblob", "String"},
-    {"mediumblob", "String"}, {"longblob", "String"}, {"bytea", "String"}, {"varbinary", "String"}, {"inet4", "IPv4"},
-    {"inet6", "IPv6"}, {"date", "Date"}, {"date32", "Date32"}, {"datetime", "DateTime"}, {"datetime32", "DateTime"},
-    {"timestamp", "DateTime"}, {"datetime64", "DateTime64"}, {"time", "Time"}, {"time64", "Time64"}, {"dec", "Decimal"},
-    {"decimal", "Decimal"}, {"numeric", "Decimal"}, {"fixed", "Decimal"}, {"json", "JSON"},
+    {"bool", "Bool"},          {"boolean", "Bool"},          {"tinyint", "Int8"},      {"int1", "Int8"},
+    {"byte", "Int8"},          {"tinyint signed", "Int8"},   {"smallint", "Int16"},    {"int", "Int32"},
+    {"integer", "Int32"},      {"mediumint", "Int32"},       {"bigint", "Int64"},      {"signed", "Int64"},
+    {"unsigned", "UInt64"},    {"float", "Float32"},         {"real", "Float32"},      {"single", "Float32"},
+    {"double", "Float64"},     {"text", "String"},           {"tinytext", "String"},   {"mediumtext", "String"},
+    {"longtext", "String"},    {"varchar", "String"},        {"varchar2", "String"},   {"char", "String"},
+    {"nchar", "String"},       {"nvarchar", "String"},       {"character", "String"},  {"clob", "String"},
+    {"blob", "String"},        {"tinyblob", "String"},       {"mediumblob", "String"}, {"longblob", "String"},
+    {"bytea", "String"},       {"varbinary", "String"},      {"inet4", "IPv4"},        {"inet6", "IPv6"},
+    {"date", "Date"},          {"date32", "Date32"},         {"datetime", "DateTime"}, {"datetime32", "DateTime"},
+    {"timestamp", "DateTime"}, {"datetime64", "DateTime64"}, {"time", "Time"},         {"time64", "Time64"},
+    {"dec", "Decimal"},        {"decimal", "Decimal"},       {"numeric", "Decimal"},   {"fixed", "Decimal"},
+    {"json", "JSON"},
 }};
 
-bool is_word_start(char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_'; }
-bool is_word(char c) { return is_word_start(c) || (c >= '0' && c <= '9'); }
+bool is_word_start(char c) {
+  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_';
+}
+bool is_word(char c) {
+  return is_word_start(c) || (c >= '0' && c <= '9');
+}
 
 std::string lower(std::string_view s) {
   std::string out(s);
@@ -70,7 +78,8 @@ class Parser {
     return fail(Code::invalid, "type '{}': expected {} at byte {}", shown(), what, at_ + 1);
   }
   void blanks() {
-    while (at_ < text_.size() && (text_[at_] == ' ' || text_[at_] == '\t' || text_[at_] == '\n' || text_[at_] == '\r')) ++at_;
+    while (at_ < text_.size() && (text_[at_] == ' ' || text_[at_] == '\t' || text_[at_] == '\n' || text_[at_] == '\r'))
+      ++at_;
   }
   bool take(char c) {
     blanks();
@@ -103,13 +112,26 @@ class Parser {
       if (c == '\\' && at_ < text_.size()) {
         char e = text_[at_++];
         switch (e) {
-          case 'n': out += '\n'; break;
-          case 't': out += '\t'; break;
-          case 'r': out += '\r'; break;
-          case '0': out += '\0'; break;
-          case 'b': out += '\b'; break;
-          case 'f': out += '\f'; break;
-          default: out += e;
+          case 'n':
+            out += '\n';
+            break;
+          case 't':
+            out += '\t';
+            break;
+          case 'r':
+            out += '\r';
+            break;
+          case '0':
+            out += '\0';
+            break;
+          case 'b':
+            out += '\b';
+            break;
+          case 'f':
+            out += '\f';
+            break;
+          default:
+            out += e;
         }
         continue;
       }
@@ -153,7 +175,8 @@ class Parser {
   }
 
   Result<Type> one(std::uint32_t depth) {
-    if (depth > TypeLimits::depth_max) return fail(Code::invalid, "type '{}': nested deeper than {} levels", shown(), TypeLimits::depth_max);
+    if (depth > TypeLimits::depth_max)
+      return fail(Code::invalid, "type '{}': nested deeper than {} levels", shown(), TypeLimits::depth_max);
     std::size_t start = at_;
     std::string_view name = word();
     if (name.empty()) return expected("the name of a type");
@@ -234,11 +257,13 @@ class Parser {
     if (!take('(')) return expected("'(' and a type");
     TRY(Type inner, one(depth + 1));
     TRY_VOID(close());
-    if (kind == Kind::nullable && (inner.kind == Kind::nullable || inner.kind == Kind::array || inner.kind == Kind::map ||
-                                   inner.kind == Kind::low_cardinality || inner.kind == Kind::nested))
+    if (kind == Kind::nullable &&
+        (inner.kind == Kind::nullable || inner.kind == Kind::array || inner.kind == Kind::map ||
+         inner.kind == Kind::low_cardinality || inner.kind == Kind::nested))
       return fail(Code::invalid, "type '{}': {} cannot be inside Nullable", shown(), print(inner));
-    if (kind == Kind::low_cardinality && (inner.kind == Kind::low_cardinality || inner.kind == Kind::array ||
-                                          inner.kind == Kind::map || inner.kind == Kind::tuple || inner.kind == Kind::json))
+    if (kind == Kind::low_cardinality &&
+        (inner.kind == Kind::low_cardinality || inner.kind == Kind::array || inner.kind == Kind::map ||
+         inner.kind == Kind::tuple || inner.kind == Kind::json))
       return fail(Code::invalid, "type '{}': {} cannot be inside LowCardinality", shown(), print(inner));
     Type type;
     type.kind = kind;
@@ -288,7 +313,8 @@ class Parser {
     std::size_t start = at_;
     std::string_view first = word();
     blanks();
-    if (!first.empty() && at_ < text_.size() && is_word_start(text_[at_])) return std::optional<std::string>(std::string(first));
+    if (!first.empty() && at_ < text_.size() && is_word_start(text_[at_]))
+      return std::optional<std::string>(std::string(first));
     at_ = start;
     return std::optional<std::string>();
   }
@@ -328,7 +354,11 @@ class Parser {
   Result<Type> decimal(std::string_view name) {
     Type type;
     type.kind = Kind::decimal;
-    type.precision = name == "Decimal32" ? 9 : name == "Decimal64" ? 18 : name == "Decimal128" ? 38 : name == "Decimal256" ? 76 : 10;
+    type.precision = name == "Decimal32"    ? 9
+                     : name == "Decimal64"  ? 18
+                     : name == "Decimal128" ? 38
+                     : name == "Decimal256" ? 76
+                                            : 10;
     if (name == "Decimal") {
       if (take('(')) {
         TRY(auto precision, number(1, 76, "a precision"));
@@ -439,7 +469,8 @@ class Parser {
       type.elements.push_back(std::move(element));
     }
     TRY_VOID(close());
-    if (type.kind == Kind::simple_aggregate_function && type.elements.size() != 1) return expected("one type after the function");
+    if (type.kind == Kind::simple_aggregate_function && type.elements.size() != 1)
+      return expected("one type after the function");
     return type;
   }
 
@@ -451,12 +482,24 @@ void print_quoted(std::string_view text, char quote, std::string& out) {
   out += quote;
   for (char c : text) {
     switch (c) {
-      case '\n': out += "\\n"; break;
-      case '\t': out += "\\t"; break;
-      case '\r': out += "\\r"; break;
-      case '\0': out += "\\0"; break;
-      case '\b': out += "\\b"; break;
-      case '\f': out += "\\f"; break;
+      case '\n':
+        out += "\\n";
+        break;
+      case '\t':
+        out += "\\t";
+        break;
+      case '\r':
+        out += "\\r";
+        break;
+      case '\0':
+        out += "\\0";
+        break;
+      case '\b':
+        out += "\\b";
+        break;
+      case '\f':
+        out += "\\f";
+        break;
       default:
         if (c == quote || c == '\\') out += '\\';
         out += c;
@@ -477,8 +520,12 @@ void print_elements(const Type& type, std::string& out);
 
 void print_to(const Type& type, std::string& out) {
   switch (type.kind) {
-    case Kind::decimal: fmt::format_to(std::back_inserter(out), "Decimal({}, {})", type.precision, type.scale); return;
-    case Kind::fixed_string: fmt::format_to(std::back_inserter(out), "FixedString({})", type.width); return;
+    case Kind::decimal:
+      fmt::format_to(std::back_inserter(out), "Decimal({}, {})", type.precision, type.scale);
+      return;
+    case Kind::fixed_string:
+      fmt::format_to(std::back_inserter(out), "FixedString({})", type.width);
+      return;
     case Kind::date_time:
       out += "DateTime";
       if (!type.zone.empty()) {
@@ -510,7 +557,9 @@ void print_to(const Type& type, std::string& out) {
       return;
     }
     case Kind::interval:
-    case Kind::object_geo: out += type.text; return;
+    case Kind::object_geo:
+      out += type.text;
+      return;
     case Kind::dynamic:
     case Kind::json:
       out += type.kind == Kind::json ? "JSON" : "Dynamic";
@@ -526,13 +575,27 @@ void print_to(const Type& type, std::string& out) {
       }
       out += ')';
       return;
-    case Kind::nullable: out += "Nullable"; break;
-    case Kind::low_cardinality: out += "LowCardinality"; break;
-    case Kind::array: out += "Array"; break;
-    case Kind::map: out += "Map"; break;
-    case Kind::tuple: out += "Tuple"; break;
-    case Kind::nested: out += "Nested"; break;
-    case Kind::variant: out += "Variant"; break;
+    case Kind::nullable:
+      out += "Nullable";
+      break;
+    case Kind::low_cardinality:
+      out += "LowCardinality";
+      break;
+    case Kind::array:
+      out += "Array";
+      break;
+    case Kind::map:
+      out += "Map";
+      break;
+    case Kind::tuple:
+      out += "Tuple";
+      break;
+    case Kind::nested:
+      out += "Nested";
+      break;
+    case Kind::variant:
+      out += "Variant";
+      break;
     default:
       for (const Named& plain : plain_types)
         if (plain.kind == type.kind) out += plain.name;
@@ -573,13 +636,15 @@ std::string print(const Type& type) {
 }
 
 Type sent_type(const Type& type) {
-  if (type.kind == Kind::low_cardinality || type.kind == Kind::simple_aggregate_function) return sent_type(type.elements[0]);
+  if (type.kind == Kind::low_cardinality || type.kind == Kind::simple_aggregate_function)
+    return sent_type(type.elements[0]);
   if (type.kind == Kind::json || type.kind == Kind::aggregate_function) return type;
   if (type.kind == Kind::object_geo) {
-    const std::string_view text = type.text == "Point"                                       ? "Tuple(Float64, Float64)"
-                                  : type.text == "Ring" || type.text == "LineString"         ? "Array(Tuple(Float64, Float64))"
-                                  : type.text == "Polygon" || type.text == "MultiLineString" ? "Array(Array(Tuple(Float64, Float64)))"
-                                                                                             : "Array(Array(Array(Tuple(Float64, Float64))))";
+    const std::string_view text = type.text == "Point"                               ? "Tuple(Float64, Float64)"
+                                  : type.text == "Ring" || type.text == "LineString" ? "Array(Tuple(Float64, Float64))"
+                                  : type.text == "Polygon" || type.text == "MultiLineString"
+                                      ? "Array(Array(Tuple(Float64, Float64)))"
+                                      : "Array(Array(Array(Tuple(Float64, Float64))))";
     return *parse_type(text);
   }
   Type out = type;
@@ -593,10 +658,14 @@ bool is_insertable(const Type& type) {
     case Kind::variant:
     case Kind::dynamic:
     case Kind::interval:
-    case Kind::nothing: return false;
-    case Kind::json: return true;
-    case Kind::object_geo: return type.text != "Geometry";
-    default: return std::ranges::all_of(type.elements, is_insertable);
+    case Kind::nothing:
+      return false;
+    case Kind::json:
+      return true;
+    case Kind::object_geo:
+      return type.text != "Geometry";
+    default:
+      return std::ranges::all_of(type.elements, is_insertable);
   }
 }
 

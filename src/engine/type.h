@@ -14,13 +14,50 @@ namespace kinglet::engine {
 
 /// Each ClickHouse type that can stand in a schema or come out of a query. Aliases (INT, TEXT, Boolean …) are resolved.
 enum class Kind : std::uint8_t {
-  int8, int16, int32, int64, int128, int256,
-  uint8, uint16, uint32, uint64, uint128, uint256,
-  float32, float64, bfloat16, boolean, decimal,
-  string, fixed_string, uuid, ipv4, ipv6,
-  date, date32, date_time, date_time64, time, time64, enum8, enum16, interval,
-  nullable, low_cardinality, array, map, tuple, nested,
-  json, variant, dynamic, object_geo, simple_aggregate_function, aggregate_function, nothing,
+  int8,
+  int16,
+  int32,
+  int64,
+  int128,
+  int256,
+  uint8,
+  uint16,
+  uint32,
+  uint64,
+  uint128,
+  uint256,
+  float32,
+  float64,
+  bfloat16,
+  boolean,
+  decimal,
+  string,
+  fixed_string,
+  uuid,
+  ipv4,
+  ipv6,
+  date,
+  date32,
+  date_time,
+  date_time64,
+  time,
+  time64,
+  enum8,
+  enum16,
+  interval,
+  nullable,
+  low_cardinality,
+  array,
+  map,
+  tuple,
+  nested,
+  json,
+  variant,
+  dynamic,
+  object_geo,
+  simple_aggregate_function,
+  aggregate_function,
+  nothing,
 };
 
 /// One type. Which members mean something depends on `kind`.
@@ -61,7 +98,8 @@ std::string print(const Type& type);
 /// (native-format.md 7: taken with conversion off).
 Type sent_type(const Type& type);
 
-/// Can rows carry this type into a table? No for aggregate states, Variant, Dynamic, intervals and Nothing, at any depth.
+/// Can rows carry this type into a table? No for aggregate states, Variant, Dynamic, intervals and Nothing, at any
+/// depth.
 bool is_insertable(const Type& type);
 
 }  // namespace kinglet::engine

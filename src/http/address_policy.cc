@@ -60,7 +60,7 @@ std::string_view reason_v6(const asio::ip::address_v6& address) {
   if (bytes[0] == 0x00 && bytes[1] == 0x64 && bytes[2] == 0xFF && bytes[3] == 0x9B) {  // 64:ff9b::/96, 64:ff9b:1::/48
     return zero(4, 12) ? reason_v4(embedded(12)) : "NAT64";
   }
-  if (bytes[0] == 0x20 && bytes[1] == 0x02) return reason_v4(embedded(2));  // 2002::/16
+  if (bytes[0] == 0x20 && bytes[1] == 0x02) return reason_v4(embedded(2));                     // 2002::/16
   if (bytes[0] == 0x20 && bytes[1] == 0x01 && bytes[2] < 0x02) return "protocol assignments";  // Teredo, ORCHID …
   if (bytes[0] == 0x20 && bytes[1] == 0x01 && bytes[2] == 0x0D && bytes[3] == 0xB8) return "documentation";
   if ((bytes[0] & 0xFE) == 0xFC) return "private";

@@ -11,14 +11,19 @@
 namespace kinglet::http::internal {
 namespace {
 
-std::unexpected<Error> malformed() { return fail(Code::invalid, "A malformed chunk in the body"); }
+std::unexpected<Error> malformed() {
+  return fail(Code::invalid, "A malformed chunk in the body");
+}
 
-bool is_control(char c) { return (static_cast<unsigned char>(c) < ' ' && c != '\t') || c == 127; }
+bool is_control(char c) {
+  return (static_cast<unsigned char>(c) < ' ' && c != '\t') || c == 127;
+}
 
 bool is_token(std::string_view text) {
   static constexpr std::string_view marks = "!#$%&'*+-.^_`|~";
   const auto good = [](char c) {
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || marks.find(c) != std::string_view::npos;
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+           marks.find(c) != std::string_view::npos;
   };
   return !text.empty() && std::all_of(text.begin(), text.end(), good);
 }
@@ -29,7 +34,8 @@ Result<std::optional<std::string_view>> ChunkedDecoder::take_line(std::string_vi
   const std::string_view rest = in.substr(step.consumed);
   const std::size_t end = rest.find_first_of("\r\n");
   const std::size_t size = std::min(end, rest.size());
-  if (size > line_bytes_max) return fail(Code::invalid, "A chunk header or trailer is longer than {} bytes", line_bytes_max);
+  if (size > line_bytes_max)
+    return fail(Code::invalid, "A chunk header or trailer is longer than {} bytes", line_bytes_max);
   if (std::any_of(rest.begin(), rest.begin() + static_cast<std::ptrdiff_t>(size), is_control)) return malformed();
   const bool complete = end != std::string_view::npos && end + 1 < rest.size();
   if (end != std::string_view::npos && (rest[end] == '\n' || (complete && rest[end + 1] != '\n'))) return malformed();
@@ -46,7 +52,8 @@ Status ChunkedDecoder::read_size(std::string_view line) {
   const auto [end, problem] = std::from_chars(line.data(), line.data() + line.size(), remaining_, 16);
   const std::string_view extension(end, static_cast<std::size_t>(line.data() + line.size() - end));
   const bool number = problem == std::errc() && line.front() != '-';
-  if (!number || (!extension.empty() && !trim(extension).starts_with(';')) || remaining_ > INT64_MAX) return malformed();
+  if (!number || (!extension.empty() && !trim(extension).starts_with(';')) || remaining_ > INT64_MAX)
+    return malformed();
   state_ = remaining_ == 0 ? State::trailer : State::data;
   return {};
 }
@@ -54,9 +61,11 @@ Status ChunkedDecoder::read_size(std::string_view line) {
 Status ChunkedDecoder::read_trailer(std::string_view line) {
   const std::size_t colon = std::min(line.find(':'), line.size());
   const std::string_view name = line.substr(0, colon);
-  if (colon == line.size() || !is_token(name) || trailers_.size() == trailers_max) return fail(Code::invalid, "A malformed trailer behind the body");
+  if (colon == line.size() || !is_token(name) || trailers_.size() == trailers_max)
+    return fail(Code::invalid, "A malformed trailer behind the body");
   // Fields that framing or routing depend on have no business there (RFC 9110 section 6.5.1).
-  for (const std::string_view forbidden : {"content-length", "transfer-encoding", "host", "trailer", "content-encoding", "authorization"}) {
+  for (const std::string_view forbidden :
+       {"content-length", "transfer-encoding", "host", "trailer", "content-encoding", "authorization"}) {
     if (same_text(name, forbidden)) return fail(Code::invalid, "The field {} cannot be a trailer", forbidden);
   }
   trailers_.add(std::string(name), std::string(trim(line.substr(colon + 1))));

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Decodes a chunked body (RFC 9112 section 7.1) as it arrives.
 //
-// Our own, strict: Beast 1.81's chunk parser aborts on an assertion for some malformed trailers (found by fuzz/http_fuzz.cc),
-// which is a remote stop of the server.
+// Our own, strict: Beast 1.81's chunk parser aborts on an assertion for some malformed trailers (found by
+// fuzz/http_fuzz.cc), which is a remote stop of the server.
 #pragma once
 
 #include <cstddef>

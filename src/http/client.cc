@@ -104,7 +104,8 @@ class ClientPool : public std::enable_shared_from_this<ClientPool> {
 
 Task<Status> ClientPool::wait_for_turn(Deadline deadline) {
   while (open_ >= options.connections_max) {
-    if (waiting_.size() >= options.waiting_max) std::erase_if(waiting_, [](const auto& timer) { return timer.expired(); });
+    if (waiting_.size() >= options.waiting_max)
+      std::erase_if(waiting_, [](const auto& timer) { return timer.expired(); });
     if (waiting_.size() >= options.waiting_max) co_return fail(Code::busy, "Too many requests wait for a connection");
     auto timer = std::make_shared<asio::steady_timer>(executor_);
     timer->expires_at(deadline);
@@ -211,8 +212,9 @@ Task<Result<Stream::Socket>> ClientPool::connect_tcp(const Endpoint& endpoint, D
       attempt->socket.set_option(asio::ip::tcp::no_delay(true), ignored);
       co_return Stream::Socket(std::move(attempt->socket));
     }
-    refused = {.code = Code::unavailable,
-               .message = fmt::format("Cannot connect to '{}' port {}: {}", endpoint.host, endpoint.port, ec.message())};
+    refused = {
+        .code = Code::unavailable,
+        .message = fmt::format("Cannot connect to '{}' port {}: {}", endpoint.host, endpoint.port, ec.message())};
   }
   co_return fail(std::move(refused));
 }
@@ -365,7 +367,8 @@ Task<Result<ResponseHead>> read_reply_head(ClientConnection& connection, const C
       const HeadScanner::State state = scanner.scan(connection.buffer.data(), limits);
       any_byte = any_byte || !connection.buffer.empty();
       if (state == HeadScanner::State::done) break;
-      if (state != HeadScanner::State::more) co_return fail(Code::unavailable, "The peer's reply is not HTTP/1.1, or its head is too large");
+      if (state != HeadScanner::State::more)
+        co_return fail(Code::unavailable, "The peer's reply is not HTTP/1.1, or its head is too large");
       auto filled = co_await connection.fill();
       if (!filled && connection.expired) co_return fail(Code::timeout, "The peer did not answer in time");
       if (!filled) co_return fail(Code::unavailable, "The peer closed the connection without an answer");
@@ -382,15 +385,19 @@ Task<Result<ResponseHead>> read_reply_head(ClientConnection& connection, const C
 
 ClientReply::ClientReply() = default;
 ClientReply::~ClientReply() = default;
-void ClientReply::do_not_reuse() { lease_->ban_reuse(); }
+void ClientReply::do_not_reuse() {
+  lease_->ban_reuse();
+}
 
 Client::Client(asio::any_io_executor executor, ClientOptions options)
     : pool_(std::make_shared<internal::ClientPool>(std::move(executor), std::move(options))) {}
 
-Client::~Client() { pool_->close(); }
+Client::~Client() {
+  pool_->close();
+}
 
-Task<Result<std::unique_ptr<ClientReply>>> Client::send_once(const Endpoint& endpoint, ClientRequest& request, bool fresh,
-                                                             bool& unanswered) {
+Task<Result<std::unique_ptr<ClientReply>>> Client::send_once(const Endpoint& endpoint, ClientRequest& request,
+                                                             bool fresh, bool& unanswered) {
   const std::shared_ptr<internal::ClientPool> pool = pool_;
   auto turn = co_await pool->wait_for_turn(request.deadline);
   if (!turn) co_return std::unexpected(std::move(turn).error());
@@ -409,7 +416,8 @@ Task<Result<std::unique_ptr<ClientReply>>> Client::send_once(const Endpoint& end
   Status sent;
   bool source_failed = false;
   if (request.stream) {
-    sent = co_await internal::send_stream(connection, *request.stream, request.stream_length, std::move(head), source_failed);
+    sent = co_await internal::send_stream(connection, *request.stream, request.stream_length, std::move(head),
+                                          source_failed);
   } else {
     sent = co_await connection.write_all(head, body, {});
   }
@@ -426,7 +434,8 @@ Task<Result<std::unique_ptr<ClientReply>>> Client::send_once(const Endpoint& end
   std::unique_ptr<ClientReply> reply(new ClientReply());
   reply->status_ = reply_head->status;
   reply->headers_ = std::move(reply_head->headers);
-  const bool bodyless = request.method == "HEAD" || reply->status_ == 204 || reply->status_ == 304 || reply->status_ < 200;
+  const bool bodyless =
+      request.method == "HEAD" || reply->status_ == 204 || reply->status_ == 304 || reply->status_ < 200;
   internal::SocketBody::Options body_options;
   body_options.idle_timeout = std::chrono::hours(24);  // the connection's timer is the limit
   body_options.until_close = !bodyless && !reply_head->framing.chunked && !reply_head->framing.content_length;
@@ -442,7 +451,8 @@ Task<Result<std::unique_ptr<ClientReply>>> Client::send(Endpoint endpoint, Clien
   auto reply = co_await send_once(endpoint, request, false, unanswered);
   if (reply || !unanswered || request.stream) co_return reply;
   const std::string& method = request.method;
-  const bool idempotent = method == "GET" || method == "HEAD" || method == "PUT" || method == "DELETE" || method == "OPTIONS";
+  const bool idempotent =
+      method == "GET" || method == "HEAD" || method == "PUT" || method == "DELETE" || method == "OPTIONS";
   if (!idempotent && !request.repeatable) co_return reply;
   auto again = co_await send_once(endpoint, request, true, unanswered);
   co_return again;
@@ -477,9 +487,11 @@ Task<Result<std::unique_ptr<ClientReply>>> Client::send_following(Url url, Clien
     } else {
       co_return fail(Code::unavailable, "A redirect to a relative path is not followed");
     }
-    if (url.endpoint.tls && !next.endpoint.tls) co_return fail(Code::forbidden, "A redirect from https to http is not followed");
+    if (url.endpoint.tls && !next.endpoint.tls)
+      co_return fail(Code::forbidden, "A redirect from https to http is not followed");
     if (next.endpoint != url.endpoint) {
-      for (const std::string_view secret : {"authorization", "cookie", "proxy-authorization"}) request.headers.remove(secret);
+      for (const std::string_view secret : {"authorization", "cookie", "proxy-authorization"})
+        request.headers.remove(secret);
     }
     url = std::move(next);
   }

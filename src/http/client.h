@@ -34,7 +34,7 @@ struct Endpoint {
 
 struct Url {
   Endpoint endpoint;
-  std::string target = "/";    // path and query as written
+  std::string target = "/";              // path and query as written
   std::string user = {}, password = {};  // decoded
 };
 /// "http[s]://[user[:password]@]host[:port][/path][?query]". A fragment is dropped. Errors: invalid.
@@ -48,14 +48,14 @@ std::string print_url(const Url& url);
 struct ClientRequest {
   std::string method = "GET";
   std::string target = "/";
-  Headers headers = {};           // Host, Content-Length and Transfer-Encoding are the client's business
+  Headers headers = {};  // Host, Content-Length and Transfer-Encoding are the client's business
   std::string body = {};
-  std::string_view body_view = {};  // instead of `body`, when it should not be copied; must outlive the call
+  std::string_view body_view = {};          // instead of `body`, when it should not be copied; must outlive the call
   std::unique_ptr<BodySource> stream = {};  // instead of both
-  std::optional<std::uint64_t> stream_length = {};  // unknown: sent in chunks
+  std::optional<std::uint64_t> stream_length = {};              // unknown: sent in chunks
   Deadline deadline = Clock::now() + std::chrono::seconds(30);  // of the whole exchange, the reply's body included
-  /// A reused connection that turns out to be dead gives no answer. GET, HEAD, PUT, DELETE and OPTIONS are then sent once
-  /// more; others only when the caller says that a repetition does no harm.
+  /// A reused connection that turns out to be dead gives no answer. GET, HEAD, PUT, DELETE and OPTIONS are then sent
+  /// once more; others only when the caller says that a repetition does no harm.
   bool repeatable = false;
 };
 

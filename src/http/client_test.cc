@@ -21,7 +21,8 @@ using namespace std::chrono_literals;
 /// Answers each connection with the next of its replies and closes it: for replies no decent server sends.
 class RawServer {
  public:
-  explicit RawServer(std::vector<std::string> replies) : replies_(std::move(replies)), listening_(::socket(AF_INET, SOCK_STREAM, 0)) {
+  explicit RawServer(std::vector<std::string> replies)
+      : replies_(std::move(replies)), listening_(::socket(AF_INET, SOCK_STREAM, 0)) {
     sockaddr_in address{};
     address.sin_family = AF_INET;
     address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
@@ -62,7 +63,8 @@ class RawServer {
 
 class PiecesSource final : public BodySource {
  public:
-  explicit PiecesSource(std::vector<std::string> pieces, bool fails = false) : pieces_(std::move(pieces)), fails_(fails) {}
+  explicit PiecesSource(std::vector<std::string> pieces, bool fails = false)
+      : pieces_(std::move(pieces)), fails_(fails) {}
   Task<Result<std::string>> next() override {
     if (index_ < pieces_.size()) co_return pieces_[index_++];
     if (fails_) co_return fail(Code::invalid, "the source broke");
@@ -82,8 +84,10 @@ class ClientTest : public testing::Test {
       ++requests_;
       Response response;
       if (request.path == "/slow") co_await sleep_until(deadline_in(10s));
-      if (request.path == "/stream") response.stream = std::make_unique<PiecesSource>(std::vector<std::string>{"abc", "def"});
-      if (request.path == "/cut") response.stream = std::make_unique<PiecesSource>(std::vector<std::string>{"abc"}, true);
+      if (request.path == "/stream")
+        response.stream = std::make_unique<PiecesSource>(std::vector<std::string>{"abc", "def"});
+      if (request.path == "/cut")
+        response.stream = std::make_unique<PiecesSource>(std::vector<std::string>{"abc"}, true);
       if (request.path == "/big") response.body = std::string(10 << 20, 'x');
       if (request.path == "/204") response.status = 204;
       if (request.path == "/refuse") {
@@ -103,7 +107,8 @@ class ClientTest : public testing::Test {
       auto body = co_await request.body->read_all(64 << 20);
       if (!body) co_return response;
       if (response.body.empty() && !response.stream) {
-        response.body = request.method_name + " " + request.target + " " + (body->size() > 100 ? std::to_string(body->size()) : *body);
+        response.body = request.method_name + " " + request.target + " " +
+                        (body->size() > 100 ? std::to_string(body->size()) : *body);
       }
       co_return response;
     };
@@ -141,7 +146,9 @@ class ClientTest : public testing::Test {
     if (!body) co_return Answer{.status = (*reply)->status(), .error = std::string(code_name(body.error().code))};
     co_return Answer{.status = (*reply)->status(), .body = std::move(*body)};
   }
-  Answer ask(ClientRequest request, std::size_t bytes_max = 64 << 20) { return ask(endpoint_, std::move(request), bytes_max); }
+  Answer ask(ClientRequest request, std::size_t bytes_max = 64 << 20) {
+    return ask(endpoint_, std::move(request), bytes_max);
+  }
   Answer ask(Endpoint endpoint, ClientRequest request, std::size_t bytes_max = 64 << 20) {
     return threads_.run(0, exchange(std::move(endpoint), std::move(request), bytes_max));
   }
@@ -178,7 +185,9 @@ TEST_F(ClientTest, StreamsTheBodyOfARequest) {
   EXPECT_EQ(post(std::make_unique<PiecesSource>(pieces), 4).error, "internal");
   EXPECT_EQ(post(std::make_unique<PiecesSource>(pieces), 6).error, "internal");
   EXPECT_EQ(post(std::make_unique<PiecesSource>(pieces, true), std::nullopt).error, "invalid");
-  EXPECT_EQ(post(std::make_unique<PiecesSource>(std::vector<std::string>(100, std::string(100'000, 'x'))), std::nullopt).body, "POST /p 10000000");
+  EXPECT_EQ(
+      post(std::make_unique<PiecesSource>(std::vector<std::string>(100, std::string(100'000, 'x'))), std::nullopt).body,
+      "POST /p 10000000");
 }
 
 TEST_F(ClientTest, ABodyIsNotCopiedWhenTheCallerKeepsIt) {
@@ -191,9 +200,12 @@ TEST_F(ClientTest, ABodyIsNotCopiedWhenTheCallerKeepsIt) {
 TEST_F(ClientTest, AReplyThatIsCutIsAnError) {
   EXPECT_EQ(get("/cut"), (Answer{.status = 200, .error = "unavailable"}));
   EXPECT_EQ(get("/x").body, "GET /x ") << "the next request takes another connection";
-  for (const char* reply : {"HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nabc", "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n",
-                            "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nab", "HTTP/1.1 200 OK\r\nContent-Len", "", "junk\r\n\r\n",
-                            "HTTP/1.1 200 OK\r\nContent-Length: 3\r\nContent-Length: 4\r\n\r\nabcd", "HTTP/1.1 200 OK\r\nTransfer-Encoding: xchunked\r\n\r\nabc"}) {
+  for (const char* reply :
+       {"HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nabc",
+        "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n",
+        "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nab", "HTTP/1.1 200 OK\r\nContent-Len", "",
+        "junk\r\n\r\n", "HTTP/1.1 200 OK\r\nContent-Length: 3\r\nContent-Length: 4\r\n\r\nabcd",
+        "HTTP/1.1 200 OK\r\nTransfer-Encoding: xchunked\r\n\r\nabc"}) {
     RawServer raw({reply});
     EXPECT_EQ(ask({.host = "127.0.0.1", .port = raw.port}, {}).error, "unavailable") << reply;
   }
@@ -247,10 +259,11 @@ TEST_F(ClientTest, MoreRequestsThanConnectionsWaitTheirTurn) {
     auto right = std::make_shared<int>(0);
     auto ended = std::make_shared<OneShot<bool>>();
     for (int i = 0; i < 50; ++i) {
-      asio::co_spawn(threads_.executor(0), exchange(endpoint_, {.target = "/x"}, 100), [right, ended](std::exception_ptr, Answer answer) {
-        if (answer.body == "GET /x ") ++*right;
-        if (*right == 50) ended->set(true);
-      });
+      asio::co_spawn(threads_.executor(0), exchange(endpoint_, {.target = "/x"}, 100),
+                     [right, ended](std::exception_ptr, Answer answer) {
+                       if (answer.body == "GET /x ") ++*right;
+                       if (*right == 50) ended->set(true);
+                     });
     }
     co_await ended->wait(deadline_in(10s));
     co_return *right;
@@ -289,7 +302,8 @@ TEST_F(ClientTest, LineBreaksInARequestAreRefused) {
 // attacks.md S7: the policy sees what a name resolved to, on every hop.
 TEST_F(ClientTest, S7AddressesAreCheckedAfterResolving) {
   make_client({.address_policy = public_addresses_only()});
-  for (const char* host : {"127.0.0.1", "localhost", "127.1", "2130706433", "0x7f000001", "017700000001", "0", "::1", "::ffff:127.0.0.1"}) {
+  for (const char* host : {"127.0.0.1", "localhost", "127.1", "2130706433", "0x7f000001", "017700000001", "0", "::1",
+                           "::ffff:127.0.0.1"}) {
     const std::string error = ask({.host = host, .port = endpoint_.port}, {.target = "/x"}).error;
     EXPECT_EQ(error, "forbidden") << host;
   }
@@ -301,12 +315,37 @@ TEST_F(ClientTest, S7AddressesAreCheckedAfterResolving) {
 // attacks.md S7
 TEST(AddressPolicy, S7SpecialNetworks) {
   const auto reason = [](const char* text) { return non_public_reason(asio::ip::make_address(text)); };
-  for (const char* text : {"127.0.0.1", "127.255.255.254", "0.0.0.0", "10.1.2.3", "172.16.0.1", "172.31.255.255", "192.168.1.1", "169.254.169.254",
-                           "100.64.0.1", "224.0.0.1", "255.255.255.255", "198.18.0.1", "192.0.2.1", "::", "::1", "::ffff:10.0.0.1", "::127.0.0.1",
-                           "64:ff9b::7f00:1", "2002:7f00:1::", "fe80::1", "fc00::1", "fd12::1", "ff02::1", "2001:db8::1", "2001::1", "fec0::1", "100::1"}) {
+  for (const char* text : {"127.0.0.1",
+                           "127.255.255.254",
+                           "0.0.0.0",
+                           "10.1.2.3",
+                           "172.16.0.1",
+                           "172.31.255.255",
+                           "192.168.1.1",
+                           "169.254.169.254",
+                           "100.64.0.1",
+                           "224.0.0.1",
+                           "255.255.255.255",
+                           "198.18.0.1",
+                           "192.0.2.1",
+                           "::",
+                           "::1",
+                           "::ffff:10.0.0.1",
+                           "::127.0.0.1",
+                           "64:ff9b::7f00:1",
+                           "2002:7f00:1::",
+                           "fe80::1",
+                           "fc00::1",
+                           "fd12::1",
+                           "ff02::1",
+                           "2001:db8::1",
+                           "2001::1",
+                           "fec0::1",
+                           "100::1"}) {
     EXPECT_NE(reason(text), "") << text;
   }
-  for (const char* text : {"8.8.8.8", "172.15.0.1", "172.32.0.1", "100.128.0.1", "192.167.1.1", "2606:4700::1111", "::ffff:8.8.8.8", "64:ff9b::808:808"}) {
+  for (const char* text : {"8.8.8.8", "172.15.0.1", "172.32.0.1", "100.128.0.1", "192.167.1.1", "2606:4700::1111",
+                           "::ffff:8.8.8.8", "64:ff9b::808:808"}) {
     EXPECT_EQ(reason(text), "") << text;
   }
 }
@@ -366,8 +405,9 @@ TEST(Url, ParsesAndPrints) {
   EXPECT_EQ(parse_url("http://[::1]:80?x")->endpoint.host, "::1");
   EXPECT_EQ(parse_url("http://[::1]:80?x")->target, "/?x");
   EXPECT_EQ(print_url(*parse_url("http://[::1]")), "http://[::1]/");
-  for (const char* bad : {"", "x", "ftp://x", "http://", "http://:80", "http://a:0", "http://a:65536", "http://a:b", "http://a b", "http://[::1", "http://[::1]x",
-                          "http://a\\@b/", "http://a\r\nb", "http://%zz@a"}) {
+  for (const char* bad :
+       {"", "x", "ftp://x", "http://", "http://:80", "http://a:0", "http://a:65536", "http://a:b", "http://a b",
+        "http://[::1", "http://[::1]x", "http://a\\@b/", "http://a\r\nb", "http://%zz@a"}) {
     EXPECT_FALSE(parse_url(bad)) << bad;
   }
 }

@@ -37,7 +37,9 @@ Result<Encoding> content_encoding(const Headers& headers) {
     return fail(Code::unsupported, "More than one Content-Encoding; gzip, deflate or zstd can be used, one at a time");
   }
   const auto encoding = known_encoding(name);
-  if (!encoding) return fail(Code::unsupported, "The Content-Encoding '{}' is not supported; use gzip, deflate or zstd", name.substr(0, 40));
+  if (!encoding)
+    return fail(Code::unsupported, "The Content-Encoding '{}' is not supported; use gzip, deflate or zstd",
+                name.substr(0, 40));
   return *encoding;
 }
 
@@ -83,7 +85,9 @@ Decoder::~Decoder() = default;
 Decoder::Decoder(Decoder&&) noexcept = default;
 Decoder& Decoder::operator=(Decoder&&) noexcept = default;
 
-bool Decoder::complete() const { return state_->encoding == Encoding::identity || state_->complete; }
+bool Decoder::complete() const {
+  return state_->encoding == Encoding::identity || state_->complete;
+}
 
 Result<Decoder::Step> Decoder::State::inflate_some(std::string_view in, std::span<char> out) {
   Step step;
@@ -143,7 +147,8 @@ Result<Decoder::Step> Decoder::State::zstd_some(std::string_view in, std::span<c
   do {
     const std::size_t before = input.pos + output.pos;
     const std::size_t hint = ZSTD_decompressStream(zstd, &output, &input);
-    if (ZSTD_isError(hint) != 0) return fail(Code::invalid, "The body is not valid zstd, or its window is larger than 128 MiB");
+    if (ZSTD_isError(hint) != 0)
+      return fail(Code::invalid, "The body is not valid zstd, or its window is larger than 128 MiB");
     complete = hint == 0;
     if (input.pos + output.pos == before) break;
   } while (input.pos < input.size && output.pos < output.size);
@@ -153,9 +158,12 @@ Result<Decoder::Step> Decoder::State::zstd_some(std::string_view in, std::span<c
 Result<Decoder::Step> Decoder::decode(std::string_view in, std::span<char> out) {
   switch (state_->encoding) {
     case Encoding::gzip:
-    case Encoding::deflate: return state_->inflate_some(in, out);
-    case Encoding::zstd: return state_->zstd_some(in, out);
-    case Encoding::identity: break;
+    case Encoding::deflate:
+      return state_->inflate_some(in, out);
+    case Encoding::zstd:
+      return state_->zstd_some(in, out);
+    case Encoding::identity:
+      break;
   }
   const std::size_t size = std::min(in.size(), out.size());
   std::copy_n(in.begin(), size, out.begin());
@@ -189,7 +197,8 @@ Task<Result<std::size_t>> DecodingBody::read_some(std::span<char> to) {
     }
     if (produced > 0) {
       bytes_ += produced;
-      if (bytes_ > bytes_max_) co_return fail(Code::too_large, "The decoded body is larger than the limit of {} bytes", bytes_max_);
+      if (bytes_ > bytes_max_)
+        co_return fail(Code::too_large, "The decoded body is larger than the limit of {} bytes", bytes_max_);
       co_return produced;
     }
     if (begin_ < end_) continue;
@@ -210,11 +219,13 @@ Result<std::string> decode_all(Encoding encoding, std::string_view bytes, std::s
   std::string out;
   std::size_t size = 0;
   while (true) {
-    if (size == out.size()) out.resize(std::min(decoded_bytes_max + 1, std::max<std::size_t>(out.size() * 2, 16 << 10)));
+    if (size == out.size())
+      out.resize(std::min(decoded_bytes_max + 1, std::max<std::size_t>(out.size() * 2, 16 << 10)));
     TRY(const auto step, decoder.decode(bytes, std::span<char>(out).subspan(size)));
     bytes.remove_prefix(step.consumed);
     size += step.produced;
-    if (size > decoded_bytes_max) return fail(Code::too_large, "The decoded body is larger than the limit of {} bytes", decoded_bytes_max);
+    if (size > decoded_bytes_max)
+      return fail(Code::too_large, "The decoded body is larger than the limit of {} bytes", decoded_bytes_max);
     if (step.consumed == 0 && step.produced == 0) break;
   }
   if (!bytes.empty() || !decoder.complete()) return fail(Code::invalid, "The compressed body ends in the middle");
@@ -248,10 +259,14 @@ Encoding choose_encoding(std::string_view accept_encoding) {
 
 std::string_view encoding_name(Encoding encoding) {
   switch (encoding) {
-    case Encoding::gzip: return "gzip";
-    case Encoding::deflate: return "deflate";
-    case Encoding::zstd: return "zstd";
-    case Encoding::identity: break;
+    case Encoding::gzip:
+      return "gzip";
+    case Encoding::deflate:
+      return "deflate";
+    case Encoding::zstd:
+      return "zstd";
+    case Encoding::identity:
+      break;
   }
   return {};
 }
@@ -269,7 +284,8 @@ std::string encode_all(Encoding encoding, std::string_view text) {
   CHECK(text.size() < std::numeric_limits<uInt>::max(), "larger bodies are streamed");
   z_stream stream{};
   const int window = encoding == Encoding::gzip ? gzip_only : 15;
-  CHECK(deflateInit2(&stream, 1, Z_DEFLATED, window, 8, Z_DEFAULT_STRATEGY) == Z_OK, "zlib has memory at the start of a stream");
+  CHECK(deflateInit2(&stream, 1, Z_DEFLATED, window, 8, Z_DEFAULT_STRATEGY) == Z_OK,
+        "zlib has memory at the start of a stream");
   out.resize(deflateBound(&stream, text.size()));
   stream.next_in = reinterpret_cast<Bytef*>(const_cast<char*>(text.data()));
   stream.avail_in = static_cast<uInt>(text.size());

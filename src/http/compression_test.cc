@@ -32,7 +32,8 @@ Result<std::string> decode(Encoding encoding, std::string bytes, std::size_t ste
   PiecesBody pieces(std::move(bytes), step);
   DecodingBody body(pieces, encoding, bytes_max);
   Result<std::string> result;
-  asio::co_spawn(context, body.read_all(64 << 20), [&](std::exception_ptr, Result<std::string> value) { result = std::move(value); });
+  asio::co_spawn(context, body.read_all(64 << 20),
+                 [&](std::exception_ptr, Result<std::string> value) { result = std::move(value); });
   context.run();
   return result;
 }

@@ -86,11 +86,17 @@ SocketBody::SocketBody(Connection& connection, const Framing& framing, const Opt
   done_ = length_ && *length_ == 0;
 }
 
-std::optional<std::uint64_t> SocketBody::content_length() const { return length_; }
+std::optional<std::uint64_t> SocketBody::content_length() const {
+  return length_;
+}
 
-const Headers& SocketBody::trailers() const { return chunked_ ? chunked_->trailers() : BodyReader::trailers(); }
+const Headers& SocketBody::trailers() const {
+  return chunked_ ? chunked_->trailers() : BodyReader::trailers();
+}
 
-Deadline SocketBody::next_deadline() const { return std::min(options_.deadline, Clock::now() + options_.idle_timeout); }
+Deadline SocketBody::next_deadline() const {
+  return std::min(options_.deadline, Clock::now() + options_.idle_timeout);
+}
 
 Task<Result<std::size_t>> SocketBody::read_some(std::span<char> to) {
   CHECK(!to.empty(), "an empty buffer cannot take bytes");

@@ -67,8 +67,8 @@ class SocketBody final : public BodyReader {
  public:
   struct Options {
     std::chrono::milliseconds idle_timeout{30'000};
-    bool until_close = false;      // a reply without framing: the end of the connection is the end
-    bool expect_continue = false;  // the peer waits for "100 Continue"
+    bool until_close = false;                     // a reply without framing: the end of the connection is the end
+    bool expect_continue = false;                 // the peer waits for "100 Continue"
     Deadline deadline = Connection::no_deadline;  // of the whole body
   };
   SocketBody(Connection& connection, const Framing& framing, const Options& options);

@@ -20,8 +20,10 @@ HeadScanner::State HeadScanner::scan(std::string_view bytes, const Limits& limit
     if (line_start_ != 0 && line_start_ < bytes.size() && (bytes[line_start_] == ' ' || bytes[line_start_] == '\t')) {
       return State::bad;
     }
-    const void* found = scanned_ < bytes.size() ? std::memchr(bytes.data() + scanned_, '\n', bytes.size() - scanned_) : nullptr;
-    const std::size_t line_feed = found ? static_cast<std::size_t>(static_cast<const char*>(found) - bytes.data()) : bytes.size();
+    const void* found =
+        scanned_ < bytes.size() ? std::memchr(bytes.data() + scanned_, '\n', bytes.size() - scanned_) : nullptr;
+    const std::size_t line_feed =
+        found ? static_cast<std::size_t>(static_cast<const char*>(found) - bytes.data()) : bytes.size();
     if (fields_start_ == 0 && line_feed > limits.start_line_max) return State::start_line_too_long;
     if (fields_start_ != 0 && line_feed - fields_start_ > limits.fields_max) return State::fields_too_long;
     if (!found) {
@@ -57,7 +59,8 @@ class HeadParser final : public beast::http::basic_parser<is_request> {
   using View = beast::string_view;
   using ErrorCode = beast::error_code;
 
-  void on_request_impl(beast::http::verb, View method_name, View request_target, int http_version, ErrorCode&) override {
+  void on_request_impl(beast::http::verb, View method_name, View request_target, int http_version,
+                       ErrorCode&) override {
     method.assign(method_name.data(), method_name.size());
     target.assign(request_target.data(), request_target.size());
     version = http_version;
@@ -120,7 +123,8 @@ KnownFields find_known(const Headers& headers) {
           known.transfer_encoding = value;
         }
         break;
-      default: break;
+      default:
+        break;
     }
   }
   return known;
@@ -130,7 +134,8 @@ KnownFields find_known(const Headers& headers) {
 std::expected<Framing, Refusal> find_framing(const KnownFields& known, int version_minor) {
   Framing framing;
   if (known.transfer_encodings > 0) {
-    if (known.content_lengths > 0) return std::unexpected(Refusal{400, "Content-Length together with Transfer-Encoding"});
+    if (known.content_lengths > 0)
+      return std::unexpected(Refusal{400, "Content-Length together with Transfer-Encoding"});
     if (version_minor == 0) return std::unexpected(Refusal{400, "Transfer-Encoding in an HTTP/1.0 message"});
     if (known.transfer_encodings > 1 || !same_text(known.transfer_encoding, "chunked")) {
       return std::unexpected(Refusal{400, "The only Transfer-Encoding that is understood is chunked"});
@@ -214,8 +219,8 @@ std::expected<Target, Refusal> parse_target(std::string_view target, std::size_t
   if (!target.empty() && target.front() != '/') {
     // Absolute form, as sent to proxies: the host is the Host header's business.
     const std::size_t scheme_end = target.find("://");
-    const bool http = scheme_end != std::string_view::npos &&
-                      (same_text(target.substr(0, scheme_end), "http") || same_text(target.substr(0, scheme_end), "https"));
+    const bool http = scheme_end != std::string_view::npos && (same_text(target.substr(0, scheme_end), "http") ||
+                                                               same_text(target.substr(0, scheme_end), "https"));
     if (!http) return bad("The request target is neither a path nor an http URL");
     target.remove_prefix(scheme_end + 3);
     target.remove_prefix(std::min(target.find_first_of("/?"), target.size()));

@@ -33,8 +33,8 @@ class HeadScanner {
   void reset() { *this = HeadScanner(); }
 
  private:
-  std::size_t scanned_ = 0;     // everything before it is scanned
-  std::size_t line_start_ = 0;  // of the unfinished line
+  std::size_t scanned_ = 0;       // everything before it is scanned
+  std::size_t line_start_ = 0;    // of the unfinished line
   std::size_t fields_start_ = 0;  // 0: still in the start line
 };
 

@@ -14,7 +14,8 @@ namespace {
 
 const std::string request_head =
     "POST /v0/events?name=page_views&wait=false HTTP/1.1\r\nHost: localhost:7181\r\nUser-Agent: wrk/4.1\r\n"
-    "Authorization: Bearer p.eyJ1IjoiYWJjIn0.c2lnbmF0dXJl\r\nContent-Type: application/json\r\nContent-Length: 129\r\n\r\n";
+    "Authorization: Bearer p.eyJ1IjoiYWJjIn0.c2lnbmF0dXJl\r\nContent-Type: application/json\r\nContent-Length: "
+    "129\r\n\r\n";
 
 void parse_head(benchmark::State& state) {
   for (auto _ : state) {

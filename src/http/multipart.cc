@@ -14,10 +14,12 @@ constexpr std::size_t epilogue_bytes_max = 64 << 10;
 
 Result<std::string> multipart_boundary(std::string_view content_type) {
   if (media_type(content_type) != "multipart/form-data") {
-    return fail(Code::unsupported, "The Content-Type must be multipart/form-data, it is '{}'", media_type(content_type));
+    return fail(Code::unsupported, "The Content-Type must be multipart/form-data, it is '{}'",
+                media_type(content_type));
   }
   const auto boundary = header_parameter(content_type, "boundary");
-  if (!boundary || boundary->empty()) return fail(Code::invalid, "The Content-Type multipart/form-data has no boundary");
+  if (!boundary || boundary->empty())
+    return fail(Code::invalid, "The Content-Type multipart/form-data has no boundary");
   const auto bad = [](char c) { return static_cast<unsigned char>(c) < ' ' || static_cast<unsigned char>(c) > 126; };
   if (boundary->size() > 200 || std::any_of(boundary->begin(), boundary->end(), bad)) {
     return fail(Code::invalid, "The multipart boundary is malformed or longer than 200 characters");
@@ -48,10 +50,18 @@ Result<MultipartParser::Event> MultipartParser::next() {
     const State before = state_;
     Result<Event> event = Event{};
     switch (state_) {
-      case State::preamble: event = read_preamble(); break;
-      case State::after_boundary: event = read_after_boundary(); break;
-      case State::head: event = read_head(); break;
-      case State::body: event = read_body(); break;
+      case State::preamble:
+        event = read_preamble();
+        break;
+      case State::after_boundary:
+        event = read_after_boundary();
+        break;
+      case State::head:
+        event = read_head();
+        break;
+      case State::body:
+        event = read_body();
+        break;
       case State::epilogue:
         at_ = bytes_.size();
         return Event{.kind = Kind::end};
@@ -84,7 +94,8 @@ Result<MultipartParser::Event> MultipartParser::read_after_boundary() {
   text.remove_prefix(padding);
   if (padding > padding_max) return fail(Code::invalid, "A multipart boundary line is malformed");
   if (text.starts_with("\r\n")) {
-    if (++part_count_ > limits_.parts_max) return fail(Code::too_large, "More than {} parts in the multipart body", limits_.parts_max);
+    if (++part_count_ > limits_.parts_max)
+      return fail(Code::too_large, "More than {} parts in the multipart body", limits_.parts_max);
     at_ += padding + 2;
     searched_ = at_;
     state_ = State::head;
@@ -102,7 +113,8 @@ Result<MultipartParser::Event> MultipartParser::read_head() {
   const std::size_t end = no_fields ? at_ : bytes_.find("\r\n\r\n", from);
   const std::size_t size = (end == std::string::npos ? bytes_.size() : end) - at_;
   if (size > limits_.part_head_bytes_max) {
-    return fail(Code::too_large, "The head of multipart part {} is larger than {} bytes", part_count_, limits_.part_head_bytes_max);
+    return fail(Code::too_large, "The head of multipart part {} is larger than {} bytes", part_count_,
+                limits_.part_head_bytes_max);
   }
   if (end == std::string::npos) {
     searched_ = bytes_.size();
@@ -204,8 +216,12 @@ Task<Result<std::optional<PartHead>>> MultipartReader::next_part() {
     auto event = co_await next_event();
     if (!event) co_return std::unexpected(std::move(event).error());
     switch (event->kind) {
-      case MultipartParser::Kind::part: in_part_ = true; co_return std::optional(std::move(event->part));
-      case MultipartParser::Kind::part_end: in_part_ = false; break;
+      case MultipartParser::Kind::part:
+        in_part_ = true;
+        co_return std::optional(std::move(event->part));
+      case MultipartParser::Kind::part_end:
+        in_part_ = false;
+        break;
       case MultipartParser::Kind::end: {
         in_part_ = false;
         // The epilogue is read away, so that the connection can be used again.
@@ -215,11 +231,13 @@ Task<Result<std::optional<PartHead>>> MultipartReader::next_part() {
           if (!read) co_return std::unexpected(std::move(read).error());
           if (*read == 0) break;
           epilogue += *read;
-          if (epilogue > epilogue_bytes_max) co_return fail(Code::invalid, "More than {} bytes after the last multipart boundary", epilogue_bytes_max);
+          if (epilogue > epilogue_bytes_max)
+            co_return fail(Code::invalid, "More than {} bytes after the last multipart boundary", epilogue_bytes_max);
         }
         co_return std::optional<PartHead>();
       }
-      default: break;
+      default:
+        break;
     }
   }
 }
@@ -241,7 +259,8 @@ Task<Result<std::string>> MultipartReader::read_part(std::size_t bytes_max) {
     auto piece = co_await read_some();
     if (!piece) co_return std::unexpected(std::move(piece).error());
     if (piece->empty()) co_return body;
-    if (body.size() + piece->size() > bytes_max) co_return fail(Code::too_large, "A multipart part is larger than {} bytes", bytes_max);
+    if (body.size() + piece->size() > bytes_max)
+      co_return fail(Code::too_large, "A multipart part is larger than {} bytes", bytes_max);
     body += *piece;
   }
 }
@@ -297,7 +316,9 @@ void MultipartWriter::add(std::string_view name, std::string_view body, std::str
   body_ += "\r\n";
 }
 
-std::string MultipartWriter::content_type() const { return "multipart/form-data; boundary=" + boundary_; }
+std::string MultipartWriter::content_type() const {
+  return "multipart/form-data; boundary=" + boundary_;
+}
 
 std::string MultipartWriter::take() {
   body_ += "--" + boundary_ + "--\r\n";

@@ -111,7 +111,8 @@ Task<Result<QueryParameters>> read_form(BodyReader& body, std::size_t bytes_max,
 class MultipartWriter {
  public:
   MultipartWriter();
-  void add(std::string_view name, std::string_view body, std::string_view filename = {}, std::string_view content_type = {});
+  void add(std::string_view name, std::string_view body, std::string_view filename = {},
+           std::string_view content_type = {});
   std::string content_type() const;
   /// The whole body; the writer is done then.
   std::string take();

@@ -53,7 +53,8 @@ std::string print(const Result<std::vector<Part>>& parts) {
   if (!parts) return "error: " + parts.error().message;
   std::string text;
   for (const Part& part : *parts) {
-    text += fmt::format("[{}|{}|{}|{}]", part.head.name, part.head.filename.value_or("-"), part.head.content_type, part.body);
+    text += fmt::format("[{}|{}|{}|{}]", part.head.name, part.head.filename.value_or("-"), part.head.content_type,
+                        part.body);
   }
   return text;
 }
@@ -67,16 +68,19 @@ TEST(Multipart, RepeatedFieldsKeepTheirOrder) {
 }
 
 TEST(Multipart, PreambleEpiloguePaddingAndBareParts) {
-  EXPECT_EQ(print(parts_of("hello\r\n--XX \t\r\nContent-Disposition: form-data; name=a\r\n\r\n1\r\n--XX--\r\nbye")), "[a|-||1]");
+  EXPECT_EQ(print(parts_of("hello\r\n--XX \t\r\nContent-Disposition: form-data; name=a\r\n\r\n1\r\n--XX--\r\nbye")),
+            "[a|-||1]");
   EXPECT_EQ(print(parts_of("--XX--")), "");
   // A part without a body at all.
   EXPECT_EQ(print(parts_of("--XX\r\nContent-Disposition: form-data; name=a\r\n\r\n--XX--")), "[a|-||]");
   // What looks like a boundary until its last character, and a dash line.
-  EXPECT_EQ(print(parts_of("--XX\r\nContent-Disposition: form-data; name=a\r\n\r\n\r\n--XY\r\n--X\r\r\n--XX--")), "[a|-||\r\n--XY\r\n--X\r]");
+  EXPECT_EQ(print(parts_of("--XX\r\nContent-Disposition: form-data; name=a\r\n\r\n\r\n--XY\r\n--X\r\r\n--XX--")),
+            "[a|-||\r\n--XY\r\n--X\r]");
 }
 
 TEST(Multipart, QuotedNamesAsBrowsersAndCurlWriteThem) {
-  EXPECT_EQ(print(parts_of("--XX\r\nContent-Disposition: form-data; name=\"a;b\"; filename=\"C:\\dir\\x \\\"y\\\".csv\"\r\n\r\n1\r\n--XX--")),
+  EXPECT_EQ(print(parts_of("--XX\r\nContent-Disposition: form-data; name=\"a;b\"; filename=\"C:\\dir\\x "
+                           "\\\"y\\\".csv\"\r\n\r\n1\r\n--XX--")),
             "[a;b|C:\\dir\\x \"y\".csv||1]");
 }
 
@@ -86,22 +90,34 @@ TEST(Multipart, WrongBodiesAreErrors) {
   EXPECT_EQ(error_of("--XX"), "error: The multipart body ends in the middle of a boundary line");
   EXPECT_EQ(error_of("--XXjunk\r\n"), "error: A multipart boundary line is malformed");
   EXPECT_EQ(error_of("--XX\r\nContent-Dispo"), "error: The multipart body ends in the middle of the head of a part");
-  EXPECT_EQ(error_of("--XX\r\nContent-Disposition: form-data; name=a\r\n\r\nabc"), "error: The multipart body ends in the middle of a part");
+  EXPECT_EQ(error_of("--XX\r\nContent-Disposition: form-data; name=a\r\n\r\nabc"),
+            "error: The multipart body ends in the middle of a part");
   EXPECT_EQ(error_of("--XX\r\n\r\nabc\r\n--XX--"), "error: Multipart part 1 has no 'Content-Disposition: form-data'");
-  EXPECT_EQ(error_of("--XX\r\nContent-Disposition: form-data\r\n\r\n\r\n--XX--"), "error: Multipart part 1 has no name");
-  EXPECT_EQ(error_of("--XX\r\nContent-Disposition: attachment; name=a\r\n\r\n\r\n--XX--"), "error: Multipart part 1 has no 'Content-Disposition: form-data'");
-  EXPECT_EQ(error_of("--XX\r\nContent-Disposition: form-data; name=a\r\n folded: x\r\n\r\n\r\n--XX--"), "error: A header of multipart part 1 is malformed");
+  EXPECT_EQ(error_of("--XX\r\nContent-Disposition: form-data\r\n\r\n\r\n--XX--"),
+            "error: Multipart part 1 has no name");
+  EXPECT_EQ(error_of("--XX\r\nContent-Disposition: attachment; name=a\r\n\r\n\r\n--XX--"),
+            "error: Multipart part 1 has no 'Content-Disposition: form-data'");
+  EXPECT_EQ(error_of("--XX\r\nContent-Disposition: form-data; name=a\r\n folded: x\r\n\r\n\r\n--XX--"),
+            "error: A header of multipart part 1 is malformed");
   EXPECT_EQ(error_of("--XX\r\nno colon\r\n\r\n\r\n--XX--"), "error: A header of multipart part 1 is malformed");
 }
 
 TEST(Multipart, LimitsAreExact) {
   MultipartLimits limits{.parts_max = 2, .part_head_bytes_max = 60, .part_headers_max = 1, .part_bytes_max = 4};
-  const auto part = [](std::string body) { return "--XX\r\nContent-Disposition: form-data; name=a\r\n\r\n" + body + "\r\n"; };
+  const auto part = [](std::string body) {
+    return "--XX\r\nContent-Disposition: form-data; name=a\r\n\r\n" + body + "\r\n";
+  };
   EXPECT_EQ(print(parts_of(part("1234") + part("") + "--XX--", {}, limits)), "[a|-||1234][a|-||]");
   EXPECT_EQ(parts_of(part("12345") + "--XX--", {}, limits).error().code, Code::too_large);
   EXPECT_EQ(parts_of(part("1") + part("2") + part("3") + "--XX--", {}, limits).error().code, Code::too_large);
-  EXPECT_EQ(parts_of("--XX\r\nContent-Disposition: form-data; name=" + std::string(60, 'a') + "\r\n\r\n\r\n--XX--", {}, limits).error().code, Code::too_large);
-  EXPECT_EQ(parts_of("--XX\r\nContent-Disposition: form-data; name=a\r\nA: b\r\n\r\n\r\n--XX--", {}, limits).error().code, Code::too_large);
+  EXPECT_EQ(parts_of("--XX\r\nContent-Disposition: form-data; name=" + std::string(60, 'a') + "\r\n\r\n\r\n--XX--", {},
+                     limits)
+                .error()
+                .code,
+            Code::too_large);
+  EXPECT_EQ(
+      parts_of("--XX\r\nContent-Disposition: form-data; name=a\r\nA: b\r\n\r\n\r\n--XX--", {}, limits).error().code,
+      Code::too_large);
   EXPECT_EQ(print(parts_of(part("123") + part("45") + "--XX--", {}, {}, 5)), "[a|-||123][a|-||45]");
   EXPECT_EQ(parts_of(part("123") + part("456") + "--XX--", {}, {}, 5).error().code, Code::too_large);
 }
@@ -135,14 +151,21 @@ TEST(Multipart, SkippedPartsAndSmallPieces) {
 
 RC_GTEST_PROP(Multipart, SplitPointsNeverChangeTheResult, ()) {
   // Bodies made of the pieces that boundaries are made of, so that near misses are frequent.
-  static const std::vector<std::string> pieces{"\r\n", "--", "XX", "\r", "\n", "-", "X", "a", "\r\n--XX", "Content-Disposition: form-data; name=a",
-                                               "\r\n\r\n", "--XX\r\nContent-Disposition: form-data; name=b; filename=f\r\n\r\n", "--XX--", " "};
+  static const std::vector<std::string> pieces{
+      "\r\n",     "--",
+      "XX",       "\r",
+      "\n",       "-",
+      "X",        "a",
+      "\r\n--XX", "Content-Disposition: form-data; name=a",
+      "\r\n\r\n", "--XX\r\nContent-Disposition: form-data; name=b; filename=f\r\n\r\n",
+      "--XX--",   " "};
   const auto chosen = *rc::gen::container<std::vector<std::string>>(rc::gen::elementOf(pieces));
   const bool framed = *rc::gen::arbitrary<bool>();
   std::string body = framed ? "--XX\r\nContent-Disposition: form-data; name=p\r\n\r\n" : "";
   for (const std::string& piece : chosen) body += piece;
   if (framed) body += "\r\n--XX--\r\n";
-  const auto sizes = *rc::gen::nonEmpty(rc::gen::container<std::vector<std::size_t>>(rc::gen::inRange<std::size_t>(1, 20)));
+  const auto sizes =
+      *rc::gen::nonEmpty(rc::gen::container<std::vector<std::size_t>>(rc::gen::inRange<std::size_t>(1, 20)));
   RC_ASSERT(print(parts_of(body)) == print(parts_of(body, sizes)));
   RC_ASSERT(print(parts_of(body)) == print(parts_of(body, {1})));
 }

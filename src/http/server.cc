@@ -29,7 +29,9 @@ ServerConnection::Peer peer_of(const asio::ip::tcp::socket& socket) {
   return {address.to_string(), address.is_loopback()};
 }
 
-ServerConnection::Peer peer_of(const asio::local::stream_protocol::socket&) { return {"unix", true}; }
+ServerConnection::Peer peer_of(const asio::local::stream_protocol::socket&) {
+  return {"unix", true};
+}
 
 std::chrono::milliseconds sweep_interval(const ServerLimits& limits) {
   const auto shortest = std::min(std::min(limits.head_timeout, limits.body_idle_timeout),
@@ -40,7 +42,9 @@ std::chrono::milliseconds sweep_interval(const ServerLimits& limits) {
 }  // namespace
 
 ServerState::ServerState(IoThreads& threads, ServerOptions server_options, Handler server_handler)
-    : options(std::move(server_options)), handler(std::move(server_handler)), sweep_interval_(sweep_interval(options.limits)) {
+    : options(std::move(server_options)),
+      handler(std::move(server_handler)),
+      sweep_interval_(sweep_interval(options.limits)) {
   for (std::size_t i = 0; i < threads.size(); ++i) loops_.push_back(std::make_unique<Loop>(threads.executor(i)));
 }
 
@@ -82,7 +86,8 @@ Status ServerState::listen_unix() {
   error_code ec;
   asio::local::stream_protocol::endpoint endpoint;
   if (options.socket_path.size() >= sizeof(sockaddr_un::sun_path)) {
-    return fail(Code::invalid, "The path of the Unix socket is longer than {} bytes", sizeof(sockaddr_un::sun_path) - 1);
+    return fail(Code::invalid, "The path of the Unix socket is longer than {} bytes",
+                sizeof(sockaddr_un::sun_path) - 1);
   }
   endpoint.path(options.socket_path);
   // A socket file without a listener is what a killed process leaves; one with a listener is somebody's.
@@ -90,7 +95,7 @@ Status ServerState::listen_unix() {
   asio::local::stream_protocol::socket probe(probe_context);
   probe.connect(endpoint, ec);
   if (!ec) return fail(Code::unavailable, "Somebody listens on the Unix socket already");
-  struct stat status {};
+  struct stat status{};
   if (::lstat(options.socket_path.c_str(), &status) == 0) {
     if (!S_ISSOCK(status.st_mode)) return fail(Code::invalid, "The path of the Unix socket is taken by another file");
     ::unlink(options.socket_path.c_str());
@@ -99,7 +104,8 @@ Status ServerState::listen_unix() {
   acceptor.open(endpoint.protocol(), ec);
   // The file's rights are set before anybody can connect: bind() makes it, listen() opens it.
   if (!ec) acceptor.bind(endpoint, ec);
-  if (!ec && ::chmod(options.socket_path.c_str(), S_IRUSR | S_IWUSR) != 0) ec.assign(errno, boost::system::system_category());
+  if (!ec && ::chmod(options.socket_path.c_str(), S_IRUSR | S_IWUSR) != 0)
+    ec.assign(errno, boost::system::system_category());
   if (!ec) acceptor.listen(asio::socket_base::max_listen_connections, ec);
   if (ec) return fail(Code::unavailable, "Cannot listen on the Unix socket: {}", ec.message());
   return {};
@@ -136,7 +142,8 @@ Status ServerState::listen() {
   for (std::size_t i = 0; i < loops_.size(); ++i) {
     asio::post(loops_[i]->executor, [self = shared_from_this(), i] { self->arm_sweeper(i); });
   }
-  auto accepting = unix_acceptor_ ? accept(shared_from_this(), *unix_acceptor_) : accept(shared_from_this(), *tcp_acceptor_);
+  auto accepting =
+      unix_acceptor_ ? accept(shared_from_this(), *unix_acceptor_) : accept(shared_from_this(), *tcp_acceptor_);
   auto ended = [self = shared_from_this()](std::exception_ptr) { self->release(); };
   asio::co_spawn(loops_[0]->executor, std::move(accepting), std::move(ended));
   return {};
@@ -287,7 +294,9 @@ void Request::cancel_on_disconnect() {
   if (connection != nullptr) connection->watch_peer();
 }
 
-bool Request::peer_left() const { return connection != nullptr && connection->peer_left(); }
+bool Request::peer_left() const {
+  return connection != nullptr && connection->peer_left();
+}
 
 Server::Server(std::shared_ptr<internal::ServerState> state) : state_(std::move(state)) {}
 
@@ -297,12 +306,20 @@ Result<std::unique_ptr<Server>> Server::listen(IoThreads& threads, ServerOptions
   return std::unique_ptr<Server>(new Server(std::move(state)));
 }
 
-Server::~Server() { stop(Clock::now()); }
+Server::~Server() {
+  stop(Clock::now());
+}
 
-std::uint16_t Server::port() const { return state_->port; }
+std::uint16_t Server::port() const {
+  return state_->port;
+}
 
-ServerStatistics Server::statistics() const { return state_->statistics(); }
+ServerStatistics Server::statistics() const {
+  return state_->statistics();
+}
 
-void Server::stop(Deadline drain) { state_->stop(drain); }
+void Server::stop(Deadline drain) {
+  state_->stop(drain);
+}
 
 }  // namespace kinglet::http

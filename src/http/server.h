@@ -21,16 +21,17 @@ class ServerState;
 
 /// What a peer may do; each line says what happens beyond it.
 struct ServerLimits {
-  std::size_t head_bytes_max = 64 << 10;   // header lines without the request line: 431, close
-  std::size_t target_bytes_max = 1 << 20;  // the URL: 414, close
-  std::size_t headers_max = 200;           // fields: 431, close
-  std::size_t query_parameters_max = 1'000;  // 400
-  std::size_t large_heads_max = 64;  // heads beyond 64 KiB that are in memory at once: 503, close
-  std::size_t connections_max = 20'000;       // 503 with Retry-After, close
-  std::size_t connections_per_peer_max = 10'000;  // of one ip; 503 with Retry-After, close
-  std::size_t drain_bytes_max = 256 << 10;  // unread body after an early reply: read away, beyond it close
-  std::chrono::milliseconds head_timeout{10'000};        // from the first byte to the end of the head: 408, close
-  std::chrono::milliseconds body_idle_timeout{30'000};   // no byte of the body: the reader gets Code::timeout, then close
+  std::size_t head_bytes_max = 64 << 10;           // header lines without the request line: 431, close
+  std::size_t target_bytes_max = 1 << 20;          // the URL: 414, close
+  std::size_t headers_max = 200;                   // fields: 431, close
+  std::size_t query_parameters_max = 1'000;        // 400
+  std::size_t large_heads_max = 64;                // heads beyond 64 KiB that are in memory at once: 503, close
+  std::size_t connections_max = 20'000;            // 503 with Retry-After, close
+  std::size_t connections_per_peer_max = 10'000;   // of one ip; 503 with Retry-After, close
+  std::size_t drain_bytes_max = 256 << 10;         // unread body after an early reply: read away, beyond it close
+  std::chrono::milliseconds head_timeout{10'000};  // from the first byte to the end of the head: 408, close
+  std::chrono::milliseconds body_idle_timeout{
+      30'000};  // no byte of the body: the reader gets Code::timeout, then close
   std::chrono::milliseconds write_idle_timeout{30'000};  // the peer takes no byte of the reply: close
   std::chrono::milliseconds keep_alive_timeout{75'000};  // no request: close
 };
@@ -45,9 +46,9 @@ struct Request {
   std::string path;
   QueryParameters query;
   Headers headers;
-  int version_minor = 1;  // HTTP/1.x
+  int version_minor = 1;       // HTTP/1.x
   BodyReader* body = nullptr;  // never null in a handler
-  std::string peer;       // ip address of the socket's other end; "unix" on a Unix socket
+  std::string peer;            // ip address of the socket's other end; "unix" on a Unix socket
   bool peer_is_loopback = false;
   bool tls = false;
   std::string id;  // a ULID, new for each request
@@ -69,8 +70,8 @@ struct ServerOptions {
   std::string socket_path = {};
   std::string ip = "127.0.0.1";
   std::uint16_t port = 0;
-  /// A bound and listening TCP or Unix socket that the server takes over; then the three above are ignored. For a process
-  /// that must bind before it fences itself and start threads only after.
+  /// A bound and listening TCP or Unix socket that the server takes over; then the three above are ignored. For a
+  /// process that must bind before it fences itself and start threads only after.
   int listening_socket = -1;
   /// PEM files; both or none.
   std::string tls_certificate_file = {}, tls_key_file = {};

@@ -43,7 +43,9 @@ bool set_by_server(std::string_view name) {
          same_text(name, "date") || same_text(name, "keep-alive");
 }
 
-bool status_without_body(int status) { return status < 200 || status == 204 || status == 304; }
+bool status_without_body(int status) {
+  return status < 200 || status == 204 || status == 304;
+}
 
 /// Replies up to this size are copied behind their head and leave in one buffer.
 constexpr std::size_t one_buffer_bytes_max = 16 << 10;
@@ -57,7 +59,9 @@ ServerConnection::ServerConnection(std::shared_ptr<ServerState> state, std::size
   write_idle_timeout = limits().write_idle_timeout;
 }
 
-const ServerLimits& ServerConnection::limits() const { return state_->options.limits; }
+const ServerLimits& ServerConnection::limits() const {
+  return state_->options.limits;
+}
 
 void ServerConnection::start() {
   auto self = shared_from_this();
@@ -271,12 +275,14 @@ Task<Response> ServerConnection::call_handler(Request& request) {
     co_return response;
   } catch (const std::exception& problem) {
     if (peer_left_ || aborted_) throw;  // most likely the cancellation that we asked for
-    log::error("a request handler threw", {{"request", request.id}, {"what", problem.what()}});  // a path may hold a token
+    log::error("a request handler threw",
+               {{"request", request.id}, {"what", problem.what()}});  // a path may hold a token
   } catch (...) {
     log::error("a request handler threw", {{"request", request.id}, {"what", "an unknown exception"}});
   }
   ++state_->counters.handler_exceptions;
-  Response response = error_response(500, "Internal error; the log of the server has the details of request " + request.id);
+  Response response =
+      error_response(500, "Internal error; the log of the server has the details of request " + request.id);
   response.close = true;
   co_return response;
 }

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// What the connections of one server share, and the sweeper that ends the late ones. Included by .cc files of http/ only.
+// What the connections of one server share, and the sweeper that ends the late ones. Included by .cc files of http/
+// only.
 #pragma once
 
 #include <atomic>

@@ -28,7 +28,8 @@ Response text(std::string body, int status = 200) {
 /// Pieces of a list; then the end, or an error.
 class ListSource final : public BodySource {
  public:
-  explicit ListSource(std::vector<std::string> pieces, bool fails = false) : pieces_(std::move(pieces)), fails_(fails) {}
+  explicit ListSource(std::vector<std::string> pieces, bool fails = false)
+      : pieces_(std::move(pieces)), fails_(fails) {}
   Task<Result<std::string>> next() override {
     if (index_ < pieces_.size()) co_return pieces_[index_++];
     if (fails_) co_return fail(Code::internal, "broken in the middle");
@@ -103,7 +104,9 @@ TEST_F(ServerTest, ReadsSizedAndChunkedBodies) {
   RawPeer peer(server_->port());
   peer.send("POST /b HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\n\r\nhello");
   EXPECT_TRUE(peer.read_reply().ends_with("POST /b [hello]"));
-  peer.send("POST /c HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n3;ext=1\r\nabc\r\n2\r\nde\r\n0\r\nX-T: 1\r\n\r\n");
+  peer.send(
+      "POST /c HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n3;ext=1\r\nabc\r\n2\r\nde\r\n0\r\nX-T: "
+      "1\r\n\r\n");
   EXPECT_TRUE(peer.read_reply().ends_with("POST /c [abcde]"));
 }
 
@@ -112,7 +115,8 @@ TEST_F(ServerTest, PipelinedRequestsAreAnsweredInOrder) {
   std::string requests;
   std::string expected;
   for (int i = 0; i < 50; ++i) {
-    requests += fmt::format("POST /{} HTTP/1.1\r\nHost: x\r\nContent-Length: 3\r\n{}\r\nabc", i, i == 49 ? "Connection: close\r\n" : "");
+    requests += fmt::format("POST /{} HTTP/1.1\r\nHost: x\r\nContent-Length: 3\r\n{}\r\nabc", i,
+                            i == 49 ? "Connection: close\r\n" : "");
   }
   const std::string replies = answer_to(requests);
   std::size_t at = 0;
@@ -125,7 +129,8 @@ TEST_F(ServerTest, PipelinedRequestsAreAnsweredInOrder) {
 TEST_F(ServerTest, AHeadMayComeByteByByte) {
   serve_echo();
   RawPeer peer(server_->port());
-  for (const char c : std::string_view("POST /x HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nab\r\n0\r\n\r\n")) {
+  for (const char c :
+       std::string_view("POST /x HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nab\r\n0\r\n\r\n")) {
     peer.send({&c, 1});
   }
   EXPECT_TRUE(peer.read_reply().ends_with("POST /x [ab]"));
@@ -178,7 +183,8 @@ TEST_F(ServerTest, ExpectContinueIsNotAnsweredWhenTheBodyIsRefused) {
   const std::string reply = peer.read_to_close();
   EXPECT_TRUE(reply.starts_with("HTTP/1.1 403 Forbidden\r\n")) << reply;
   EXPECT_NE(reply.find("Connection: close"), std::string::npos);
-  EXPECT_TRUE(answer_to("POST /b HTTP/1.1\r\nHost: x\r\nExpect: tea\r\nContent-Length: 2\r\n\r\nhi").starts_with("HTTP/1.1 417 "));
+  EXPECT_TRUE(answer_to("POST /b HTTP/1.1\r\nHost: x\r\nExpect: tea\r\nContent-Length: 2\r\n\r\nhi")
+                  .starts_with("HTTP/1.1 417 "));
 }
 
 TEST_F(ServerTest, AnUnreadSmallBodyKeepsTheConnection) {
@@ -187,7 +193,9 @@ TEST_F(ServerTest, AnUnreadSmallBodyKeepsTheConnection) {
   RawPeer peer(server_->port());
   peer.send("POST /a HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\n\r\nhello");
   EXPECT_TRUE(peer.read_reply().ends_with("/a"));
-  peer.send("POST /b HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\nGET /c HTTP/1.1\r\nHost: x\r\n\r\n");
+  peer.send(
+      "POST /b HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\nGET /c "
+      "HTTP/1.1\r\nHost: x\r\n\r\n");
   EXPECT_TRUE(peer.read_reply().ends_with("/b"));
   EXPECT_TRUE(peer.read_reply().ends_with("/c"));
 }
@@ -213,7 +221,8 @@ TEST_F(ServerTest, StreamedRepliesComeInChunksWithTrailersWhenWanted) {
   RawPeer peer(server_->port());
   peer.send("GET / HTTP/1.1\r\nHost: x\r\nTE: gzip;q=0.5, trailers\r\n\r\n");
   std::string reply = peer.read_until("0\r\nX-Rows: 3\r\n\r\n");
-  EXPECT_NE(reply.find("Transfer-Encoding: chunked\r\n\r\n6\r\nhello \r\n5\r\nworld\r\n0\r\n"), std::string::npos) << reply;
+  EXPECT_NE(reply.find("Transfer-Encoding: chunked\r\n\r\n6\r\nhello \r\n5\r\nworld\r\n0\r\n"), std::string::npos)
+      << reply;
   peer.send("GET / HTTP/1.1\r\nHost: x\r\n\r\n");
   EXPECT_NE(peer.read_until("world\r\n0\r\n\r\n"), "");
 }
@@ -223,7 +232,9 @@ TEST_F(ServerTest, AFailingStreamIsCutVisibly) {
   auto handler = [&finished_complete](Request&) -> Task<Response> {
     Response response;
     response.stream = std::make_unique<ListSource>(std::vector<std::string>{"hello ", "the late error block"}, true);
-    response.on_finished = [&finished_complete](const Finished& finished) { finished_complete = finished.complete ? 1 : 0; };
+    response.on_finished = [&finished_complete](const Finished& finished) {
+      finished_complete = finished.complete ? 1 : 0;
+    };
     co_return response;
   };
   serve(handler);
@@ -262,7 +273,7 @@ TEST_F(ServerTest, ASlowReaderHoldsTheSourceBack) {
   // Nobody reads: the source stands still once the sockets' own buffers (a few MiB) are full.
   std::size_t last = 0;
   for (int quiet = 0; quiet < 10;) {
-    std::this_thread::sleep_for(10ms);
+    std::this_thread::sleep_for(10ms);  // sleep: stillness is what is tested
     quiet = made == last ? quiet + 1 : 0;
     last = made;
   }
@@ -299,9 +310,11 @@ TEST_F(ServerTest, ALargeBodyIsReadPieceByPiece) {
 
 TEST_F(ServerTest, ABodyBeyondTheHandlersLimitIsTooLarge) {
   serve_echo();
-  EXPECT_TRUE(answer_to("POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 1048577\r\nConnection: close\r\n\r\n").starts_with("HTTP/1.1 413 "));
+  EXPECT_TRUE(answer_to("POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 1048577\r\nConnection: close\r\n\r\n")
+                  .starts_with("HTTP/1.1 413 "));
   RawPeer peer(server_->port());
-  peer.send("POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\nConnection: close\r\n\r\n100001\r\n" + std::string(0x100001, 'x') + "\r\n0\r\n\r\n");
+  peer.send("POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\nConnection: close\r\n\r\n100001\r\n" +
+            std::string(0x100001, 'x') + "\r\n0\r\n\r\n");
   EXPECT_TRUE(peer.read_to_close().starts_with("HTTP/1.1 413 "));
 }
 
@@ -342,7 +355,10 @@ TEST_F(ServerTest, I10AmbiguousRequestsAreRefused) {
            post + "Transfer-Encoding: gzip, chunked\r\n\r\n0\r\n\r\n" + smuggled,
            post + "Transfer-Encoding: identity\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n" + smuggled,
            post + "Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n" + smuggled,
-           post + "Transfer-Encoding: \x0b" "chunked\r\n\r\n0\r\n\r\n" + smuggled,
+           post +
+               "Transfer-Encoding: \x0b"
+               "chunked\r\n\r\n0\r\n\r\n" +
+               smuggled,
            post + "Transfer-Encoding\r\n : chunked\r\n\r\n0\r\n\r\n" + smuggled,
            post + "X: a\r\n folded\r\n\r\n" + smuggled,
            post + "X: a\n\r\n" + smuggled,
@@ -371,15 +387,17 @@ TEST_F(ServerTest, I10AmbiguousRequestsAreRefused) {
 TEST_F(ServerTest, I10MalformedChunksEndTheConnection) {
   serve_echo();
   for (const std::string_view chunks :
-       {"x\r\nabc\r\n0\r\n\r\n", "3\nabc\r\n0\r\n\r\n", "3\r\nabcd\r\n0\r\n\r\n", "3\r\nabc0\r\n\r\n", "-3\r\nabc\r\n0\r\n\r\n",
-        "0x3\r\nabc\r\n0\r\n\r\n", "ffffffffffffffffff\r\nabc\r\n0\r\n\r\n", "3 3\r\nabc\r\n0\r\n\r\n", "3;a\nb\r\nabc\r\n0\r\n\r\n",
-        "\r\n3\r\nabc\r\n0\r\n\r\n", "3\r\nabc\r\n0\r\nContent-Length: 5\r\n\r\n", "3\r\nabc\r\n0\r\nbad trailer\r\n\r\n"}) {
-    const std::string reply = answer_to("POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n" + std::string(chunks) +
-                                        "GET /smuggled HTTP/1.1\r\nHost: x\r\n\r\n");
+       {"x\r\nabc\r\n0\r\n\r\n", "3\nabc\r\n0\r\n\r\n", "3\r\nabcd\r\n0\r\n\r\n", "3\r\nabc0\r\n\r\n",
+        "-3\r\nabc\r\n0\r\n\r\n", "0x3\r\nabc\r\n0\r\n\r\n", "ffffffffffffffffff\r\nabc\r\n0\r\n\r\n",
+        "3 3\r\nabc\r\n0\r\n\r\n", "3;a\nb\r\nabc\r\n0\r\n\r\n", "\r\n3\r\nabc\r\n0\r\n\r\n",
+        "3\r\nabc\r\n0\r\nContent-Length: 5\r\n\r\n", "3\r\nabc\r\n0\r\nbad trailer\r\n\r\n"}) {
+    const std::string reply = answer_to("POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n" +
+                                        std::string(chunks) + "GET /smuggled HTTP/1.1\r\nHost: x\r\n\r\n");
     EXPECT_TRUE(reply.starts_with("HTTP/1.1 400 ")) << chunks << "\n--- got\n" << reply;
     EXPECT_EQ(reply.find("smuggled"), std::string::npos) << chunks;
   }
-  EXPECT_TRUE(answer_to("POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n3;" + std::string(20'000, 'a')).starts_with("HTTP/1.1 400 "));
+  EXPECT_TRUE(answer_to("POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n3;" + std::string(20'000, 'a'))
+                  .starts_with("HTTP/1.1 400 "));
 }
 
 // attacks.md I11
@@ -398,7 +416,8 @@ TEST_F(ServerTest, I11PathTricks) {
   EXPECT_EQ(path_of("http://other/x?y"), "/x []");
   EXPECT_EQ(path_of("http://other"), "/ []");
   EXPECT_EQ(path_of("?a=b"), "400");
-  for (const std::string_view bad : {"/a/../b", "/..", "/a/.", "/%2e%2e/b", "/a/%2E/b", "/%00", "/a%0", "/%zz", "/a#b", "ftp://x/", "a", "x:1"}) {
+  for (const std::string_view bad :
+       {"/a/../b", "/..", "/a/.", "/%2e%2e/b", "/a/%2E/b", "/%00", "/a%0", "/%zz", "/a#b", "ftp://x/", "a", "x:1"}) {
     EXPECT_EQ(path_of(bad), "400") << bad;
   }
 }
@@ -475,7 +494,8 @@ TEST_F(ServerTest, I9SlowPeersAreClosed) {
   EXPECT_GE(server_->statistics().timeouts, 4U);
   RawPeer told(server_->port());
   told.send("POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nab");
-  EXPECT_TRUE(told.read_to_close().ends_with("The body did not arrive in time")) << "the handler's answer still arrives";
+  EXPECT_TRUE(told.read_to_close().ends_with("The body did not arrive in time"))
+      << "the handler's answer still arrives";
 }
 
 // attacks.md I9
@@ -698,11 +718,12 @@ TEST_F(ServerTest, ListensOnAUnixSocketOnlyItsOwnerCanOpen) {
   const auto listen = [&] {
     ServerOptions options;
     options.socket_path = path;
-    return Server::listen(threads_, std::move(options), [](Request& request) -> Task<Response> { co_return text(request.peer); });
+    return Server::listen(threads_, std::move(options),
+                          [](Request& request) -> Task<Response> { co_return text(request.peer); });
   };
   auto first = listen();
   ASSERT_TRUE(first) << first.error().message;
-  struct stat status {};
+  struct stat status{};
   ASSERT_EQ(::stat(path.c_str(), &status), 0);
   EXPECT_EQ(status.st_mode & 0777, 0600U);
   RawPeer peer(path);
@@ -737,7 +758,8 @@ TEST_F(ServerTest, TakesOverAListeningSocket) {
   ASSERT_EQ(::listen(listening, 10), 0);
   ServerOptions options;
   options.listening_socket = listening;
-  auto server = Server::listen(threads_, std::move(options), [](Request& request) -> Task<Response> { co_return text(request.peer); });
+  auto server = Server::listen(threads_, std::move(options),
+                               [](Request& request) -> Task<Response> { co_return text(request.peer); });
   ASSERT_TRUE(server);
   RawPeer peer((*server)->port());
   peer.send("GET / HTTP/1.1\r\nHost: x\r\n\r\n");

@@ -31,7 +31,8 @@ struct Certificate {
     X509_gmtime_adj(X509_getm_notAfter(certificate), 3600);
     X509_set_pubkey(certificate, key);
     X509_NAME* subject = X509_get_subject_name(certificate);
-    X509_NAME_add_entry_by_txt(subject, "CN", MBSTRING_ASC, reinterpret_cast<const unsigned char*>("localhost"), -1, -1, 0);
+    X509_NAME_add_entry_by_txt(subject, "CN", MBSTRING_ASC, reinterpret_cast<const unsigned char*>("localhost"), -1, -1,
+                               0);
     X509_set_issuer_name(certificate, subject);
     X509_EXTENSION* names = X509V3_EXT_conf_nid(nullptr, nullptr, NID_subject_alt_name, "DNS:localhost");
     X509_add_ext(certificate, names, -1);
@@ -87,11 +88,13 @@ TEST(Tls, ServesAndVerifies) {
   options.limits.head_timeout = std::chrono::milliseconds(300);
   auto server = Server::listen(threads, options, answer);
   ASSERT_TRUE(server) << server.error().message;
-  const auto get = [&](std::string host, std::string target, std::string ca_file, std::string body = {}) -> std::string {
+  const auto get = [&](std::string host, std::string target, std::string ca_file,
+                       std::string body = {}) -> std::string {
     FetchOptions fetching;
     fetching.client.tls_ca_file = std::move(ca_file);
     Url url{.endpoint = {.host = std::move(host), .port = (*server)->port(), .tls = true}};
-    auto reply = fetch(url, {.method = body.empty() ? "GET" : "POST", .target = std::move(target), .body = std::move(body)}, fetching);
+    auto reply = fetch(
+        url, {.method = body.empty() ? "GET" : "POST", .target = std::move(target), .body = std::move(body)}, fetching);
     return reply ? reply->body : std::string(code_name(reply.error().code));
   };
   EXPECT_EQ(get("localhost", "/x", certificate.certificate_file), "secret 0");

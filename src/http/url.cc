@@ -10,7 +10,8 @@ namespace kinglet::http {
 
 Result<Url> parse_url(std::string_view text, DefaultPorts ports) {
   const auto bad_character = [](char c) { return static_cast<unsigned char>(c) <= ' ' || c == 127; };
-  if (std::any_of(text.begin(), text.end(), bad_character)) return fail(Code::invalid, "A URL holds no spaces or control characters");
+  if (std::any_of(text.begin(), text.end(), bad_character))
+    return fail(Code::invalid, "A URL holds no spaces or control characters");
   const std::size_t scheme_end = text.find("://");
   if (scheme_end == std::string_view::npos) return fail(Code::invalid, "A URL begins with http:// or https://");
   Url url;
@@ -42,7 +43,8 @@ Result<Url> parse_url(std::string_view text, DefaultPorts ports) {
   std::string_view port;
   if (authority.starts_with('[')) {
     const std::size_t close = authority.find(']');
-    if (close == std::string_view::npos) return fail(Code::invalid, "The IPv6 address in the URL has no closing bracket");
+    if (close == std::string_view::npos)
+      return fail(Code::invalid, "The IPv6 address in the URL has no closing bracket");
     url.endpoint.host = std::string(authority.substr(1, close - 1));
     authority.remove_prefix(close + 1);
     if (!authority.empty() && authority.front() != ':') return fail(Code::invalid, "The host of the URL is malformed");
@@ -67,8 +69,8 @@ std::string print_url(const Url& url) {
   const Endpoint& endpoint = url.endpoint;
   const bool usual_port = endpoint.port == (endpoint.tls ? 443 : 80);
   const bool ipv6 = endpoint.host.find(':') != std::string::npos;
-  return fmt::format("{}://{}{}{}{}{}", endpoint.tls ? "https" : "http", ipv6 ? "[" : "", endpoint.host, ipv6 ? "]" : "",
-                     usual_port ? std::string() : fmt::format(":{}", endpoint.port), url.target);
+  return fmt::format("{}://{}{}{}{}{}", endpoint.tls ? "https" : "http", ipv6 ? "[" : "", endpoint.host,
+                     ipv6 ? "]" : "", usual_port ? std::string() : fmt::format(":{}", endpoint.port), url.target);
 }
 
 }  // namespace kinglet::http

@@ -43,18 +43,27 @@ namespace {
 
 bool takes_numeric_text(const Type& type, NumericStrings mode) {
   switch (mode) {
-    case NumericStrings::never: return false;
-    case NumericStrings::wide: return type.width >= 16;
-    case NumericStrings::wide64: return type.width >= 8;
-    case NumericStrings::always: return true;
+    case NumericStrings::never:
+      return false;
+    case NumericStrings::wide:
+      return type.width >= 16;
+    case NumericStrings::wide64:
+      return type.width >= 8;
+    case NumericStrings::always:
+      return true;
   }
   return false;
 }
 
-constexpr Fault when(bool converted) { return converted ? Fault::none : Fault::not_type; }
+constexpr Fault when(bool converted) {
+  return converted ? Fault::none : Fault::not_type;
+}
 
 int hex_digit(char c) {
-  return c >= '0' && c <= '9' ? c - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10 : c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
+  return c >= '0' && c <= '9'   ? c - '0'
+         : c >= 'a' && c <= 'f' ? c - 'a' + 10
+         : c >= 'A' && c <= 'F' ? c - 'A' + 10
+                                : -1;
 }
 
 /// 8-4-4-4-12 hexadecimal digits, or all 32 without dashes; each half is stored reversed.
@@ -142,10 +151,12 @@ Fault add_fixed_string(std::uint32_t width, std::string_view text, Column& out) 
 
 Fault number_into_date_time64(const ConvertState& state, std::string_view number, const Type& type, Column& out) {
   // A fraction means seconds (spec/connectors.md 2.3); it is the written form that decides, 1704413030.0 has one.
-  const bool seconds = state.options->date_time64_numbers == TickNumbers::seconds || number.find('.') != std::string_view::npos;
+  const bool seconds =
+      state.options->date_time64_numbers == TickNumbers::seconds || number.find('.') != std::string_view::npos;
   ExactInteger exact;
   std::int64_t ticks = 0;
-  if (!scale_exactly(number, seconds ? type.scale : 0, exact) || (!seconds && !exact.exact) || !to_int64(exact, ticks)) return Fault::not_type;
+  if (!scale_exactly(number, seconds ? type.scale : 0, exact) || (!seconds && !exact.exact) || !to_int64(exact, ticks))
+    return Fault::not_type;
   std::int64_t ticks_per_second = 1;
   for (std::uint32_t i = 0; i < type.scale; ++i) ticks_per_second *= 10;
   const std::int64_t whole = ticks / ticks_per_second - (ticks % ticks_per_second < 0);
@@ -156,21 +167,29 @@ Fault number_into_date_time64(const ConvertState& state, std::string_view number
 
 Fault convert_boolean(const ConvertState& state, bool value, const Converter& to, Column& out) {
   switch (to.type.kind) {
-    case Kind::boolean: out.add(static_cast<std::uint8_t>(value)); return Fault::none;
+    case Kind::boolean:
+      out.add(static_cast<std::uint8_t>(value));
+      return Fault::none;
     case Kind::uint8:
       if (!state.options->booleans_into_uint8) return Fault::not_type;
       out.add(static_cast<std::uint8_t>(value));
       return Fault::none;
-    case Kind::string: out.add_string(value ? "true" : "false"); return Fault::none;
-    case Kind::fixed_string: return add_fixed_string(to.type.width, value ? "true" : "false", out);
-    default: return Fault::not_type;
+    case Kind::string:
+      out.add_string(value ? "true" : "false");
+      return Fault::none;
+    case Kind::fixed_string:
+      return add_fixed_string(to.type.width, value ? "true" : "false", out);
+    default:
+      return Fault::not_type;
   }
 }
 
 Fault convert_array(ConvertState& state, const Tokens& tokens, std::uint32_t token, const Converter& to, Column& out) {
   if (tokens.at(++token) != ']') {
     while (true) {
-      if (const Fault fault = convert_element(state, tokens, token, to.elements[0], out.element(0)); fault != Fault::none) return fault;
+      if (const Fault fault = convert_element(state, tokens, token, to.elements[0], out.element(0));
+          fault != Fault::none)
+        return fault;
       token = skip_valid(tokens, token);
       if (tokens.at(token) == ']') break;
       ++token;
@@ -236,10 +255,13 @@ Fault convert_map(ConvertState& state, const Tokens& tokens, std::uint32_t token
   for (const Member& member : members) {
     const Converter& key = to.elements[0];
     // Keys are always text in JSON: a numeric key type reads it as a number.
-    const Fault fault = key.type.is_integer() || key.type.kind == Kind::date_time ? convert_cell(state, member.key, key, out.element(0))
-                                                                                  : convert_text(state, member.key, key, out.element(0));
+    const Fault fault = key.type.is_integer() || key.type.kind == Kind::date_time
+                            ? convert_cell(state, member.key, key, out.element(0))
+                            : convert_text(state, member.key, key, out.element(0));
     if (fault != Fault::none) return fault;
-    if (const Fault value = convert_element(state, tokens, member.value, to.elements[1], out.element(1)); value != Fault::none) return value;
+    if (const Fault value = convert_element(state, tokens, member.value, to.elements[1], out.element(1));
+        value != Fault::none)
+      return value;
   }
   out.close_row();
   return Fault::none;
@@ -268,7 +290,9 @@ Fault convert_tuple(ConvertState& state, const Tokens& tokens, std::uint32_t tok
   }
   for (std::size_t i = 0; i < values.size(); ++i) {
     if (values[i] != malformed_token) {
-      if (const Fault fault = convert_element(state, tokens, values[i], to.elements[i], out.element(i)); fault != Fault::none) return fault;
+      if (const Fault fault = convert_element(state, tokens, values[i], to.elements[i], out.element(i));
+          fault != Fault::none)
+        return fault;
     } else if (to.elements[i].type.kind == Kind::nullable) {
       out.element(i).add_null();
     } else {
@@ -289,7 +313,9 @@ Fault convert_nested(ConvertState& state, const Tokens& tokens, std::uint32_t to
       for (std::size_t i = 0; i < to.elements.size(); ++i) {
         const auto member = std::ranges::find(members, to.type.names[i], &Member::key);
         if (member != members.end()) {
-          if (const Fault fault = convert_element(state, tokens, member->value, to.elements[i], out.element(i)); fault != Fault::none) return fault;
+          if (const Fault fault = convert_element(state, tokens, member->value, to.elements[i], out.element(i));
+              fault != Fault::none)
+            return fault;
         } else if (to.elements[i].type.kind == Kind::nullable) {
           out.element(i).add_null();
         } else {
@@ -306,7 +332,8 @@ Fault convert_nested(ConvertState& state, const Tokens& tokens, std::uint32_t to
 }
 
 /// An object or array as compact JSON text.
-Fault convert_to_json_text(ConvertState& state, const Tokens& tokens, std::uint32_t token, const Converter& to, Column& out) {
+Fault convert_to_json_text(ConvertState& state, const Tokens& tokens, std::uint32_t token, const Converter& to,
+                           Column& out) {
   state.built.clear();
   if (tokens.escapes && state.options->invalid_text == InvalidText::reject) {
     const std::uint32_t end = skip_valid(tokens, token);
@@ -320,15 +347,21 @@ Fault convert_to_json_text(ConvertState& state, const Tokens& tokens, std::uint3
   return Fault::none;
 }
 
-Fault convert_container(ConvertState& state, const Tokens& tokens, std::uint32_t token, const Converter& to, Column& out) {
+Fault convert_container(ConvertState& state, const Tokens& tokens, std::uint32_t token, const Converter& to,
+                        Column& out) {
   const bool object = tokens.at(token) == '{';
   switch (to.type.kind) {
     case Kind::string:
-    case Kind::fixed_string: return convert_to_json_text(state, tokens, token, to, out);
-    case Kind::array: return object ? Fault::not_type : convert_array(state, tokens, token, to, out);
-    case Kind::nested: return object ? Fault::not_type : convert_nested(state, tokens, token, to, out);
-    case Kind::map: return object ? convert_map(state, tokens, token, to, out) : Fault::not_type;
-    case Kind::tuple: return convert_tuple(state, tokens, token, to, out);
+    case Kind::fixed_string:
+      return convert_to_json_text(state, tokens, token, to, out);
+    case Kind::array:
+      return object ? Fault::not_type : convert_array(state, tokens, token, to, out);
+    case Kind::nested:
+      return object ? Fault::not_type : convert_nested(state, tokens, token, to, out);
+    case Kind::map:
+      return object ? convert_map(state, tokens, token, to, out) : Fault::not_type;
+    case Kind::tuple:
+      return convert_tuple(state, tokens, token, to, out);
     case Kind::json: {
       if (!object) return Fault::not_type;
       std::string text;
@@ -336,13 +369,15 @@ Fault convert_container(ConvertState& state, const Tokens& tokens, std::uint32_t
       out.add_string(text);
       return Fault::none;
     }
-    default: return Fault::not_type;
+    default:
+      return Fault::not_type;
   }
 }
 
 }  // namespace
 
-Fault convert_element(ConvertState& state, const Tokens& tokens, std::uint32_t token, const Converter& to, Column& out) {
+Fault convert_element(ConvertState& state, const Tokens& tokens, std::uint32_t token, const Converter& to,
+                      Column& out) {
   const bool null = tokens.at(token) == 'n' && tokens.scalar(token) == "null";
   if (to.type.kind == Kind::nullable) {
     if (null) {
@@ -362,10 +397,13 @@ Fault convert_element(ConvertState& state, const Tokens& tokens, std::uint32_t t
 Fault convert_text(ConvertState& state, std::string_view text, const Converter& to, Column& out) {
   const Type& type = to.type;
   switch (type.kind) {
-    case Kind::string: out.add_string(text); return Fault::none;
+    case Kind::string:
+      out.add_string(text);
+      return Fault::none;
     case Kind::date_time64: {
       std::int64_t ticks = 0;
-      if (!parse_date_time(text, state.options->dates, type.scale, to.zone.get(), state.zones[to.zone_slot], ticks)) return Fault::not_type;
+      if (!parse_date_time(text, state.options->dates, type.scale, to.zone.get(), state.zones[to.zone_slot], ticks))
+        return Fault::not_type;
       out.add(ticks);
       return Fault::none;
     }
@@ -374,10 +412,13 @@ Fault convert_text(ConvertState& state, std::string_view text, const Converter& 
       return when(parse_date_time(text, state.options->dates, 0, to.zone.get(), state.zones[to.zone_slot], seconds) &&
                   add_seconds(seconds, out));
     }
-    case Kind::uuid: return when(add_uuid(text, out));
-    case Kind::fixed_string: return add_fixed_string(type.width, text, out);
+    case Kind::uuid:
+      return when(add_uuid(text, out));
+    case Kind::fixed_string:
+      return add_fixed_string(type.width, text, out);
     case Kind::ipv4:
-    case Kind::ipv6: return when(add_address(type.kind, text, out));
+    case Kind::ipv6:
+      return when(add_address(type.kind, text, out));
     case Kind::enum8:
     case Kind::enum16: {
       const auto member = to.members.find(text);
@@ -390,11 +431,13 @@ Fault convert_text(ConvertState& state, std::string_view text, const Converter& 
       std::int64_t days = 0;
       return parse_date(text, state.options->dates, days) ? add_date(type, days, out) : Fault::not_type;
     }
-    case Kind::decimal: return when(is_json_number(text) && add_decimal(type, text, out));
+    case Kind::decimal:
+      return when(is_json_number(text) && add_decimal(type, text, out));
     case Kind::float32:
     case Kind::float64:
     case Kind::bfloat16:
-      return when(state.options->numeric_strings == NumericStrings::always && is_json_number(text) && add_float(type, text, out));
+      return when(state.options->numeric_strings == NumericStrings::always && is_json_number(text) &&
+                  add_float(type, text, out));
     case Kind::time:
     case Kind::time64: {
       std::int64_t ticks = 0;
@@ -406,7 +449,8 @@ Fault convert_text(ConvertState& state, std::string_view text, const Converter& 
       }
       return Fault::none;
     }
-    case Kind::nullable: return convert_text(state, text, to.elements[0], out.present());
+    case Kind::nullable:
+      return convert_text(state, text, to.elements[0], out.present());
     default:
       if (type.is_integer() && takes_numeric_text(type, state.options->numeric_strings))
         return when(is_json_number(text) && add_integer(type, text, out));
@@ -419,16 +463,23 @@ Fault convert_number(ConvertState& state, std::string_view number, const Convert
   switch (type.kind) {
     case Kind::float64:
     case Kind::float32:
-    case Kind::bfloat16: return when(is_json_number(number) && add_float(type, number, out));
-    default: break;
+    case Kind::bfloat16:
+      return when(is_json_number(number) && add_float(type, number, out));
+    default:
+      break;
   }
   if (!is_json_number(number)) return Fault::not_type;
   if (type.is_integer()) return when(add_integer(type, number, out));
   switch (type.kind) {
-    case Kind::string: out.add_string(number); return Fault::none;
-    case Kind::fixed_string: return add_fixed_string(type.width, number, out);
-    case Kind::decimal: return when(add_decimal(type, number, out));
-    case Kind::date_time64: return number_into_date_time64(state, number, type, out);
+    case Kind::string:
+      out.add_string(number);
+      return Fault::none;
+    case Kind::fixed_string:
+      return add_fixed_string(type.width, number, out);
+    case Kind::decimal:
+      return when(add_decimal(type, number, out));
+    case Kind::date_time64:
+      return number_into_date_time64(state, number, type, out);
     case Kind::boolean:
     case Kind::date_time:
     case Kind::enum8:
@@ -442,12 +493,14 @@ Fault convert_number(ConvertState& state, std::string_view number, const Convert
         out.add(static_cast<std::uint8_t>(value));
         return Fault::none;
       }
-      const auto member = std::ranges::find(type.members, value, [](const auto& m) { return static_cast<std::int64_t>(m.second); });
+      const auto member =
+          std::ranges::find(type.members, value, [](const auto& m) { return static_cast<std::int64_t>(m.second); });
       if (member == type.members.end()) return Fault::not_type;
       add_member(type.kind, member->second, out);
       return Fault::none;
     }
-    default: return Fault::not_type;
+    default:
+      return Fault::not_type;
   }
 }
 
@@ -476,7 +529,9 @@ Fault convert_value(ConvertState& state, const Tokens& tokens, std::uint32_t tok
 Fault convert_cell(ConvertState& state, std::string_view cell, const Converter& to, Column& out) {
   const Type& type = to.type;
   switch (type.kind) {
-    case Kind::string: out.add_string(cell); return Fault::none;
+    case Kind::string:
+      out.add_string(cell);
+      return Fault::none;
     case Kind::array:
     case Kind::map:
     case Kind::tuple:
@@ -502,8 +557,10 @@ Fault convert_cell(ConvertState& state, std::string_view cell, const Converter& 
     case Kind::float32:
     case Kind::float64:
     case Kind::bfloat16:
-    case Kind::decimal: return convert_number(state, cell, to, out);
-    case Kind::nullable: return convert_cell(state, cell, to.elements[0], out.present());
+    case Kind::decimal:
+      return convert_number(state, cell, to, out);
+    case Kind::nullable:
+      return convert_cell(state, cell, to.elements[0], out.present());
     default:
       if (type.is_integer()) return convert_number(state, cell, to, out);
       return convert_text(state, cell, to, out);

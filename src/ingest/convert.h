@@ -55,16 +55,19 @@ struct ConvertState {
   TokenIndex cell_index;
 };
 
-/// Appends the value at `token` to `out`, or leaves `out` with a half-written row that the caller truncates. `null` is the
-/// caller's at the top of a column; inside arrays, maps and tuples it is NULL for Nullable elements and a fault for others.
-/// The value has been checked as JSON, except that a scalar alone may still be any text (then the fault is malformed).
-Fault convert_value(ConvertState& state, const Tokens& tokens, std::uint32_t token, const Converter& to, engine::Column& out);
+/// Appends the value at `token` to `out`, or leaves `out` with a half-written row that the caller truncates. `null` is
+/// the caller's at the top of a column; inside arrays, maps and tuples it is NULL for Nullable elements and a fault for
+/// others. The value has been checked as JSON, except that a scalar alone may still be any text (then the fault is
+/// malformed).
+Fault convert_value(ConvertState& state, const Tokens& tokens, std::uint32_t token, const Converter& to,
+                    engine::Column& out);
 /// The same where null may stand: NULL for Nullable, `{}` for JSON, else a fault.
-Fault convert_element(ConvertState& state, const Tokens& tokens, std::uint32_t token, const Converter& to, engine::Column& out);
-/// Follows the rest of a path that goes through all elements of arrays, as in `$.items[:].id`: `steps` starts at the `[:]`.
-/// Each `[:]` is one Array of the type; an element without the key is NULL for Nullable, else a fault.
-Fault convert_steps(ConvertState& state, const Tokens& tokens, std::uint32_t token, std::span<const datafile::PathStep> steps,
-                    const Converter& to, engine::Column& out);
+Fault convert_element(ConvertState& state, const Tokens& tokens, std::uint32_t token, const Converter& to,
+                      engine::Column& out);
+/// Follows the rest of a path that goes through all elements of arrays, as in `$.items[:].id`: `steps` starts at the
+/// `[:]`. Each `[:]` is one Array of the type; an element without the key is NULL for Nullable, else a fault.
+Fault convert_steps(ConvertState& state, const Tokens& tokens, std::uint32_t token,
+                    std::span<const datafile::PathStep> steps, const Converter& to, engine::Column& out);
 /// The text of a JSON string.
 Fault convert_text(ConvertState& state, std::string_view text, const Converter& to, engine::Column& out);
 /// The text of a JSON number.
@@ -74,6 +77,7 @@ Fault convert_cell(ConvertState& state, std::string_view cell, const Converter& 
 
 /// Appends the JSON object at `token` in the form that the engine's JSON type takes for sure: no blanks, each key once
 /// (the last), numbers that it can hold, each path once.
-Fault write_json_object(ConvertState& state, const Tokens& tokens, std::uint32_t token, const Converter& to, std::string& out);
+Fault write_json_object(ConvertState& state, const Tokens& tokens, std::uint32_t token, const Converter& to,
+                        std::string& out);
 
 }  // namespace kinglet::ingest::internal

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Objects for columns of type JSON: one object that the engine would refuse fails its whole insert, so all is checked here.
+// Objects for columns of type JSON: one object that the engine would refuse fails its whole insert, so all is checked
+// here.
 #include <algorithm>
 #include <unordered_set>
 
@@ -129,7 +130,8 @@ class ObjectWriter {
     if (found == names.end() || tokens_.scalar(token) == "null") return Fault::none;
     const Converter& to = to_.elements[static_cast<std::size_t>(found - names.begin())];
     engine::Column scratch(to.type);
-    if (to.type.kind == engine::Kind::nullable) return convert_value(state_, tokens_, token, to.elements[0], scratch.present());
+    if (to.type.kind == engine::Kind::nullable)
+      return convert_value(state_, tokens_, token, to.elements[0], scratch.present());
     return convert_value(state_, tokens_, token, to, scratch);
   }
 
@@ -142,7 +144,8 @@ class ObjectWriter {
 
 }  // namespace
 
-Fault write_json_object(ConvertState& state, const Tokens& tokens, std::uint32_t token, const Converter& to, std::string& out) {
+Fault write_json_object(ConvertState& state, const Tokens& tokens, std::uint32_t token, const Converter& to,
+                        std::string& out) {
   std::unordered_set<std::string> paths;
   std::string path;
   return ObjectWriter(state, tokens, to, out).object(token, &paths, path);

@@ -31,11 +31,14 @@ constexpr std::array<std::uint64_t, 20> powers = [] {
   return out;
 }();
 
-bool is_zero(const Words& words) { return (words[0] | words[1] | words[2] | words[3]) == 0; }
+bool is_zero(const Words& words) {
+  return (words[0] | words[1] | words[2] | words[3]) == 0;
+}
 
 bool less(const Words& a, const Words& b) {
   for (int i = 3; i >= 0; --i)
-    if (a[static_cast<std::size_t>(i)] != b[static_cast<std::size_t>(i)]) return a[static_cast<std::size_t>(i)] < b[static_cast<std::size_t>(i)];
+    if (a[static_cast<std::size_t>(i)] != b[static_cast<std::size_t>(i)])
+      return a[static_cast<std::size_t>(i)] < b[static_cast<std::size_t>(i)];
   return false;
 }
 
@@ -84,14 +87,22 @@ bool add_checked(std::int64_t value, engine::Column& out) {
 bool add_small(engine::Kind kind, std::int64_t value, engine::Column& out) {
   using enum engine::Kind;
   switch (kind) {
-    case int8: return add_checked<std::int8_t>(value, out);
-    case int16: return add_checked<std::int16_t>(value, out);
-    case int32: return add_checked<std::int32_t>(value, out);
-    case int64: return add_checked<std::int64_t>(value, out);
-    case uint8: return add_checked<std::uint8_t>(value, out);
-    case uint16: return add_checked<std::uint16_t>(value, out);
-    case uint32: return add_checked<std::uint32_t>(value, out);
-    default: return add_checked<std::uint64_t>(value, out);
+    case int8:
+      return add_checked<std::int8_t>(value, out);
+    case int16:
+      return add_checked<std::int16_t>(value, out);
+    case int32:
+      return add_checked<std::int32_t>(value, out);
+    case int64:
+      return add_checked<std::int64_t>(value, out);
+    case uint8:
+      return add_checked<std::uint8_t>(value, out);
+    case uint16:
+      return add_checked<std::uint16_t>(value, out);
+    case uint32:
+      return add_checked<std::uint32_t>(value, out);
+    default:
+      return add_checked<std::uint64_t>(value, out);
   }
 }
 

@@ -26,8 +26,8 @@ std::uint32_t find_member(ConvertState& state, const Tokens& tokens, std::uint32
 
 }  // namespace
 
-Fault convert_steps(ConvertState& state, const Tokens& tokens, std::uint32_t token, std::span<const datafile::PathStep> steps,
-                    const Converter& to, engine::Column& out) {
+Fault convert_steps(ConvertState& state, const Tokens& tokens, std::uint32_t token,
+                    std::span<const datafile::PathStep> steps, const Converter& to, engine::Column& out) {
   if (steps.empty()) return convert_element(state, tokens, token, to, out);
   const char first = tokens.at(token);
   if (!steps[0].each) {

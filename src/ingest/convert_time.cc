@@ -10,8 +10,8 @@
 namespace kinglet::ingest::internal {
 namespace {
 
-constexpr std::array<std::int64_t, 10> ticks_of = {1,         10,         100,         1'000,         10'000,
-                                                   100'000,   1'000'000,  10'000'000,  100'000'000,   1'000'000'000};
+constexpr std::array<std::int64_t, 10> ticks_of = {1,       10,        100,        1'000,       10'000,
+                                                   100'000, 1'000'000, 10'000'000, 100'000'000, 1'000'000'000};
 
 class DatabaseZone : public Zone {
  public:
@@ -69,7 +69,8 @@ struct Clock {
 /// HH:MM[:SS[.f{1,9}]]; moves `text` behind it.
 bool read_clock(std::string_view& text, Clock& clock) {
   unsigned hour = 0, minute = 0, second = 0;
-  if (text.size() < 5 || !two(text.data(), hour) || text[2] != ':' || !two(text.data() + 3, minute) || hour > 23 || minute > 59)
+  if (text.size() < 5 || !two(text.data(), hour) || text[2] != ':' || !two(text.data() + 3, minute) || hour > 23 ||
+      minute > 59)
     return false;
   text.remove_prefix(5);
   if (text.size() >= 3 && text[0] == ':') {
@@ -99,7 +100,8 @@ bool read_offset(std::string_view text, bool& has, std::int64_t& offset) {
   if (text[0] != '+' && text[0] != '-') return false;
   unsigned hour = 0, minute = 0;
   const bool colon = text.size() == 6 && text[3] == ':';
-  if ((text.size() != 5 && !colon) || !two(text.data() + 1, hour) || !two(text.data() + (colon ? 4 : 3), minute) || hour > 23 || minute > 59)
+  if ((text.size() != 5 && !colon) || !two(text.data() + 1, hour) || !two(text.data() + (colon ? 4 : 3), minute) ||
+      hour > 23 || minute > 59)
     return false;
   offset = (text[0] == '-' ? -1 : 1) * static_cast<std::int64_t>(hour * 3600 + minute * 60);
   return true;
@@ -129,8 +131,8 @@ bool read_mail_date(std::string_view& text, std::int64_t& days) {
   if (text.size() > 5 && text[3] == ',' && text[4] == ' ') text.remove_prefix(5);
   constexpr std::string_view months = "JanFebMarAprMayJunJulAugSepOctNovDec";
   unsigned day = 0, century = 0, year = 0;
-  if (text.size() < 11 || !two(text.data(), day) || text[2] != ' ' || text[6] != ' ' || !two(text.data() + 7, century) ||
-      !two(text.data() + 9, year))
+  if (text.size() < 11 || !two(text.data(), day) || text[2] != ' ' || text[6] != ' ' ||
+      !two(text.data() + 7, century) || !two(text.data() + 9, year))
     return false;
   const auto month = months.find(text.substr(3, 3));
   if (month == std::string_view::npos || month % 3 != 0) return false;
@@ -193,8 +195,8 @@ bool parse_date(std::string_view text, DateTexts dates, std::int64_t& days) {
   return read_clock(rest, clock) && (read_offset(rest, has_offset, offset) || rest == " GMT");
 }
 
-bool parse_date_time(std::string_view text, DateTexts dates, std::uint32_t precision, const Zone* zone, ZoneCache& cache,
-                     std::int64_t& ticks) {
+bool parse_date_time(std::string_view text, DateTexts dates, std::uint32_t precision, const Zone* zone,
+                     ZoneCache& cache, std::int64_t& ticks) {
   std::int64_t days = 0;
   if (text.size() >= 10 && read_date(text.data(), '-', days)) {
     text.remove_prefix(10);

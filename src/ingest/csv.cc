@@ -132,7 +132,8 @@ void CsvFeed::end_record() {
     sink_.malformed(std::string_view(text_).substr(0, head_bytes_max), fault_);
   } else if (!blank) {
     cells_.clear();
-    for (const Range& range : ranges_) cells_.push_back({std::string_view(text_).substr(range.from, range.to - range.from), range.quoted});
+    for (const Range& range : ranges_)
+      cells_.push_back({std::string_view(text_).substr(range.from, range.to - range.from), range.quoted});
     sink_.record(cells_);
   }
   if (text_.capacity() > (1u << 20)) text_ = std::string();

@@ -13,11 +13,13 @@ using Rows = std::vector<std::string>;
 
 const auto three = source_of({{"a", "Int32"}, {"b", "String"}, {"c", "Nullable(Float64)"}});
 
-testing::Outcome csv(const datafile::DataSource& source, std::string_view text, CsvDialect dialect = {}, const MappingOptions& mapping = {}, std::size_t piece = SIZE_MAX) {
+testing::Outcome csv(const datafile::DataSource& source, std::string_view text, CsvDialect dialect = {},
+                     const MappingOptions& mapping = {}, std::size_t piece = SIZE_MAX) {
   return read_all(source, text, {.format = InputFormat::csv, .csv = dialect}, mapping, piece);
 }
 std::string counts(const testing::Outcome& out) {
-  return fmt::format("{}+{} malformed {}", out.batch.counts.successful, out.batch.counts.quarantined, out.batch.counts.malformed);
+  return fmt::format("{}+{} malformed {}", out.batch.counts.successful, out.batch.counts.quarantined,
+                     out.batch.counts.malformed);
 }
 
 TEST(Csv, StructureThatIsWrongIsCountedAndNotStoredI2) {
@@ -39,14 +41,17 @@ TEST(Csv, HeaderByNameOrPosition) {
   EXPECT_EQ(csv(three, "b,a,other,c\nx,1,zz,2\n").new_columns, (Rows{"other"}));
   EXPECT_EQ(counts(csv(three, "1,x,1.5,4\n")), "0+0 malformed 1");
   EXPECT_EQ(counts(csv(three, "a\n1\n")), "0+1 malformed 0") << "b has no default";
-  EXPECT_EQ(csv(three, "a,b,c\n", {.header = false}).bad(),
-            (Rows{"[a,c];[value 'a' on column 'a' is not Int32,value 'c' on column 'c' is not Nullable(Float64)];NULL;a;b;c"}));
+  EXPECT_EQ(
+      csv(three, "a,b,c\n", {.header = false}).bad(),
+      (Rows{
+          "[a,c];[value 'a' on column 'a' is not Int32,value 'c' on column 'c' is not Nullable(Float64)];NULL;a;b;c"}));
   EXPECT_NE(csv(three, "x,y\n1,2\n", {.header = true}).fault, "");
   EXPECT_EQ(counts(csv(three, "")), "0+0 malformed 0");
 }
 
 TEST(Csv, QuotesNewlinesAndMarksI2) {
-  EXPECT_EQ(csv(three, "\xef\xbb\xbf\"a\",\"b\",c\r\n\"1\",\"x\r\n\r\ny\"\"z, w\",\"2\"\r\n\r\n2,\xc3\xa9,\r\n").rows(), (Rows{"1;x\r\n\r\ny\"z, w;2", "2;\xc3\xa9;NULL"}));
+  EXPECT_EQ(csv(three, "\xef\xbb\xbf\"a\",\"b\",c\r\n\"1\",\"x\r\n\r\ny\"\"z, w\",\"2\"\r\n\r\n2,\xc3\xa9,\r\n").rows(),
+            (Rows{"1;x\r\n\r\ny\"z, w;2", "2;\xc3\xa9;NULL"}));
   EXPECT_EQ(csv(three, std::string_view("1,a\0b,2\n", 8)).rows(), (Rows{std::string("1;a\0b;2", 7)}));
   EXPECT_EQ(csv(three, "1,say \"hi\",2\n").rows(), (Rows{"1;say \"hi\";2"})) << "a quote inside a plain cell is text";
   const std::string big(10 << 20, 'x');
@@ -79,10 +84,17 @@ TEST(Csv, NullSpellings) {
 }
 
 TEST(Csv, CellsAreNumbersArraysAndObjectsAsText) {
-  auto source = source_of({{"a", "Array(Int8)"}, {"m", "Map(String, Int8)"}, {"b", "Bool"}, {"t", "DateTime"}, {"u", "UInt64"}, {"d", "Decimal(9, 2)"}});
-  EXPECT_EQ(csv(source, "\"[1,2]\",\"{\"\"k\"\":1}\",true,1704413030,18446744073709551615,1.25\n").rows(), (Rows{"[1,2];{k:1};1;1704413030;18446744073709551615;125"}));
+  auto source = source_of({{"a", "Array(Int8)"},
+                           {"m", "Map(String, Int8)"},
+                           {"b", "Bool"},
+                           {"t", "DateTime"},
+                           {"u", "UInt64"},
+                           {"d", "Decimal(9, 2)"}});
+  EXPECT_EQ(csv(source, "\"[1,2]\",\"{\"\"k\"\":1}\",true,1704413030,18446744073709551615,1.25\n").rows(),
+            (Rows{"[1,2];{k:1};1;1704413030;18446744073709551615;125"}));
   EXPECT_EQ(counts(csv(source, "[1,{},yes,x,-1,a\n", {.delimiter = ','})), "0+1 malformed 0");
-  for (const char* cell : {"300", "1.7", "abc", "0x1", " 1", "1 ", "1e5"}) EXPECT_EQ(counts(csv(source_of({{"a", "Int8"}}), std::string(cell) + "\n")), "0+1 malformed 0") << cell;
+  for (const char* cell : {"300", "1.7", "abc", "0x1", " 1", "1 ", "1e5"})
+    EXPECT_EQ(counts(csv(source_of({{"a", "Int8"}}), std::string(cell) + "\n")), "0+1 malformed 0") << cell;
 }
 
 TEST(Csv, InvalidUtf8IsQuarantinedAsReceived) {

@@ -100,7 +100,8 @@ class Zlib : public Decompressor {
   Result<bool> decode(std::string_view& input, std::string& out) {
     if (ended_ && !input.empty()) {
       // gzip: another member may follow; anything else is junk.
-      if (encoding_ != Encoding::gzip) return fail(Code::invalid, "bytes stand behind the end of the {} stream", name());
+      if (encoding_ != Encoding::gzip)
+        return fail(Code::invalid, "bytes stand behind the end of the {} stream", name());
       CHECK(inflateReset(&stream_) == Z_OK, "a zlib stream can be reset");
       ended_ = false;
     }
@@ -121,7 +122,8 @@ class Zlib : public Decompressor {
       ended_ = true;
       return !input.empty();
     }
-    if (result != Z_OK && result != Z_BUF_ERROR) return fail(Code::invalid, "the body is not a valid {} stream, or it is damaged", name());
+    if (result != Z_OK && result != Z_BUF_ERROR)
+      return fail(Code::invalid, "the body is not a valid {} stream, or it is damaged", name());
     return stream_.avail_out == 0 || !input.empty();
   }
 
@@ -196,9 +198,11 @@ Result<Encoding> parse_content_encoding(std::string_view header) {
     } else if (coding == "br") {
       return fail(Code::unsupported, "Content-Encoding br is not supported; use gzip, zstd or deflate");
     } else {
-      return fail(Code::unsupported, "Content-Encoding '{}' is not known; use gzip, zstd or deflate", coding.substr(0, 40));
+      return fail(Code::unsupported, "Content-Encoding '{}' is not known; use gzip, zstd or deflate",
+                  coding.substr(0, 40));
     }
-    if (++count > 1) return fail(Code::unsupported, "several content codings on top of each other are not supported; use one");
+    if (++count > 1)
+      return fail(Code::unsupported, "several content codings on top of each other are not supported; use one");
   }
   return found;
 }
@@ -211,9 +215,12 @@ Encoding encoding_of_name(std::string_view name) {
 std::unique_ptr<Decompressor> Decompressor::make(Encoding encoding, const DecompressLimits& limits) {
   switch (encoding) {
     case Encoding::gzip:
-    case Encoding::deflate: return std::make_unique<Zlib>(encoding, limits);
-    case Encoding::zstd: return std::make_unique<Zstd>(limits);
-    case Encoding::identity: break;
+    case Encoding::deflate:
+      return std::make_unique<Zlib>(encoding, limits);
+    case Encoding::zstd:
+      return std::make_unique<Zstd>(limits);
+    case Encoding::identity:
+      break;
   }
   return std::make_unique<Identity>(limits);
 }

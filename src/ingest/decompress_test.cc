@@ -23,7 +23,9 @@ std::string deflated(std::string_view text, int window) {
   deflateEnd(&stream);
   return out;
 }
-std::string gzipped(std::string_view text) { return deflated(text, MAX_WBITS + 16); }
+std::string gzipped(std::string_view text) {
+  return deflated(text, MAX_WBITS + 16);
+}
 std::string zstded(std::string_view text) {
   std::string out(ZSTD_compressBound(text.size()), '\0');
   out.resize(ZSTD_compress(out.data(), out.size(), text.data(), text.size(), 3));
@@ -31,15 +33,20 @@ std::string zstded(std::string_view text) {
 }
 std::string compressed(Encoding encoding, std::string_view text) {
   switch (encoding) {
-    case Encoding::gzip: return gzipped(text);
-    case Encoding::deflate: return deflated(text, MAX_WBITS);
-    case Encoding::zstd: return zstded(text);
-    case Encoding::identity: break;
+    case Encoding::gzip:
+      return gzipped(text);
+    case Encoding::deflate:
+      return deflated(text, MAX_WBITS);
+    case Encoding::zstd:
+      return zstded(text);
+    case Encoding::identity:
+      break;
   }
   return std::string(text);
 }
 
-Result<std::string> in_pieces(Encoding encoding, std::string_view bytes, std::size_t piece, std::uint64_t limit = 1ull << 30) {
+Result<std::string> in_pieces(Encoding encoding, std::string_view bytes, std::size_t piece,
+                              std::uint64_t limit = 1ull << 30) {
   auto decoder = Decompressor::make(encoding, {.output_bytes_max = limit});
   std::string whole, out;
   while (!bytes.empty()) {

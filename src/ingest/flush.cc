@@ -2,10 +2,10 @@
 // What runs when: tables in turn, one insert each, backoff, holds, removal of finished segments.
 #include "ingest/flush.h"
 
+#include <algorithm>
 #include <boost/asio/bind_cancellation_slot.hpp>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/post.hpp>
-#include <algorithm>
 #include <set>
 
 #include "base/check.h"
@@ -14,8 +14,8 @@
 
 namespace kinglet::ingest::internal {
 
-Flusher::Flusher(asio::any_io_executor executor, SpoolFolder& folder, const SpoolOptions& options, SpoolCallbacks callbacks,
-                 FlushEvents events, FlushCounters& counters)
+Flusher::Flusher(asio::any_io_executor executor, SpoolFolder& folder, const SpoolOptions& options,
+                 SpoolCallbacks callbacks, FlushEvents events, FlushCounters& counters)
     : executor_(executor),
       folder_(folder),
       options_(options),
@@ -59,15 +59,17 @@ void Flusher::add(SealedSegment sealed) {
   CHECK(!segments_.contains(id), "segment ids are unique");
   auto segment = std::make_unique<Segment>(std::move(sealed));
   if (segment->sealed.has_notes) {
-    if (auto noted = segment->notes.load(folder_); !noted) return lose_segment(std::move(segment->sealed), noted.error());
+    if (auto noted = segment->notes.load(folder_); !noted)
+      return lose_segment(std::move(segment->sealed), noted.error());
   }
   auto loaded = load(*segment);
   if (!loaded) return lose_segment(std::move(segment->sealed), loaded.error());
   const auto& plan = (*loaded)->plan;
   if ((*loaded)->scan.valid_size < segment->sealed.size) {
     segment->sealed.damaged = true;
-    log::error("a spool segment lost bytes after they were written; what is whole is stored, the file is kept in failed/",
-               {{"segment", segment->sealed.name}, {"problem", (*loaded)->scan.problem}});
+    log::error(
+        "a spool segment lost bytes after they were written; what is whole is stored, the file is kept in failed/",
+        {{"segment", segment->sealed.name}, {"problem", (*loaded)->scan.problem}});
   }
 
   std::set<Table*> touched;
@@ -227,7 +229,9 @@ std::chrono::milliseconds Flusher::backoff(int tries) const {
   return std::min(delay, options_.retry_max);
 }
 
-void Flusher::delay(Table& table, int tries) { table.not_before = Clock::now() + backoff(tries); }
+void Flusher::delay(Table& table, int tries) {
+  table.not_before = Clock::now() + backoff(tries);
+}
 
 void Flusher::end_part(Table& table, Part& part) {
   events_.part_ended(table.name, part.byte_count);
@@ -286,7 +290,8 @@ bool Flusher::settled_up_to(std::uint64_t segment_id) const {
   for (const auto& [id, segment] : segments_) {
     if (id > segment_id) break;
     // What only waits for the repair of a view is stored.
-    const auto healing = static_cast<std::size_t>(std::ranges::count_if(segment->parts, [](const auto& part) { return part->healing && !part->ended; }));
+    const auto healing = static_cast<std::size_t>(
+        std::ranges::count_if(segment->parts, [](const auto& part) { return part->healing && !part->ended; }));
     if (segment->open_parts == 0 || segment->open_parts > healing) return false;
   }
   return true;
@@ -335,10 +340,11 @@ void Flusher::wait_removed(std::uint64_t segment_id, Deadline deadline, std::fun
   if (stopping_) return done(fail(Code::unavailable, "the server is shutting down"));
   const std::uint64_t id = next_id_++;
   auto timer = std::make_shared<asio::steady_timer>(executor_, deadline);
-  removed_waiters_.push_back({.id = id, .segment_id = segment_id, .done = [timer, done = std::move(done)](Status status) {
-                                timer->cancel();
-                                done(std::move(status));
-                              }});
+  removed_waiters_.push_back(
+      {.id = id, .segment_id = segment_id, .done = [timer, done = std::move(done)](Status status) {
+         timer->cancel();
+         done(std::move(status));
+       }});
   timer->async_wait([this, id](boost::system::error_code error) {
     if (error) return;
     const auto waiter = std::ranges::find(removed_waiters_, id, &RemovedWaiter::id);
@@ -355,13 +361,11 @@ void Flusher::hold(const TableName& name, HoldKind kind, Deadline deadline, std:
   if (table.held) return done(fail(Code::busy, "another operation holds the writes of this data source"));
   const std::uint64_t id = next_id_++;
   auto timer = std::make_shared<asio::steady_timer>(executor_, deadline);
-  table.held = Held{.id = id,
-                    .kind = kind,
-                    .allowed = table.parts.size(),
-                    .done = [timer, done = std::move(done)](Status status) {
-                      timer->cancel();
-                      done(std::move(status));
-                    }};
+  table.held = Held{
+      .id = id, .kind = kind, .allowed = table.parts.size(), .done = [timer, done = std::move(done)](Status status) {
+        timer->cancel();
+        done(std::move(status));
+      }};
   timer->async_wait([this, name, id](boost::system::error_code error) {
     if (error || stopping_) return;
     const auto found = tables_.find(name);

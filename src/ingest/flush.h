@@ -2,9 +2,9 @@
 // The flusher: takes sealed segments to the engine, each table's batches in order, each exactly once.
 #pragma once
 
+#include <atomic>
 #include <boost/asio/cancellation_signal.hpp>
 #include <boost/asio/steady_timer.hpp>
-#include <atomic>
 #include <chrono>
 #include <cstdint>
 #include <deque>
@@ -57,8 +57,8 @@ struct FlushCounters {
 struct FlushEvents {
   /// A part has left the table's share of the spool.
   std::function<void(const TableName&, std::uint64_t bytes)> part_ended;
-  /// All parts of the segment ended: whatever must outlive its file is made durable, then `go_on` is called on the flush
-  /// thread with the result.
+  /// All parts of the segment ended: whatever must outlive its file is made durable, then `go_on` is called on the
+  /// flush thread with the result.
   std::function<void(std::uint64_t segment_id, std::function<void(Status)> go_on)> before_remove;
   /// The file is gone.
   std::function<void(std::uint64_t segment_id, std::uint64_t size)> removed;

@@ -13,11 +13,16 @@ namespace {
 
 int severity(FlushOutcome::Kind kind) {
   switch (kind) {
-    case FlushOutcome::Kind::stored: return 0;
-    case FlushOutcome::Kind::dropped: return 1;
-    case FlushOutcome::Kind::view_failed: return 2;
-    case FlushOutcome::Kind::failed: return 3;
-    case FlushOutcome::Kind::pending: return 0;
+    case FlushOutcome::Kind::stored:
+      return 0;
+    case FlushOutcome::Kind::dropped:
+      return 1;
+    case FlushOutcome::Kind::view_failed:
+      return 2;
+    case FlushOutcome::Kind::failed:
+      return 3;
+    case FlushOutcome::Kind::pending:
+      return 0;
   }
   return 0;
 }
@@ -27,7 +32,8 @@ void worsen(FlushOutcome& outcome, FlushOutcome::Kind kind, const Error& error) 
 }
 
 std::int64_t unix_ms() {
-  return std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::system_clock::now().time_since_epoch()).count();
+  return std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::system_clock::now().time_since_epoch())
+      .count();
 }
 
 std::uint64_t rows_of(const SegmentScan& scan, const PlannedPart& plan, PartRange range) {
@@ -52,7 +58,8 @@ Result<std::shared_ptr<const Flusher::Loaded>> Flusher::load(Segment& segment) {
   }
   const std::uint64_t size = loaded->bytes.size();
   if (size > options_.flush_memory_bytes_max) return std::shared_ptr<const Loaded>(std::move(loaded));
-  for (auto other = segments_.begin(); other != segments_.end() && loaded_bytes_ + size > options_.flush_memory_bytes_max; ++other) {
+  for (auto other = segments_.begin();
+       other != segments_.end() && loaded_bytes_ + size > options_.flush_memory_bytes_max; ++other) {
     if (!other->second->kept) continue;
     loaded_bytes_ -= other->second->kept->bytes.size();
     other->second->kept.reset();
@@ -98,8 +105,8 @@ void Flusher::tell_tickets(Part& part) {
   }
 }
 
-void Flusher::report(const Part& part, const Loaded& loaded, PartRange range, FlushOutcome::Kind kind, const Error& error,
-                     std::chrono::microseconds elapsed) {
+void Flusher::report(const Part& part, const Loaded& loaded, PartRange range, FlushOutcome::Kind kind,
+                     const Error& error, std::chrono::microseconds elapsed) {
   if (!callbacks_.part_ended) return;
   LandedPart landed{.table = part.table,
                     .token = part_token(part.segment->sealed.header, part.index, range, part.item_count),
@@ -116,9 +123,15 @@ void Flusher::report(const Part& part, const Loaded& loaded, PartRange range, Fl
     ++source->request_count;
     source->bytes += section.size;
     switch (section.kind) {
-      case SectionKind::rows: source->rows += section.row_count; break;
-      case SectionKind::quarantine: source->quarantined_rows += section.row_count; break;
-      case SectionKind::copy: source->copied_rows += section.row_count; break;
+      case SectionKind::rows:
+        source->rows += section.row_count;
+        break;
+      case SectionKind::quarantine:
+        source->quarantined_rows += section.row_count;
+        break;
+      case SectionKind::copy:
+        source->copied_rows += section.row_count;
+        break;
     }
   }
   callbacks_.part_ended(landed);
@@ -139,24 +152,29 @@ Status Flusher::set_aside(Part& part, const Loaded& loaded, PartRange range, con
     const auto& request = loaded.scan.requests[plan.items[i].request];
     const auto& section = request.sections[plan.items[i].section];
     const std::string_view block = std::string_view(loaded.bytes).substr(section.offset, section.size);
-    inputs.push_back({.meta = &request.meta,
-                      .sections = {{.layout = &layout, .kind = section.kind, .row_count = section.row_count, .block = block}},
-                      .blocks_checksum = crc32c(block)});
+    inputs.push_back(
+        {.meta = &request.meta,
+         .sections = {{.layout = &layout, .kind = section.kind, .row_count = section.row_count, .block = block}},
+         .blocks_checksum = crc32c(block)});
     batch.byte_count += section.size;
   }
   TRY(auto writer, SegmentWriter::create(folder_, "failed/" + batch.token + ".segment", header, 0));
   TRY_VOID(writer->append_record(RecordType::failure, encode_failure({.token = batch.token,
-                                                                       .error = error.message,
-                                                                       .engine_code = error.engine_code,
-                                                                       .failed_at_ms = batch.failed_at_ms,
-                                                                       .rows_stored = rows_stored,
-                                                                       .table = part.table,
-                                                                       .row_count = batch.row_count,
-                                                                       .byte_count = batch.byte_count})));
+                                                                      .error = error.message,
+                                                                      .engine_code = error.engine_code,
+                                                                      .failed_at_ms = batch.failed_at_ms,
+                                                                      .rows_stored = rows_stored,
+                                                                      .table = part.table,
+                                                                      .row_count = batch.row_count,
+                                                                      .byte_count = batch.byte_count})));
   TRY_VOID(writer->append(inputs));
   log::error("the engine refuses a batch for good; it is kept in the spool's failed/ folder",
-             {{"database", part.table.database}, {"table", part.table.table}, {"batch", batch.token},
-              {"rows", batch.row_count}, {"rows_stored", rows_stored}, {"error", error.message}});
+             {{"database", part.table.database},
+              {"table", part.table.table},
+              {"batch", batch.token},
+              {"rows", batch.row_count},
+              {"rows_stored", rows_stored},
+              {"error", error.message}});
   counters_.failed_batches.fetch_add(1);
   if (!rows_stored) counters_.failed_rows.fetch_add(batch.row_count);
   if (callbacks_.batch_failed) callbacks_.batch_failed(batch);
@@ -178,7 +196,8 @@ void Flusher::engine_answered(const LandingAnswer& answer) {
   counters_.engine_reachable.store(true);
 }
 
-Flusher::Step Flusher::view_failed(Table& table, Part& part, const Loaded& loaded, PartRange range, const Error& error) {
+Flusher::Step Flusher::view_failed(Table& table, Part& part, const Loaded& loaded, PartRange range,
+                                   const Error& error) {
   counters_.view_failures.fetch_add(1);
   const PartRange whole{0, part.item_count};
   if (part.healing) {
@@ -186,7 +205,8 @@ Flusher::Step Flusher::view_failed(Table& table, Part& part, const Loaded& loade
     if (table.inserts - part.healing_since >= options_.view_inserts_max) {
       if (set_aside(part, loaded, whole, error, true)) return Step::ended;
     }
-    const auto delay = std::min<std::chrono::milliseconds>(options_.retry_max * (1 << std::min(part.view_tries++, 10)), healing_delay_max);
+    const auto delay = std::min<std::chrono::milliseconds>(options_.retry_max * (1 << std::min(part.view_tries++, 10)),
+                                                           healing_delay_max);
     part.healing_due = Clock::now() + delay;
     return Step::later;
   }
@@ -207,8 +227,13 @@ Flusher::Step Flusher::view_failed(Table& table, Part& part, const Loaded& loade
     delay(table, ++table.busy_tries);
     return Step::later;
   }
-  log::error("a materialized view refuses rows that its data source has stored; the batch is tried again until the view takes it",
-             {{"database", part.table.database}, {"table", part.table.table}, {"rows", part.row_count}, {"error", error.message}});
+  log::error(
+      "a materialized view refuses rows that its data source has stored; the batch is tried again until the view takes "
+      "it",
+      {{"database", part.table.database},
+       {"table", part.table.table},
+       {"rows", part.row_count},
+       {"error", error.message}});
   ++table.inserts;
   counters_.landed_parts.fetch_add(1);
   counters_.landed_rows.fetch_add(part.row_count);
@@ -244,7 +269,8 @@ Task<Flusher::Step> Flusher::land_part(std::shared_ptr<Landing> landing, Table* 
   const auto read = load(segment);
   if (!read) {
     if (read.error().code != Code::internal && read.error().code != Code::invalid) {
-      log::warning("a spool segment cannot be read now", {{"segment", segment.sealed.name}, {"error", read.error().message}});
+      log::warning("a spool segment cannot be read now",
+                   {{"segment", segment.sealed.name}, {"error", read.error().message}});
       delay(*table, ++table->busy_tries);
       co_return Step::later;
     }
@@ -312,7 +338,8 @@ Task<Flusher::Step> Flusher::land_part(std::shared_ptr<Landing> landing, Table* 
       case Verdict::view_failed:
         if (view_failed(*table, *part, *loaded, range, answer.error) == Step::later) co_return Step::later;
         continue;
-      case Verdict::busy: co_return later(++table->busy_tries);
+      case Verdict::busy:
+        co_return later(++table->busy_tries);
       case Verdict::unreachable:
         // An engine that goes away under this batch, again and again, and takes others in between.
         if (engine_was_there) ++part->lost_tries;
@@ -321,7 +348,8 @@ Task<Flusher::Step> Flusher::land_part(std::shared_ptr<Landing> landing, Table* 
         break;
       case Verdict::refused_rows:
       case Verdict::refused_all:
-      case Verdict::unknown: break;
+      case Verdict::unknown:
+        break;
     }
 
     if (callbacks_.table_exists && !callbacks_.table_exists(part->table)) {

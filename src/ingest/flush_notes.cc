@@ -49,7 +49,9 @@ std::string encode_note(const Note& note, std::string_view head) {
 
 }  // namespace
 
-std::string FlushNotes::name_of(std::uint64_t segment_id) { return fmt::format("{:016x}.notes", segment_id); }
+std::string FlushNotes::name_of(std::uint64_t segment_id) {
+  return fmt::format("{:016x}.notes", segment_id);
+}
 
 Status FlushNotes::load(SpoolFolder& folder) {
   TRY(auto file, folder.open_file(name_of(header_.segment_id)));

@@ -29,8 +29,8 @@ struct Note {
   std::uint32_t value = 0;
 };
 
-/// The notes of one segment. Without them a part that was stored long ago could be replayed after the table has forgotten
-/// its token. Thread: flush.
+/// The notes of one segment. Without them a part that was stored long ago could be replayed after the table has
+/// forgotten its token. Thread: flush.
 class FlushNotes {
  public:
   /// "000000000000002a.notes"

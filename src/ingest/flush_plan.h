@@ -35,8 +35,8 @@ struct PartRange {
   auto operator<=>(const PartRange&) const = default;
 };
 
-/// "k<epoch>-<segment>-<part>", and for a piece "-<begin>.<end>" behind it. Never used twice for other rows: the epoch is new
-/// at each start of the server.
+/// "k<epoch>-<segment>-<part>", and for a piece "-<begin>.<end>" behind it. Never used twice for other rows: the epoch
+/// is new at each start of the server.
 std::string part_token(const SegmentHeader& header, std::uint32_t part, PartRange range, std::uint32_t item_count);
 
 }  // namespace kinglet::ingest::internal

@@ -26,7 +26,7 @@ struct Flusher::Part {
   int refused_tries = 0, unknown_tries = 0, view_tries = 0, lost_tries = 0;
   FlushOutcome worst{.kind = FlushOutcome::Kind::stored};
 
-  bool healing = false;  // stored; a view failed
+  bool healing = false;                // stored; a view failed
   std::uint64_t healing_since = 0;     // the table's insert count at the first failure; the difference may wrap
   std::uint32_t healing_reserved = 0;  // so many later inserts are covered by a durable note
   Time healing_due{};
@@ -52,8 +52,8 @@ struct Flusher::Held {
   std::function<void(Status)> done;
 };
 
-/// One insert of a table at a time, in order: an insert whose outcome is unknown is settled before the next one starts, so
-/// that its token is still remembered.
+/// One insert of a table at a time, in order: an insert whose outcome is unknown is settled before the next one starts,
+/// so that its token is still remembered.
 struct Flusher::Table {
   TableName name;
   std::deque<Part*> parts;
@@ -68,7 +68,8 @@ struct Flusher::Table {
   std::optional<Held> held;
 };
 
-/// So many inserts of a table may follow an ended part before the end is noted: far fewer than any deduplication window.
+/// So many inserts of a table may follow an ended part before the end is noted: far fewer than any deduplication
+/// window.
 inline constexpr std::uint64_t unnoted_inserts_max = 8;
 /// A healing part's note covers this many later inserts at once.
 inline constexpr std::uint32_t healing_note_step = 50;

@@ -27,7 +27,8 @@ Status feed_all(BatchBuilder& builder, std::string_view text) {
 
 }  // namespace
 
-Intake::Intake(catalog::Catalog& catalog, Spool& spool, observe::Observer& observer) : spool_(spool), observer_(observer) {
+Intake::Intake(catalog::Catalog& catalog, Spool& spool, observe::Observer& observer)
+    : spool_(spool), observer_(observer) {
   (void)catalog;
 }
 
@@ -52,10 +53,11 @@ AppendRequest Intake::to_request(Batch batch, const catalog::Workspace& workspac
   request.meta.quarantined_rows = batch.counts.quarantined;
   const auto add = [&](const engine::Block& block, const std::string& table, SectionKind kind) {
     if (block.empty()) return;
-    SpoolSection section{.layout = {.table = {.database = workspace.database, .table = table}, .columns = block.column_names()},
-                         .kind = kind,
-                         .row_count = block.row_count(),
-                         .block = {}};
+    SpoolSection section{
+        .layout = {.table = {.database = workspace.database, .table = table}, .columns = block.column_names()},
+        .kind = kind,
+        .row_count = block.row_count(),
+        .block = {}};
     block.encode(section.block);
     request.sections.push_back(std::move(section));
   };
@@ -67,7 +69,8 @@ AppendRequest Intake::to_request(Batch batch, const catalog::Workspace& workspac
 Task<Result<EventsAnswer>> Intake::events(EventsRequest request, http::BodyReader& body) {
   CO_TRY(const auto mapping, this->mapping(request.source));
   if (const auto length = body.content_length(); length && *length > request.body_bytes_max)
-    co_return fail(Code::too_large, "the body has {} bytes; at most {} are taken in one request", *length, request.body_bytes_max);
+    co_return fail(Code::too_large, "the body has {} bytes; at most {} are taken in one request", *length,
+                   request.body_bytes_max);
   CO_TRY(const auto encoding, parse_content_encoding(request.content_encoding));
   const auto decoder = Decompressor::make(encoding, {.output_bytes_max = request.body_bytes_max});
   BatchBuilder builder(mapping, {.format = request.format,
@@ -87,7 +90,8 @@ Task<Result<EventsAnswer>> Intake::events(EventsRequest request, http::BodyReade
     const std::string_view piece(buffer.get(), count);
     received += count;
     if (received > request.body_bytes_max)
-      co_return fail(Code::too_large, "the body has more than {} bytes; at most that is taken in one request", request.body_bytes_max);
+      co_return fail(Code::too_large, "the body has more than {} bytes; at most that is taken in one request",
+                     request.body_bytes_max);
     if (keyed)
       for (const char c : piece) hash = (hash ^ static_cast<unsigned char>(c)) * 1099511628211ull;
     std::string_view rest = piece;
@@ -104,7 +108,8 @@ Task<Result<EventsAnswer>> Intake::events(EventsRequest request, http::BodyReade
                    first.empty() ? std::string() : fmt::format("; line {}: {}", first[0].row, first[0].error));
   }
   const auto totals = builder.totals();
-  EventsAnswer answer{.successful_rows = totals.successful, .quarantined_rows = totals.quarantined,
+  EventsAnswer answer{.successful_rows = totals.successful,
+                      .quarantined_rows = totals.quarantined,
                       .outcome = {.kind = FlushOutcome::Kind::stored}};
   if (builder.empty()) co_return answer;
 
@@ -139,13 +144,15 @@ SpoolCallbacks Intake::spool_callbacks(catalog::Catalog& catalog, observe::Obser
     for (const auto& landed : part.sources) {
       const auto slash = landed.source.find('/');
       const auto workspace = snapshot->workspace(std::string_view(landed.source).substr(0, slash));
-      const auto source = workspace ? workspace->data_source(std::string_view(landed.source).substr(slash + 1)) : nullptr;
+      const auto source =
+          workspace ? workspace->data_source(std::string_view(landed.source).substr(slash + 1)) : nullptr;
       if (!source) continue;
       const auto account = observer.rows(workspace->id, source->id, source->name);
       account->store(landed.rows);
       account->quarantine(landed.quarantined_rows);
       observe::OperationRecord record;
-      record.start = std::chrono::time_point_cast<std::chrono::microseconds>(std::chrono::system_clock::now() - part.elapsed);
+      record.start =
+          std::chrono::time_point_cast<std::chrono::microseconds>(std::chrono::system_clock::now() - part.elapsed);
       record.workspace_id = workspace->id;
       record.event_type = "append-hfi";
       record.operation_id = part.token;

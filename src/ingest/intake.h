@@ -41,8 +41,8 @@ class Intake {
  public:
   Intake(catalog::Catalog& catalog, Spool& spool, observe::Observer& observer);
 
-  /// Reads the whole body; its rows become durable together. Errors: invalid (no line is a row), unsupported (encoding),
-  /// too_large, unavailable (no room), conflict (key reused).
+  /// Reads the whole body; its rows become durable together. Errors: invalid (no line is a row), unsupported
+  /// (encoding), too_large, unavailable (no room), conflict (key reused).
   Task<Result<EventsAnswer>> events(EventsRequest request, http::BodyReader& body);
 
   /// How rows of this data source become columns; compiled once for each deployed text.

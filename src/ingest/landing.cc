@@ -13,7 +13,8 @@ constexpr std::array engine_busy{202, 203, 209, 210, 236, 241, 243, 279, 373, 39
 /// rights (an operator's mistake: it is mended while the rows wait).
 constexpr std::array table_busy{159, 160, 164, 242, 252, 254, 285, 286, 291, 319, 341, 388, 473, 497, 529, 649};
 /// Some value or block is refused.
-constexpr std::array rows_refused{6, 26, 27, 32, 33, 38, 41, 50, 53, 69, 70, 72, 117, 128, 131, 190, 191, 321, 349, 407, 469, 691};
+constexpr std::array rows_refused{6,  26,  27,  32,  33,  38,  41,  50,  53,  69,  70,
+                                  72, 117, 128, 131, 190, 191, 321, 349, 407, 469, 691};
 /// The statement can never pass: no such table, database, column, setting.
 constexpr std::array all_refused{8, 10, 16, 44, 47, 48, 60, 62, 81, 115, 218};
 
@@ -27,15 +28,19 @@ bool contains(const std::array<int, n>& codes, int code) {
 /// An error that did not come from the engine.
 Verdict verdict_of(Code code) {
   switch (code) {
-    case Code::timeout: return Verdict::busy;
+    case Code::timeout:
+      return Verdict::busy;
     case Code::unavailable:
     case Code::cancelled:
-    case Code::busy: return Verdict::unreachable;
+    case Code::busy:
+      return Verdict::unreachable;
     // Our own half refused the blocks before anything was sent.
     case Code::invalid:
     case Code::too_large:
-    case Code::unsupported: return Verdict::refused_rows;
-    default: return Verdict::unknown;
+    case Code::unsupported:
+      return Verdict::refused_rows;
+    default:
+      return Verdict::unknown;
   }
 }
 
@@ -46,7 +51,8 @@ Verdict verdict_of(const Error& error) {
   // The engine's own number says more than the Code that the client made of it.
   if (code == 0) return verdict_of(error.code);
   // 252 is both "too many parts, merges are behind" and "this block spans too many partitions".
-  if (code == 252 && error.message.find("artitions for single INSERT block") != std::string::npos) return Verdict::refused_rows;
+  if (code == 252 && error.message.find("artitions for single INSERT block") != std::string::npos)
+    return Verdict::refused_rows;
   if (contains(engine_busy, code)) return Verdict::unreachable;
   if (contains(table_busy, code)) return Verdict::busy;
   if (contains(rows_refused, code)) return Verdict::refused_rows;

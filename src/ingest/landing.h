@@ -14,8 +14,8 @@
 
 namespace kinglet::ingest {
 
-/// One INSERT. The blocks are those of one layout in the order of their acceptance; the same token always comes with the
-/// same blocks.
+/// One INSERT. The blocks are those of one layout in the order of their acceptance; the same token always comes with
+/// the same blocks.
 struct LandingPart {
   Layout layout;
   std::string token;
@@ -48,7 +48,8 @@ class Landing {
 
 using LandingFactory = std::function<std::unique_ptr<Landing>(asio::any_io_executor)>;
 
-/// What an error of the engine client means for the batch. Source: spec/native-format.md 10 and ClickHouse's ErrorCodes.
+/// What an error of the engine client means for the batch. Source: spec/native-format.md 10 and ClickHouse's
+/// ErrorCodes.
 LandingAnswer classify_landing_error(Error error);
 
 }  // namespace kinglet::ingest

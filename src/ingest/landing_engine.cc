@@ -7,8 +7,8 @@
 namespace kinglet::ingest {
 namespace {
 
-/// Source: spec/native-format.md 1 rule 3; spec/connectors.md 9.8. One block in is one block stored: no squashing limits are
-/// reached below part_rows_max.
+/// Source: spec/native-format.md 1 rule 3; spec/connectors.md 9.8. One block in is one block stored: no squashing
+/// limits are reached below part_rows_max.
 engine::Settings make_settings(const EngineLandingOptions& options) {
   return {
       {"input_format_native_allow_types_conversion", "0"},
@@ -41,10 +41,11 @@ LandingFactory engine_landing(EngineLandingOptions options) {
 
 SpoolSection make_section(TableName table, const engine::Block& block, SectionKind kind) {
   CHECK(block.row_count() > 0, "a section has rows");
-  SpoolSection section{.layout = {.table = std::move(table), .columns = block.column_names(), .shape = 0xCBF29CE484222325ull},
-                       .kind = kind,
-                       .row_count = block.row_count(),
-                       .block = {}};
+  SpoolSection section{
+      .layout = {.table = std::move(table), .columns = block.column_names(), .shape = 0xCBF29CE484222325ull},
+      .kind = kind,
+      .row_count = block.row_count(),
+      .block = {}};
   for (const auto& entry : block.entries()) {
     // A column with NULLs for its DEFAULT joins one without: the Nullable around it does not count.
     const bool nullable = entry.column.shape() == engine::Column::Shape::nullable;

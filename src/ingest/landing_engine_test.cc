@@ -25,8 +25,10 @@ engine::Block block_of(const std::vector<std::uint64_t>& keys, bool with_default
   block.add("s", with_default ? engine::Column::with_default(text) : engine::Column(text));
   for (const auto key : keys) {
     block.column(0).add<std::uint64_t>(key);
-    if (with_default) block.column(1).add_null();
-    else block.column(1).add_string("row " + std::to_string(key));
+    if (with_default)
+      block.column(1).add_null();
+    else
+      block.column(1).add_string("row " + std::to_string(key));
   }
   return block;
 }
@@ -68,7 +70,8 @@ TEST(JoinBlocks, OtherTypesStayApartAndBrokenBlocksAreAnError) {
 
 /// kinglet-engine stands beside the test program, or in KINGLET_BIN_DIR.
 std::string engine_path() {
-  if (const char* folder = std::getenv("KINGLET_BIN_DIR"); folder != nullptr) return std::string(folder) + "/kinglet-engine";
+  if (const char* folder = std::getenv("KINGLET_BIN_DIR"); folder != nullptr)
+    return std::string(folder) + "/kinglet-engine";
   std::error_code error;
   return std::filesystem::read_symlink("/proc/self/exe", error).parent_path().string() + "/kinglet-engine";
 }
@@ -81,8 +84,8 @@ class EngineSpoolTest : public ::testing::Test {
     process_ = std::make_unique<engine::Process>(
         io_.executor(0), engine::Process::Options{.name = "store",
                                                   .executable = engine_path(),
-                                                  .arguments = {"--role", "store", "--data", folder_.path() + "/data", "--socket",
-                                                                address_.socket_path, "--databases", "db"},
+                                                  .arguments = {"--role", "store", "--data", folder_.path() + "/data",
+                                                                "--socket", address_.socket_path, "--databases", "db"},
                                                   .address = address_,
                                                   .on_up = {}});
     process_->start();
@@ -105,7 +108,8 @@ class EngineSpoolTest : public ::testing::Test {
   }
   void run(const std::string& sql) {
     const auto done = io_.run(0, [&] {
-      return client_->query(sql, {.format = "TabSeparated", .read_only = false, .deadline = Clock::now() + std::chrono::seconds(30)});
+      return client_->query(
+          sql, {.format = "TabSeparated", .read_only = false, .deadline = Clock::now() + std::chrono::seconds(30)});
     });
     ASSERT_TRUE(done) << done.error().message;
   }
@@ -115,7 +119,8 @@ class EngineSpoolTest : public ::testing::Test {
   }
   std::string ask(const std::string& sql) {
     const auto whole = io_.run(0, [&] {
-      return client_->query(sql, {.format = "TabSeparated", .read_only = false, .deadline = Clock::now() + std::chrono::seconds(30)});
+      return client_->query(
+          sql, {.format = "TabSeparated", .read_only = false, .deadline = Clock::now() + std::chrono::seconds(30)});
     });
     return whole ? whole->body : whole.error().message;
   }

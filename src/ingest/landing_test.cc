@@ -7,7 +7,9 @@ namespace kinglet::ingest {
 namespace {
 
 Verdict verdict(int engine_code, std::string message = "Code: …") {
-  return classify_landing_error({.code = Code::engine_refused, .message = std::move(message), .engine_code = engine_code}).verdict;
+  return classify_landing_error(
+             {.code = Code::engine_refused, .message = std::move(message), .engine_code = engine_code})
+      .verdict;
 }
 
 // Source: spec/native-format.md 10.
@@ -23,23 +25,27 @@ TEST(ClassifyLandingError, TellsWhatCanPassLaterFromWhatCannot) {
   EXPECT_EQ(classify_landing_error({.code = Code::unavailable, .message = "x"}).verdict, Verdict::unreachable);
   EXPECT_EQ(classify_landing_error({.code = Code::timeout, .message = "x"}).verdict, Verdict::busy);
   EXPECT_EQ(classify_landing_error({.code = Code::invalid, .message = "x"}).verdict, Verdict::refused_rows);
-  EXPECT_EQ(classify_landing_error({.code = Code::unavailable, .message = "x", .engine_code = 242}).verdict, Verdict::busy)
+  EXPECT_EQ(classify_landing_error({.code = Code::unavailable, .message = "x", .engine_code = 242}).verdict,
+            Verdict::busy)
       << "the engine's number counts, not what the client made of it";
   EXPECT_EQ(classify_landing_error({.code = Code::internal, .message = "x"}).verdict, Verdict::unknown);
 }
 
 // attacks.md R12: the same code means "merges are behind" and "this block spans too many partitions".
 TEST(ClassifyLandingError, TooManyPartsWaitsAndTooManyPartitionsIsSplit) {
-  EXPECT_EQ(verdict(252, "Code: 252. DB::Exception: Too many parts (3000) in table. Merges are processing significantly slower"),
-            Verdict::busy);
+  EXPECT_EQ(
+      verdict(252,
+              "Code: 252. DB::Exception: Too many parts (3000) in table. Merges are processing significantly slower"),
+      Verdict::busy);
   EXPECT_EQ(verdict(252, "Code: 252. DB::Exception: Too many partitions for single INSERT block (more than 100)."),
             Verdict::refused_rows);
 }
 
 // attacks.md R11.
 TEST(ClassifyLandingError, AViewIsNamedInTheTextWhateverTheCode) {
-  EXPECT_EQ(verdict(395, "Code: 395. DB::Exception: no: while executing 'FUNCTION throwIf': while pushing to view db.v. (…)"),
-            Verdict::view_failed);
+  EXPECT_EQ(
+      verdict(395, "Code: 395. DB::Exception: no: while executing 'FUNCTION throwIf': while pushing to view db.v. (…)"),
+      Verdict::view_failed);
   EXPECT_EQ(verdict(241, "Code: 241. DB::Exception: Memory limit: while pushing to view db.v"), Verdict::view_failed);
 }
 

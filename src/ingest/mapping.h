@@ -26,8 +26,8 @@ enum class Absent : std::uint8_t {
 
 struct MappedColumn {
   std::string name;
-  std::string type_text;  // as declared, for messages
-  engine::Type sent;      // the sent type, Nullable included
+  std::string type_text;        // as declared, for messages
+  engine::Type sent;            // the sent type, Nullable included
   internal::Converter convert;  // into the type inside the Nullable
   bool nullable = false;
   bool has_default = false;
@@ -65,7 +65,8 @@ struct MappingLimits {
 class RowMapping {
  public:
   /// Errors: invalid, naming the column: a type that we do not know, a path into a type that rows cannot carry.
-  static Result<std::shared_ptr<const RowMapping>> compile(const datafile::DataSource& source, const MappingOptions& options = {});
+  static Result<std::shared_ptr<const RowMapping>> compile(const datafile::DataSource& source,
+                                                           const MappingOptions& options = {});
 
   const MappingOptions& options() const { return options_; }
   /// All columns of the data source, in its order.

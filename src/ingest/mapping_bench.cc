@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// How fast rows become blocks: the row of limits.md P1 (7 columns, about 145 bytes) in batches of 10,000, and variants of it.
+// How fast rows become blocks: the row of limits.md P1 (7 columns, about 145 bytes) in batches of 10,000, and variants
+// of it.
 #include <benchmark/benchmark.h>
 
 #include "ingest/row_batch.h"
@@ -23,8 +24,13 @@ datafile::DataSource source_of(std::initializer_list<std::pair<const char*, cons
 }
 
 datafile::DataSource events() {
-  return source_of({{"timestamp", "DateTime64(3)"}, {"action", "LowCardinality(String)"}, {"path", "String"}, {"user", "String"},
-                    {"session", "UUID"}, {"value", "Float64"}, {"count", "UInt32"}});
+  return source_of({{"timestamp", "DateTime64(3)"},
+                    {"action", "LowCardinality(String)"},
+                    {"path", "String"},
+                    {"user", "String"},
+                    {"session", "UUID"},
+                    {"value", "Float64"},
+                    {"count", "UInt32"}});
 }
 
 std::string rows(const char* extra = "", const char* user = "u") {
@@ -53,22 +59,29 @@ void run(benchmark::State& state, const std::string& text, const datafile::DataS
     benchmark::DoNotOptimize(encoded.data());
     builder.recycle(std::move(batch));
   }
-  state.counters["rows/s"] = benchmark::Counter(static_cast<double>(state.iterations()) * rows_a_batch, benchmark::Counter::kIsRate);
+  state.counters["rows/s"] =
+      benchmark::Counter(static_cast<double>(state.iterations()) * rows_a_batch, benchmark::Counter::kIsRate);
   state.counters["good"] = static_cast<double>(good) / static_cast<double>(state.iterations());
   state.SetBytesProcessed(static_cast<std::int64_t>(state.iterations()) * static_cast<std::int64_t>(text.size()));
 }
 
-void read_events(benchmark::State& state) { run(state, rows(), events(), InputFormat::ndjson); }
+void read_events(benchmark::State& state) {
+  run(state, rows(), events(), InputFormat::ndjson);
+}
 void read_events_unknown_keys(benchmark::State& state) {
   run(state, rows(R"(,"more":{"a":[1,2,3],"b":"text"},"last":null)"), events(), InputFormat::ndjson);
 }
-void read_events_escapes(benchmark::State& state) { run(state, rows("", R"(a\"\u00e9)"), events(), InputFormat::ndjson); }
+void read_events_escapes(benchmark::State& state) {
+  run(state, rows("", R"(a\"\u00e9)"), events(), InputFormat::ndjson);
+}
 void read_events_all_bad(benchmark::State& state) {
   auto source = events();
   source.columns[6].type = "UUID";
   run(state, rows(), source, InputFormat::ndjson);
 }
-void read_events_one_broken_line(benchmark::State& state) { run(state, rows() + "{\"\n", events(), InputFormat::ndjson); }
+void read_events_one_broken_line(benchmark::State& state) {
+  run(state, rows() + "{\"\n", events(), InputFormat::ndjson);
+}
 void read_events_time_zone(benchmark::State& state) {
   auto source = events();
   source.columns[0].type = "DateTime64(3, 'Europe/Madrid')";
@@ -77,8 +90,9 @@ void read_events_time_zone(benchmark::State& state) {
 void read_csv(benchmark::State& state) {
   std::string text;
   for (int i = 0; i < rows_a_batch; ++i)
-    text += fmt::format("2024-05-{:02} {:02}:{:02}:{:02}.{:03},click,/p/{},u{},550e8400-e29b-41d4-a716-4466{:08x},{:.3f},{}\n", i % 28 + 1, i % 24,
-                        i % 60, i * 7 % 60, i % 1000, i % 977, i * 31 % 5003, i, i * 0.731, i);
+    text += fmt::format(
+        "2024-05-{:02} {:02}:{:02}:{:02}.{:03},click,/p/{},u{},550e8400-e29b-41d4-a716-4466{:08x},{:.3f},{}\n",
+        i % 28 + 1, i % 24, i % 60, i * 7 % 60, i % 1000, i % 977, i * 31 % 5003, i, i * 0.731, i);
   run(state, text, events(), InputFormat::csv);
 }
 /// Width: columns of String, Int64 and Float64 in turn (limits.md P2).
@@ -91,7 +105,10 @@ void read_wide(benchmark::State& state) {
     column.type = i % 3 == 0 ? "String" : i % 3 == 1 ? "Int64" : "Float64";
     column.path = datafile::JsonPath{.steps = {{.key = column.name, .each = false}}, .text = "$." + column.name};
     source.columns.push_back(column);
-    row += fmt::format("{}\"{}\":{}", i > 0 ? "," : "", column.name, i % 3 == 0 ? "\"some text\"" : i % 3 == 1 ? "123456" : "12.5");
+    row += fmt::format("{}\"{}\":{}", i > 0 ? "," : "", column.name,
+                       i % 3 == 0   ? "\"some text\""
+                       : i % 3 == 1 ? "123456"
+                                    : "12.5");
   }
   row += "}\n";
   std::string text;

@@ -40,13 +40,26 @@ class Literal {
       } else if (c == '\\') {
         if (at_ >= text_.size()) return false;
         switch (text_[at_++]) {
-          case 'n': decoded += '\n'; break;
-          case 't': decoded += '\t'; break;
-          case 'r': decoded += '\r'; break;
-          case '\\': decoded += '\\'; break;
-          case '\'': decoded += '\''; break;
-          case '"': decoded += '"'; break;
-          default: return false;  // rarer escapes: the engine knows best
+          case 'n':
+            decoded += '\n';
+            break;
+          case 't':
+            decoded += '\t';
+            break;
+          case 'r':
+            decoded += '\r';
+            break;
+          case '\\':
+            decoded += '\\';
+            break;
+          case '\'':
+            decoded += '\'';
+            break;
+          case '"':
+            decoded += '"';
+            break;
+          default:
+            return false;  // rarer escapes: the engine knows best
         }
       } else {
         decoded += c;
@@ -94,7 +107,8 @@ class Literal {
   bool number(std::string& out) {
     blanks();
     const std::size_t start = at_;
-    while (at_ < text_.size() && (static_cast<unsigned char>(text_[at_] - '0') < 10 || text_[at_] == '-' || text_[at_] == '.' || text_[at_] == 'e'))
+    while (at_ < text_.size() && (static_cast<unsigned char>(text_[at_] - '0') < 10 || text_[at_] == '-' ||
+                                  text_[at_] == '.' || text_[at_] == 'e'))
       ++at_;
     const std::string_view found = text_.substr(start, at_ - start);
     if (!is_json_number(found)) return false;
@@ -123,7 +137,8 @@ class Literal {
     }
     if (c == '-' || static_cast<unsigned char>(c - '0') < 10) return number(out);
     std::string word;
-    while (at_ < text_.size() && (static_cast<unsigned char>((text_[at_] | 32) - 'a') < 26 || static_cast<unsigned char>(text_[at_] - '0') < 10))
+    while (at_ < text_.size() && (static_cast<unsigned char>((text_[at_] | 32) - 'a') < 26 ||
+                                  static_cast<unsigned char>(text_[at_] - '0') < 10))
       word += text_[at_++];
     std::string lowered = word;
     for (char& letter : lowered) letter = static_cast<char>(letter >= 'A' && letter <= 'Z' ? letter + 32 : letter);
@@ -147,6 +162,8 @@ class Literal {
 
 }  // namespace
 
-std::optional<std::string> constant_as_json(std::string_view expression) { return Literal(expression).whole(); }
+std::optional<std::string> constant_as_json(std::string_view expression) {
+  return Literal(expression).whole();
+}
 
 }  // namespace kinglet::ingest::internal

@@ -8,7 +8,9 @@
 namespace kinglet::ingest::internal {
 namespace {
 constexpr std::string_view byte_order_mark = "\xef\xbb\xbf";
-bool is_blank(char c) { return c == ' ' || c == '\t' || c == '\r' || c == '\n'; }
+bool is_blank(char c) {
+  return c == ' ' || c == '\t' || c == '\r' || c == '\n';
+}
 }  // namespace
 
 std::size_t JsonFeed::feed(std::string_view chunk) {
@@ -71,7 +73,8 @@ void JsonFeed::decide(bool at_end) {
   if (probed_ == 0) {
     std::size_t blanks = 0;
     while (blanks < held_.size() && is_blank(held_[blanks])) ++blanks;
-    blank_lines_ += static_cast<std::size_t>(std::count(held_.begin(), held_.begin() + static_cast<std::ptrdiff_t>(blanks), '\n'));
+    blank_lines_ +=
+        static_cast<std::size_t>(std::count(held_.begin(), held_.begin() + static_cast<std::ptrdiff_t>(blanks), '\n'));
     held_.erase(0, blanks);
     if (held_.empty()) return;
     if (held_[0] != '{') {
@@ -138,7 +141,9 @@ bool JsonFeed::scan_mismatch(char c) {
     return false;
   }
   switch (c) {
-    case '"': in_string_ = true; return false;
+    case '"':
+      in_string_ = true;
+      return false;
     case '{':
     case '[':
       if (open_.size() < open_max) {
@@ -156,7 +161,8 @@ bool JsonFeed::scan_mismatch(char c) {
       if (open_.empty() || open_.back() != (c == '}' ? '{' : '[')) return true;
       open_.pop_back();
       return false;
-    default: return false;
+    default:
+      return false;
   }
 }
 
@@ -257,7 +263,8 @@ std::size_t JsonFeed::feed_documents(std::string_view chunk, bool ignore_full) {
         ++at;
         continue;
       }
-      if (in_array_ && need_comma_) sink_.malformed(chunk.substr(at, 1), "a comma must stand between the elements of an array");
+      if (in_array_ && need_comma_)
+        sink_.malformed(chunk.substr(at, 1), "a comma must stand between the elements of an array");
       ends_with_comma_ = false;
       start = at;
       part_ = c == '{' || c == '[' ? Part::container : c == '"' ? Part::string : Part::other;
@@ -278,7 +285,8 @@ std::size_t JsonFeed::feed_documents(std::string_view chunk, bool ignore_full) {
     ++at;
     if (scan_mismatch(c)) {
       keep(chunk.substr(start, at - start));
-      sink_.malformed(std::string_view(piece_).substr(0, head_bytes_max), "brackets do not match; nothing behind this place was read");
+      sink_.malformed(std::string_view(piece_).substr(0, head_bytes_max),
+                      "brackets do not match; nothing behind this place was read");
       piece_ = std::string();
       mode_ = Mode::broken;
       return chunk.size();

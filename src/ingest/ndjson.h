@@ -37,7 +37,8 @@ class JsonFeed {
   static constexpr std::size_t probe_bytes_max = 1u << 20;
   static constexpr std::size_t head_bytes_max = 4096;
 
-  JsonFeed(JsonForm form, std::size_t row_bytes_max, JsonSink& sink) : form_(form), row_bytes_max_(row_bytes_max), sink_(sink) {}
+  JsonFeed(JsonForm form, std::size_t row_bytes_max, JsonSink& sink)
+      : form_(form), row_bytes_max_(row_bytes_max), sink_(sink) {}
   /// Returns the bytes consumed; fewer than all only when the sink is full.
   std::size_t feed(std::string_view chunk);
   /// The end of the stream: hands over what is left.
@@ -62,7 +63,7 @@ class JsonFeed {
   std::size_t row_bytes_max_;
   JsonSink& sink_;
   Mode mode_ = Mode::start;
-  std::string held_;        // start: text not yet decided on
+  std::string held_;  // start: text not yet decided on
   std::size_t held_from_ = 0;
   bool bom_checked_ = false;
   std::size_t blank_lines_ = 0;
@@ -70,8 +71,8 @@ class JsonFeed {
   std::size_t probed_ = 0;
   bool probe_newline_ = false;
 
-  std::string piece_;       // a row that began in an earlier chunk
-  bool too_long_ = false;   // piece_ is only its head
+  std::string piece_;      // a row that began in an earlier chunk
+  bool too_long_ = false;  // piece_ is only its head
   // Scanner of brackets, for the probe and for documents:
   Part part_ = Part::between;
   bool in_string_ = false, escaped_ = false;

@@ -5,16 +5,24 @@
 namespace kinglet::ingest {
 namespace {
 
-engine::Column column_of(std::string_view type) { return engine::Column(*engine::parse_type(type)); }
+engine::Column column_of(std::string_view type) {
+  return engine::Column(*engine::parse_type(type));
+}
 
-/// {0} value, {1} column, {2} type. Only the first text is documented by the product that we follow (spec/connectors.md 2.7).
+/// {0} value, {1} column, {2} type. Only the first text is documented by the product that we follow
+/// (spec/connectors.md 2.7).
 constexpr fmt::format_string<std::string_view, std::string_view, std::string_view> texts(internal::Fault fault) {
   switch (fault) {
-    case internal::Fault::null_value: return "null value not allowed on column '{1}' of type {2}";
-    case internal::Fault::missing: return "value missing on column '{1}' of type {2}";
-    case internal::Fault::bad_text: return "value '{0}' on column '{1}' is not valid Unicode text";
-    case internal::Fault::bad_path: return "value '{0}' on column '{1}' has the same path twice, or too many paths, for {2}";
-    default: return "value '{0}' on column '{1}' is not {2}";
+    case internal::Fault::null_value:
+      return "null value not allowed on column '{1}' of type {2}";
+    case internal::Fault::missing:
+      return "value missing on column '{1}' of type {2}";
+    case internal::Fault::bad_text:
+      return "value '{0}' on column '{1}' is not valid Unicode text";
+    case internal::Fault::bad_path:
+      return "value '{0}' on column '{1}' has the same path twice, or too many paths, for {2}";
+    default:
+      return "value '{0}' on column '{1}' is not {2}";
   }
 }
 
@@ -31,7 +39,8 @@ std::string shorten(std::string_view text, std::size_t bytes_max) {
   return out;
 }
 
-std::string quarantine_error(internal::Fault fault, std::string_view value, std::string_view column, std::string_view type) {
+std::string quarantine_error(internal::Fault fault, std::string_view value, std::string_view column,
+                             std::string_view type) {
   return fmt::format(fmt::runtime(texts(fault)), shorten(value, QuarantineLimits::error_value_bytes_max), column, type);
 }
 
@@ -55,7 +64,9 @@ engine::Block QuarantineBuilder::make_block() const {
   return block;
 }
 
-engine::Block QuarantineBuilder::take() { return std::exchange(block_, make_block()); }
+engine::Block QuarantineBuilder::take() {
+  return std::exchange(block_, make_block());
+}
 
 void QuarantineBuilder::begin_row(std::string_view import_id) {
   if (import_id.empty()) {
@@ -65,8 +76,9 @@ void QuarantineBuilder::begin_row(std::string_view import_id) {
   }
 }
 
-void QuarantineBuilder::add_row(const std::vector<std::optional<std::string>>& values, const std::vector<Failure>& failures,
-                                std::string_view import_id, std::uint32_t now_seconds) {
+void QuarantineBuilder::add_row(const std::vector<std::optional<std::string>>& values,
+                                const std::vector<Failure>& failures, std::string_view import_id,
+                                std::uint32_t now_seconds) {
   for (const Failure& failure : failures) {
     block_.column(0).element(0).add_string(mapping_.columns()[failure.column].name);
     block_.column(1).element(0).add_string(failure.error);

@@ -21,7 +21,8 @@ struct QuarantineLimits {
 };
 
 /// The text of c__error. `value` is what was received, unquoted.
-std::string quarantine_error(internal::Fault fault, std::string_view value, std::string_view column, std::string_view type);
+std::string quarantine_error(internal::Fault fault, std::string_view value, std::string_view column,
+                             std::string_view type);
 
 /// At most `bytes_max` bytes of `text`, cut between characters, valid UTF-8.
 std::string shorten(std::string_view text, std::size_t bytes_max);
@@ -39,8 +40,8 @@ class QuarantineBuilder {
     std::string error;
   };
   /// `values[i]` is column i as received; nothing when it was absent or null.
-  void add_row(const std::vector<std::optional<std::string>>& values, const std::vector<Failure>& failures, std::string_view import_id,
-               std::uint32_t now_seconds);
+  void add_row(const std::vector<std::optional<std::string>>& values, const std::vector<Failure>& failures,
+               std::string_view import_id, std::uint32_t now_seconds);
   /// A line that is no row: all columns NULL, `error` alone in c__error.
   void add_line(std::string_view error, std::string_view import_id, std::uint32_t now_seconds);
 

@@ -29,7 +29,8 @@ struct BatchBuilder::Impl : internal::JsonSink, internal::CsvSink {
     state.options = &mapping->options();
     state.zones.resize(mapping->zone_count());
     filled = options.format == InputFormat::csv ? mapping->csv_columns() : mapping->json_columns();
-    for (const std::uint32_t column : filled) may_leave_out = may_leave_out || mapping->columns()[column].absent == Absent::left_out;
+    for (const std::uint32_t column : filled)
+      may_leave_out = may_leave_out || mapping->columns()[column].absent == Absent::left_out;
     if (options.format == InputFormat::csv) {
       csv.emplace(options.csv, mapping->options().row_bytes_max, *this);
     } else {
@@ -97,11 +98,16 @@ struct BatchBuilder::Impl : internal::JsonSink, internal::CsvSink {
 
   Fault put_absent(const MappedColumn& column, engine::Column& out) const {
     switch (column.absent) {
-      case Absent::fault: return Fault::missing;
+      case Absent::fault:
+        return Fault::missing;
       case Absent::null:
-      case Absent::engine_default: out.add_null(); return Fault::none;
-      case Absent::constant: return out.append(*column.constant) ? Fault::none : Fault::missing;
-      case Absent::left_out: return Fault::missing;
+      case Absent::engine_default:
+        out.add_null();
+        return Fault::none;
+      case Absent::constant:
+        return out.append(*column.constant) ? Fault::none : Fault::missing;
+      case Absent::left_out:
+        return Fault::missing;
     }
     return Fault::missing;
   }
@@ -123,7 +129,8 @@ struct BatchBuilder::Impl : internal::JsonSink, internal::CsvSink {
     return column.nullable || column.absent == Absent::engine_default ? out.present() : out;
   }
 
-  /// `row` answers absent(column), left_out(column), convert(column, out) and text(column). False: the row is malformed.
+  /// `row` answers absent(column), left_out(column), convert(column, out) and text(column). False: the row is
+  /// malformed.
   template <class Row>
   bool put_row(const Row& row, std::size_t row_bytes) {
     Group* target = main;
@@ -164,7 +171,8 @@ struct BatchBuilder::Impl : internal::JsonSink, internal::CsvSink {
   void quarantine_row(const Row& row) {
     std::vector<std::optional<std::string>> values(mapping->columns().size());
     std::vector<QuarantineBuilder::Failure> reasons;
-    for (const std::uint32_t number : filled) values[number] = row.text(number, mapping->options().quarantine_json_text);
+    for (const std::uint32_t number : filled)
+      values[number] = row.text(number, mapping->options().quarantine_json_text);
     for (const auto& [number, fault] : failures) {
       const MappedColumn& column = mapping->columns()[number];
       const std::string shown = row.text(number, false).value_or("");
@@ -185,7 +193,8 @@ struct BatchBuilder::Impl : internal::JsonSink, internal::CsvSink {
 
     bool takes_default(const MappedColumn& column, std::uint32_t) const {
       const std::uint32_t token = in.walk.value(column.node);
-      return token == internal::RowWalk::absent || (!column.nullable && in.mapping->options().null_uses_default && is_null(token));
+      return token == internal::RowWalk::absent ||
+             (!column.nullable && in.mapping->options().null_uses_default && is_null(token));
     }
     Fault put(const MappedColumn& column, std::uint32_t, engine::Column& out) const {
       const std::uint32_t token = in.walk.value(column.node);
@@ -197,7 +206,8 @@ struct BatchBuilder::Impl : internal::JsonSink, internal::CsvSink {
       const Fault fault = internal::convert_steps(in.state, tokens, token, column.steps, column.convert, target);
       const char first = tokens.at(token);
       // A scalar where an array was expected has not been looked at.
-      if (fault != Fault::none && first != '"' && first != '[' && first != '{' && !internal::is_json_scalar(tokens.scalar(token)))
+      if (fault != Fault::none && first != '"' && first != '[' && first != '{' &&
+          !internal::is_json_scalar(tokens.scalar(token)))
         return Fault::malformed;
       return fault;
     }
@@ -238,7 +248,8 @@ struct BatchBuilder::Impl : internal::JsonSink, internal::CsvSink {
     }
     std::string repaired;
     bool indexed = index.build(text);
-    if (!indexed && mapping->options().invalid_text == InvalidText::replace && !simdjson::validate_utf8(text.data(), text.size())) {
+    if (!indexed && mapping->options().invalid_text == InvalidText::replace &&
+        !simdjson::validate_utf8(text.data(), text.size())) {
       repaired = internal::replace_invalid_utf8(text);
       text = repaired;
       indexed = index.build(text);
@@ -309,7 +320,8 @@ struct BatchBuilder::Impl : internal::JsonSink, internal::CsvSink {
     static bool is_null(const MappedColumn& column, const internal::CsvCell& cell) {
       if (cell.text == "\\N") return true;
       if (!cell.text.empty()) return false;
-      if (column.nullable || column.has_default) return !cell.quoted || column.convert.type.kind != engine::Kind::string;
+      if (column.nullable || column.has_default)
+        return !cell.quoted || column.convert.type.kind != engine::Kind::string;
       return false;
     }
     bool takes_default(const MappedColumn& column, std::uint32_t number) const {
@@ -352,11 +364,13 @@ struct BatchBuilder::Impl : internal::JsonSink, internal::CsvSink {
     const bool header = options.csv.header.value_or(known > 0 && known * 2 >= cells.size());
     if (header) {
       if (known == 0)
-        status = fail(Code::invalid, "no column of the CSV header is a column of the data source; the first one is '{}'",
-                      shorten(cells[0].text, QuarantineLimits::error_value_bytes_max));
+        status =
+            fail(Code::invalid, "no column of the CSV header is a column of the data source; the first one is '{}'",
+                 shorten(cells[0].text, QuarantineLimits::error_value_bytes_max));
       for (const internal::CsvCell& cell : cells) {
         const std::string name = shorten(trimmed(cell.text), internal::RowWalk::unknown_key_bytes_max);
-        if (!name.empty() && !mapping->find(name) && csv_unknown.size() < internal::RowWalk::unknown_keys_max) csv_unknown.push_back(name);
+        if (!name.empty() && !mapping->find(name) && csv_unknown.size() < internal::RowWalk::unknown_keys_max)
+          csv_unknown.push_back(name);
       }
     } else {
       std::ranges::fill(cell_of, no_cell);
@@ -379,10 +393,12 @@ struct BatchBuilder::Impl : internal::JsonSink, internal::CsvSink {
     if (cell_of.empty() && read_header(cells)) return;
     if (!status) return;
     const char* from = cells.front().text.data();
-    const std::string_view whole(from, static_cast<std::size_t>(cells.back().text.data() + cells.back().text.size() - from));
+    const std::string_view whole(from,
+                                 static_cast<std::size_t>(cells.back().text.data() + cells.back().text.size() - from));
     if (cells.size() != cells_expected || (cells.size() > filled.size() && by_position)) {
       no_row(whole.substr(0, QuarantineLimits::line_bytes_max),
-             fmt::format("{} cells where {} were expected", cells.size(), by_position ? std::min(cells_expected, filled.size()) : cells_expected));
+             fmt::format("{} cells where {} were expected", cells.size(),
+                         by_position ? std::min(cells_expected, filled.size()) : cells_expected));
       return;
     }
     cells_are_text = simdjson::validate_utf8(whole.data(), whole.size());
@@ -439,8 +455,12 @@ Status BatchBuilder::finish() {
   return impl_->status;
 }
 
-bool BatchBuilder::full() const { return impl_->is_full; }
-bool BatchBuilder::empty() const { return impl_->rows() == 0 && impl_->batch.malformed == 0; }
+bool BatchBuilder::full() const {
+  return impl_->is_full;
+}
+bool BatchBuilder::empty() const {
+  return impl_->rows() == 0 && impl_->batch.malformed == 0;
+}
 
 Batch BatchBuilder::take() {
   Impl& in = *impl_;
@@ -474,7 +494,9 @@ void BatchBuilder::recycle(Batch&& batch) {
   impl_->main->block = std::move(batch.rows[0]);
 }
 
-const BatchCounts& BatchBuilder::totals() const { return impl_->totals; }
+const BatchCounts& BatchBuilder::totals() const {
+  return impl_->totals;
+}
 
 bool BatchBuilder::nothing_parsed() const {
   const Impl& in = *impl_;

@@ -19,11 +19,11 @@ enum class InputFormat : std::uint8_t { ndjson, json, csv };
 struct BatchOptions {
   InputFormat format = InputFormat::ndjson;
   CsvDialect csv = {};
-  std::string import_id = {};          // for c__import_id; empty: NULL
-  std::uint32_t now_seconds = 0;       // for insertion_date
-  std::size_t rows_max = 100'000;      // of both blocks together; then the builder is full
-  std::size_t bytes_max = 32u << 20;   // of both blocks together, seen every few rows
-  std::size_t samples_max = 10;        // first errors kept for the answer
+  std::string import_id = {};         // for c__import_id; empty: NULL
+  std::uint32_t now_seconds = 0;      // for insertion_date
+  std::size_t rows_max = 100'000;     // of both blocks together; then the builder is full
+  std::size_t bytes_max = 32u << 20;  // of both blocks together, seen every few rows
+  std::size_t samples_max = 10;       // first errors kept for the answer
 };
 
 struct BatchCounts {
@@ -72,7 +72,8 @@ class BatchBuilder {
   ~BatchBuilder();
   BatchBuilder(BatchBuilder&&) noexcept;
 
-  /// Returns the bytes consumed; fewer than all only when full(). Errors: invalid (a CSV header without any known column).
+  /// Returns the bytes consumed; fewer than all only when full(). Errors: invalid (a CSV header without any known
+  /// column).
   Result<std::size_t> feed(std::string_view chunk);
   /// The end of the stream. May exceed the limits by what was held back for detection (1 MiB of text).
   Status finish();

@@ -17,12 +17,14 @@ using Rows = std::vector<std::string>;
 const std::vector<ColumnText> simple = {{"a", "Int32"}, {"s", "String", "", "''"}};
 
 std::string counts(const Outcome& out) {
-  return fmt::format("{}+{} malformed {}{}", out.batch.counts.successful, out.batch.counts.quarantined, out.batch.counts.malformed,
-                     out.nothing_parsed ? " nothing" : "");
+  return fmt::format("{}+{} malformed {}{}", out.batch.counts.successful, out.batch.counts.quarantined,
+                     out.batch.counts.malformed, out.nothing_parsed ? " nothing" : "");
 }
 
 TEST(BatchBuilder, LinesThatAreNoRowsGoToQuarantineAndAreNeverRunI1) {
-  auto out = read_all(source_of(simple), "{\"a\":1}\n\n  \r\n{\"a\":2\n; DROP TABLE x\n\nDROP TABLE events;\n[1]\n\"x\"\n5\n{\"a\":3} x\n{\"a\":4}{\"a\":5}\n{\"a\":6}");
+  auto out = read_all(source_of(simple),
+                      "{\"a\":1}\n\n  \r\n{\"a\":2\n; DROP TABLE x\n\nDROP TABLE events;\n[1]\n\"x\"\n5\n{\"a\":3} "
+                      "x\n{\"a\":4}{\"a\":5}\n{\"a\":6}");
   EXPECT_EQ(counts(out), "2+8 malformed 8");
   EXPECT_EQ(out.rows(), (Rows{"1;NULL", "6;NULL"}));
   EXPECT_EQ(out.bad()[1], "[];[not a JSON object: ; DROP TABLE x];NULL;NULL;NULL");
@@ -30,8 +32,10 @@ TEST(BatchBuilder, LinesThatAreNoRowsGoToQuarantineAndAreNeverRunI1) {
 }
 
 TEST(BatchBuilder, SecondOfThreeIsBad) {
-  auto out = read_all(source_of(simple), "{\"a\":1,\"s\":\"x\"}\r\n{\"a\":\"x\",\"s\":{\"q\": [1, \"\\\"\"]}}\r\n{\"a\":3,\"s\":\"y\"}\r\n",
-                      {.format = InputFormat::ndjson, .csv = {}, .import_id = "01H", .now_seconds = 77});
+  auto out =
+      read_all(source_of(simple),
+               "{\"a\":1,\"s\":\"x\"}\r\n{\"a\":\"x\",\"s\":{\"q\": [1, \"\\\"\"]}}\r\n{\"a\":3,\"s\":\"y\"}\r\n",
+               {.format = InputFormat::ndjson, .csv = {}, .import_id = "01H", .now_seconds = 77});
   EXPECT_EQ(counts(out), "2+1 malformed 0");
   EXPECT_EQ(out.rows(), (Rows{"1;x", "3;y"}));
   EXPECT_EQ(out.bad(), (Rows{"[a];[value 'x' on column 'a' is not Int32];01H;x;{\"q\":[1,\"\\\"\"]}"}));
@@ -42,8 +46,10 @@ TEST(BatchBuilder, SecondOfThreeIsBad) {
 }
 
 TEST(BatchBuilder, AllFailingColumnsAreNamed) {
-  auto out = read_all(source_of({{"a", "Int8"}, {"b", "UUID"}, {"c", "String"}, {"d", "Array(Int8)"}}), R"({"a":1.5,"b":"","c":"ok","d":[1,2,"x"]})");
-  EXPECT_EQ(out.bad(), (Rows{"[a,b,d];[value '1.5' on column 'a' is not Int8,value '' on column 'b' is not UUID,value '[1,2,\"x\"]' on column 'd' is not Array(Int8)];"
+  auto out = read_all(source_of({{"a", "Int8"}, {"b", "UUID"}, {"c", "String"}, {"d", "Array(Int8)"}}),
+                      R"({"a":1.5,"b":"","c":"ok","d":[1,2,"x"]})");
+  EXPECT_EQ(out.bad(), (Rows{"[a,b,d];[value '1.5' on column 'a' is not Int8,value '' on column 'b' is not UUID,value "
+                             "'[1,2,\"x\"]' on column 'd' is not Array(Int8)];"
                              "NULL;1.5;;ok;[1,2,\"x\"]"}));
 }
 
@@ -82,7 +88,8 @@ TEST(BatchBuilder, ObjectsOverSeveralLinesAndArrays) {
   const BatchOptions json{.format = InputFormat::json};
   EXPECT_EQ(read_all(source, "{\"a\":1}", json).rows(), (Rows{"1;NULL"}));
   EXPECT_EQ(read_all(source, "{\"a\":1}\n{\"a\":2} {\"a\":3}", json).rows(), (Rows{"1;NULL", "2;NULL", "3;NULL"}));
-  EXPECT_EQ(read_all(source, "[{\"a\":1},[{\"a\":2}],3,\"x\",null,{\"a\":4}]", json).rows(), (Rows{"1;NULL", "4;NULL"}));
+  EXPECT_EQ(read_all(source, "[{\"a\":1},[{\"a\":2}],3,\"x\",null,{\"a\":4}]", json).rows(),
+            (Rows{"1;NULL", "4;NULL"}));
   EXPECT_EQ(counts(read_all(source, "[{\"a\":1},[{\"a\":2}],3,\"x\",null,{\"a\":4}]", json)), "2+4 malformed 4");
   EXPECT_EQ(counts(read_all(source, "[{\"a\":1}{\"a\":2}]", json)), "2+1 malformed 1");
   EXPECT_EQ(counts(read_all(source, "[{\"a\":1},]", json)), "1+1 malformed 1");
@@ -102,25 +109,36 @@ TEST(BatchBuilder, ABrokenFirstLineDoesNotSwallowTheOthers) {
 }
 
 TEST(BatchBuilder, PathsReadWhatTheyName) {
-  auto source = source_of({{"whole", "String", "$"}, {"ab", "Nullable(Int8)", "$.a.b"}, {"a", "String", "$.a", "''"}, {"ids", "Array(Int8)", "$.items[:].id", "[]"},
-                           {"items", "Array(String)", "$.items[:]", "[]"}, {"deep", "Array(Array(Int8))", "$.m[:].n[:].x", "[]"}, {"none", "String", "-"}});
-  auto out = read_all(source, R"({"a":{"b":1,"c":2},"items":[{"id":1},{"id":2,"id":3}],"m":[{"n":[{"x":1},{"x":2}]},{"n":[]}]})"
-                              "\n"
-                              R"({"a":{"b":1},"a":{"c":2}})"
-                              "\n{\"a\":[1],\"\\u0061\":7}\n{}\n{\"items\":[1]}\n{\"items\":{}}\n{\"A\":1,\"items\":[]}\n");
-  EXPECT_EQ(out.rows(), (Rows{R"({"a":{"b":1,"c":2},"items":[{"id":1},{"id":2,"id":3}],"m":[{"n":[{"x":1},{"x":2}]},{"n":[]}]};1;{"b":1,"c":2};[1,3];[{"id":1},{"id":2,"id":3}];[[1,2],[]])",
-                              R"({"a":{"b":1},"a":{"c":2}};NULL;{"c":2};[];[];[])", R"({"a":[1],"\u0061":7};NULL;7;[];[];[])", "{};NULL;NULL;[];[];[]",
-                              R"({"A":1,"items":[]};NULL;NULL;[];[];[])"}));
+  auto source = source_of({{"whole", "String", "$"},
+                           {"ab", "Nullable(Int8)", "$.a.b"},
+                           {"a", "String", "$.a", "''"},
+                           {"ids", "Array(Int8)", "$.items[:].id", "[]"},
+                           {"items", "Array(String)", "$.items[:]", "[]"},
+                           {"deep", "Array(Array(Int8))", "$.m[:].n[:].x", "[]"},
+                           {"none", "String", "-"}});
+  auto out = read_all(source,
+                      R"({"a":{"b":1,"c":2},"items":[{"id":1},{"id":2,"id":3}],"m":[{"n":[{"x":1},{"x":2}]},{"n":[]}]})"
+                      "\n"
+                      R"({"a":{"b":1},"a":{"c":2}})"
+                      "\n{\"a\":[1],\"\\u0061\":7}\n{}\n{\"items\":[1]}\n{\"items\":{}}\n{\"A\":1,\"items\":[]}\n");
+  EXPECT_EQ(
+      out.rows(),
+      (Rows{
+          R"({"a":{"b":1,"c":2},"items":[{"id":1},{"id":2,"id":3}],"m":[{"n":[{"x":1},{"x":2}]},{"n":[]}]};1;{"b":1,"c":2};[1,3];[{"id":1},{"id":2,"id":3}];[[1,2],[]])",
+          R"({"a":{"b":1},"a":{"c":2}};NULL;{"c":2};[];[];[])", R"({"a":[1],"\u0061":7};NULL;7;[];[];[])",
+          "{};NULL;NULL;[];[];[]", R"({"A":1,"items":[]};NULL;NULL;[];[];[])"}));
   EXPECT_EQ(out.batch.counts.quarantined, 2u);
 }
 
 TEST(BatchBuilder, ColumnsByNameWhenThereAreNoPaths) {
-  EXPECT_EQ(read_all(source_of({{"a", "Int8", "-"}, {"b", "String", "-"}}), R"({"b":"x","a":1})").rows(), (Rows{"1;x"}));
+  EXPECT_EQ(read_all(source_of({{"a", "Int8", "-"}, {"b", "String", "-"}}), R"({"b":"x","a":1})").rows(),
+            (Rows{"1;x"}));
 }
 
 TEST(BatchBuilder, NewKeysAreNoticedAndBounded) {
-  auto out = read_all(source_of({{"a", "Int8"}, {"d", "Nullable(Int8)", "$.c.d"}}), R"({"a":1,"new":2,"c":{"d":1,"e":{"f":1}}})"
-                                                                               "\n{\"a\":1,\"new\":null,\"A\":1}\n");
+  auto out = read_all(source_of({{"a", "Int8"}, {"d", "Nullable(Int8)", "$.c.d"}}),
+                      R"({"a":1,"new":2,"c":{"d":1,"e":{"f":1}}})"
+                      "\n{\"a\":1,\"new\":null,\"A\":1}\n");
   EXPECT_EQ(out.new_columns, (Rows{"A", "c.e", "new"}));
   std::string wide = "{\"a\":1";
   for (int i = 0; i < 1000; ++i) wide += fmt::format(",\"k{}\":0", i);
@@ -128,8 +146,12 @@ TEST(BatchBuilder, NewKeysAreNoticedAndBounded) {
 }
 
 TEST(BatchBuilder, DefaultsOnlyTheEngineCanEvaluateMakeASecondBlock) {
-  auto source = source_of({{"k", "UInt8"}, {"tags", "Array(String)", "", "splitByChar(',', toString(k))"}, {"n", "Nullable(Int8)", "", "k * 2"}});
-  auto out = read_all(source, "{\"k\":1}\n{\"k\":2,\"tags\":[\"x\"],\"n\":1}\n{\"k\":3,\"tags\":null,\"n\":null}\n{\"k\":4,\"n\":4}\n{\"k\":\"x\"}\n");
+  auto source = source_of({{"k", "UInt8"},
+                           {"tags", "Array(String)", "", "splitByChar(',', toString(k))"},
+                           {"n", "Nullable(Int8)", "", "k * 2"}});
+  auto out = read_all(source,
+                      "{\"k\":1}\n{\"k\":2,\"tags\":[\"x\"],\"n\":1}\n{\"k\":3,\"tags\":null,\"n\":null}\n{\"k\":4,"
+                      "\"n\":4}\n{\"k\":\"x\"}\n");
   EXPECT_EQ(counts(out), "4+1 malformed 0");
   ASSERT_EQ(out.batch.rows.size(), 3u);
   EXPECT_EQ(out.rows(), (Rows{"2;[x];1", "3;NULL", "4;4", "1"}));
@@ -164,14 +186,17 @@ TEST(BatchBuilder, TooManySetsOfLeftOutColumnsEndTheBatch) {
 }
 
 TEST(BatchBuilder, AggregateStatesAreLeftOut) {
-  EXPECT_EQ(read_all(source_of({{"a", "Int8"}, {"st", "AggregateFunction(count)", "-"}}), "{\"a\":1}").rows(), (Rows{"1"}));
+  EXPECT_EQ(read_all(source_of({{"a", "Int8"}, {"st", "AggregateFunction(count)", "-"}}), "{\"a\":1}").rows(),
+            (Rows{"1"}));
   EXPECT_NE(read_all(source_of({{"st", "AggregateFunction(count)"}}), "").fault, "");
   EXPECT_NE(read_all(source_of({{"a", "Foo"}}), "").fault, "");
   EXPECT_NE(read_all(source_of({{"a", "Int8", "$.x[:]"}, {"b", "Int8", "$.y[:].z"}}), "").fault, "");
 }
 
 TEST(BatchBuilder, DeepNestingHasALimitI3) {
-  const auto nested = [](int levels) { return "{\"a\":1,\"x\":" + std::string(levels, '[') + std::string(levels, ']') + "}\n"; };
+  const auto nested = [](int levels) {
+    return "{\"a\":1,\"x\":" + std::string(levels, '[') + std::string(levels, ']') + "}\n";
+  };
   EXPECT_EQ(counts(read_all(source_of(simple), nested(127))), "1+0 malformed 0");
   EXPECT_EQ(counts(read_all(source_of(simple), nested(128))), "0+1 malformed 1 nothing");
   EXPECT_EQ(counts(read_all(source_of(simple), nested(100'000) + nested(1))), "1+1 malformed 1");
@@ -185,7 +210,8 @@ TEST(BatchBuilder, DeepNestingHasALimitI3) {
 TEST(BatchBuilder, ManyKeysBigKeysDuplicateKeysI3) {
   std::string many = "{";
   for (int i = 0; i < 1'000'000; ++i) many += fmt::format("\"k{}\":1,", i);
-  many += "\"a\":1,\"a\":2}\n{\"" + std::string(10 << 20, 'k') + "\":1,\"a\":3}\n{\"a\":NaN,\"a\":1}\n{\"a\":\"x\",\"a\":4}\n{\"a\":5,\"a\":\"x\"}\n";
+  many += "\"a\":1,\"a\":2}\n{\"" + std::string(10 << 20, 'k') +
+          "\":1,\"a\":3}\n{\"a\":NaN,\"a\":1}\n{\"a\":\"x\",\"a\":4}\n{\"a\":5,\"a\":\"x\"}\n";
   auto out = read_all(source_of(simple), many);
   EXPECT_EQ(out.rows(), (Rows{"2;NULL", "3;NULL", "4;NULL"}));
   EXPECT_EQ(counts(out), "3+2 malformed 1");
@@ -204,9 +230,11 @@ TEST(BatchBuilder, LongRowsAreMalformedAndForgottenI3) {
 }
 
 TEST(BatchBuilder, UnusedValuesAreCheckedToo) {
-  for (const char* line : {R"({"a":1,"x":tru})", R"({"a":1,"x":[1,]})", R"({"a":1,"x":{"y":01}})", R"({"a":1,"x":"\q"})", R"({"a":1,"\q":1})", R"({"a":1,})",
-                           R"({"a":1 "x":1})", R"({"a":1,x:1})", R"({a:1})", R"({'a':1})", R"({"a":1,"x":NaN})", R"({"a" 1})", R"({"a":1]})", R"({"a":1,"x":"y"z})",
-                           "{\"a\":1,\"x\":\"\x01\"}", "{\"a\":1}\x0c", "{\"a\":1,\x1a}"})
+  for (const char* line :
+       {R"({"a":1,"x":tru})", R"({"a":1,"x":[1,]})", R"({"a":1,"x":{"y":01}})", R"({"a":1,"x":"\q"})",
+        R"({"a":1,"\q":1})", R"({"a":1,})", R"({"a":1 "x":1})", R"({"a":1,x:1})", R"({a:1})", R"({'a':1})",
+        R"({"a":1,"x":NaN})", R"({"a" 1})", R"({"a":1]})", R"({"a":1,"x":"y"z})", "{\"a\":1,\"x\":\"\x01\"}",
+        "{\"a\":1}\x0c", "{\"a\":1,\x1a}"})
     EXPECT_EQ(counts(read_all(source_of(simple), line)), "0+1 malformed 1 nothing") << line;
 }
 
@@ -253,8 +281,30 @@ std::string all_of(const Outcome& out) {
 }
 
 TEST(BatchBuilderLaws, CutsOfTheStreamChangeNothing) {
-  const std::vector<std::string> parts = {"{\"a\":1}", "{\"a\":2,\"s\":\"x\\n\xc3\xa9\"}", "\n", "\r\n", "{", "}", "[", "]", ",", "\"", "\\", "{\"a\":", "\xef\xbb\xbf", " ",
-                                          "{\"a\":\"x\"}", "{\n\"a\":3\n}", "nonsense", "\xff", "{\"s\":{\"n\":[1,2]},\"a\":9}", "\"a;b\"", "1;2", "a,s", "1,\"x\"\"y\"", "\\N"};
+  const std::vector<std::string> parts = {"{\"a\":1}",
+                                          "{\"a\":2,\"s\":\"x\\n\xc3\xa9\"}",
+                                          "\n",
+                                          "\r\n",
+                                          "{",
+                                          "}",
+                                          "[",
+                                          "]",
+                                          ",",
+                                          "\"",
+                                          "\\",
+                                          "{\"a\":",
+                                          "\xef\xbb\xbf",
+                                          " ",
+                                          "{\"a\":\"x\"}",
+                                          "{\n\"a\":3\n}",
+                                          "nonsense",
+                                          "\xff",
+                                          "{\"s\":{\"n\":[1,2]},\"a\":9}",
+                                          "\"a;b\"",
+                                          "1;2",
+                                          "a,s",
+                                          "1,\"x\"\"y\"",
+                                          "\\N"};
   EXPECT_TRUE(rc::check([&] {
     const auto picks = *rc::gen::container<std::vector<std::size_t>>(rc::gen::inRange<std::size_t>(0, parts.size()));
     const auto piece = *rc::gen::inRange<std::size_t>(1, 9);
@@ -269,7 +319,9 @@ TEST(BatchBuilderLaws, CutsOfTheStreamChangeNothing) {
 }
 
 TEST(BatchBuilderLaws, EveryLineIsCountedOnce) {
-  const std::vector<std::string> lines = {"{\"a\":1}", "{\"a\":\"x\"}", "{\"a\":1,\"s\":\"\\ud800\"}", "junk", "{\"a\":1", "\"", "{\"a\":\"\xff\"}", "[1]", "{}", "{\"a\":[}"};
+  const std::vector<std::string> lines = {
+      "{\"a\":1}", "{\"a\":\"x\"}", "{\"a\":1,\"s\":\"\\ud800\"}", "junk", "{\"a\":1", "\"", "{\"a\":\"\xff\"}", "[1]",
+      "{}",        "{\"a\":[}"};
   EXPECT_TRUE(rc::check([&] {
     const auto picks = *rc::gen::container<std::vector<std::size_t>>(rc::gen::inRange<std::size_t>(0, lines.size()));
     std::string text = "{\"a\":0}\n";
@@ -280,7 +332,8 @@ TEST(BatchBuilderLaws, EveryLineIsCountedOnce) {
     RC_ASSERT(out.bad().size() == out.batch.counts.quarantined);
     // Each line alone has the same fate.
     std::uint64_t good = 1;
-    for (const std::size_t pick : picks) good += read_all(source_of(simple), "{\"a\":0}\n" + lines[pick]).batch.counts.successful - 1;
+    for (const std::size_t pick : picks)
+      good += read_all(source_of(simple), "{\"a\":0}\n" + lines[pick]).batch.counts.successful - 1;
     RC_ASSERT(out.batch.counts.successful == good);
   }));
 }

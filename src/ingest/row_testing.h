@@ -58,44 +58,64 @@ inline std::string cell(const engine::Column& column, std::size_t row) {
     return out;
   };
   switch (column.shape()) {
-    case engine::Column::Shape::nullable: return column.is_null(row) ? "NULL" : cell(column.child(0), row);
-    case engine::Column::Shape::string: return std::string(column.string_at(row));
+    case engine::Column::Shape::nullable:
+      return column.is_null(row) ? "NULL" : cell(column.child(0), row);
+    case engine::Column::Shape::string:
+      return std::string(column.string_at(row));
     case engine::Column::Shape::array:
       if (type.kind == Kind::map)
-        return "{" + list([&](std::uint64_t i) { return cell(column.child(0), i) + ":" + cell(column.child(1), i); }) + "}";
+        return "{" + list([&](std::uint64_t i) { return cell(column.child(0), i) + ":" + cell(column.child(1), i); }) +
+               "}";
       if (type.kind == Kind::nested)
-        return "<" + list([&](std::uint64_t i) { return cell(column.child(0), i) + "|" + cell(column.child(1), i); }) + ">";
+        return "<" + list([&](std::uint64_t i) { return cell(column.child(0), i) + "|" + cell(column.child(1), i); }) +
+               ">";
       return "[" + list([&](std::uint64_t i) { return cell(column.child(0), i); }) + "]";
     case engine::Column::Shape::tuple: {
       std::string out = "(";
       for (std::size_t i = 0; i < column.element_count(); ++i) out += (i > 0 ? "," : "") + cell(column.child(i), row);
       return out + ")";
     }
-    case engine::Column::Shape::fixed: break;
+    case engine::Column::Shape::fixed:
+      break;
   }
   const auto& data = column.data();
   switch (type.kind) {
-    case Kind::float32: return fmt::format("{}", data.at<float>(row));
-    case Kind::float64: return fmt::format("{}", data.at<double>(row));
-    case Kind::fixed_string: return std::string(data.data() + row * type.width, type.width);
+    case Kind::float32:
+      return fmt::format("{}", data.at<float>(row));
+    case Kind::float64:
+      return fmt::format("{}", data.at<double>(row));
+    case Kind::fixed_string:
+      return std::string(data.data() + row * type.width, type.width);
     case Kind::uint8:
-    case Kind::boolean: return fmt::format("{}", data.at<std::uint8_t>(row));
+    case Kind::boolean:
+      return fmt::format("{}", data.at<std::uint8_t>(row));
     case Kind::uint16:
-    case Kind::date: return fmt::format("{}", data.at<std::uint16_t>(row));
+    case Kind::date:
+      return fmt::format("{}", data.at<std::uint16_t>(row));
     case Kind::uint32:
-    case Kind::date_time: return fmt::format("{}", data.at<std::uint32_t>(row));
-    case Kind::uint64: return fmt::format("{}", data.at<std::uint64_t>(row));
-    default: break;
+    case Kind::date_time:
+      return fmt::format("{}", data.at<std::uint32_t>(row));
+    case Kind::uint64:
+      return fmt::format("{}", data.at<std::uint64_t>(row));
+    default:
+      break;
   }
   switch (type.width) {
-    case 1: return fmt::format("{}", data.at<std::int8_t>(row));
-    case 2: return fmt::format("{}", data.at<std::int16_t>(row));
-    case 4: if (type.kind != Kind::ipv4) return fmt::format("{}", data.at<std::int32_t>(row)); break;
-    case 8: return fmt::format("{}", data.at<std::int64_t>(row));
-    default: break;
+    case 1:
+      return fmt::format("{}", data.at<std::int8_t>(row));
+    case 2:
+      return fmt::format("{}", data.at<std::int16_t>(row));
+    case 4:
+      if (type.kind != Kind::ipv4) return fmt::format("{}", data.at<std::int32_t>(row));
+      break;
+    case 8:
+      return fmt::format("{}", data.at<std::int64_t>(row));
+    default:
+      break;
   }
   std::string out;
-  for (std::uint32_t i = 0; i < type.width; ++i) out += fmt::format("{:02x}", static_cast<unsigned char>(data.data()[row * type.width + i]));
+  for (std::uint32_t i = 0; i < type.width; ++i)
+    out += fmt::format("{:02x}", static_cast<unsigned char>(data.data()[row * type.width + i]));
   return out;
 }
 
@@ -120,14 +140,16 @@ struct Outcome {
     std::vector<std::string> out;
     for (std::size_t row = 0; row < batch.quarantine.row_count(); ++row) {
       std::string line;
-      for (std::size_t i = 0; i + 1 < batch.quarantine.column_count(); ++i) line += (i > 0 ? ";" : "") + cell(batch.quarantine.column(i), row);
+      for (std::size_t i = 0; i + 1 < batch.quarantine.column_count(); ++i)
+        line += (i > 0 ? ";" : "") + cell(batch.quarantine.column(i), row);
       out.push_back(line);
     }
     return out;
   }
 };
 
-inline Outcome read_with(std::shared_ptr<const RowMapping> mapping, std::string_view text, BatchOptions options, std::size_t piece = SIZE_MAX) {
+inline Outcome read_with(std::shared_ptr<const RowMapping> mapping, std::string_view text, BatchOptions options,
+                         std::size_t piece = SIZE_MAX) {
   Outcome out;
   BatchBuilder builder(std::move(mapping), std::move(options));
   while (!text.empty()) {
@@ -151,8 +173,8 @@ inline Outcome read_with(std::shared_ptr<const RowMapping> mapping, std::string_
   return out;
 }
 
-inline Outcome read_all(const datafile::DataSource& source, std::string_view text, BatchOptions options = {}, const MappingOptions& mapping = {},
-                        std::size_t piece = SIZE_MAX) {
+inline Outcome read_all(const datafile::DataSource& source, std::string_view text, BatchOptions options = {},
+                        const MappingOptions& mapping = {}, std::size_t piece = SIZE_MAX) {
   auto compiled = RowMapping::compile(source, mapping);
   if (compiled) return read_with(*compiled, text, std::move(options), piece);
   Outcome out;

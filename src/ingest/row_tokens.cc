@@ -21,9 +21,9 @@ bool TokenIndex::build(std::string_view text) {
   if (text.size() > UINT32_MAX - 64) return false;
   if (text.size() > capacity_) {
     const std::size_t wanted = std::max<std::size_t>(text.size(), 64 << 10);
-    const auto error = implementation_
-                           ? implementation_->set_capacity(wanted)
-                           : simdjson::get_active_implementation()->create_dom_parser_implementation(wanted, 1, implementation_);
+    const auto error = implementation_ ? implementation_->set_capacity(wanted)
+                                       : simdjson::get_active_implementation()->create_dom_parser_implementation(
+                                             wanted, 1, implementation_);
     CHECK(error == simdjson::SUCCESS, "memory for the token index");
     capacity_ = wanted;
   }
@@ -80,7 +80,10 @@ int hex4(const char* at) {
   int value = 0;
   for (int i = 0; i < 4; ++i) {
     const char c = at[i];
-    int digit = c >= '0' && c <= '9' ? c - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10 : c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
+    int digit = c >= '0' && c <= '9'   ? c - '0'
+                : c >= 'a' && c <= 'f' ? c - 'a' + 10
+                : c >= 'A' && c <= 'F' ? c - 'A' + 10
+                                       : -1;
     if (digit < 0) return -1;
     value = value * 16 + digit;
   }
@@ -121,14 +124,30 @@ Escapes read_escapes(std::string_view raw, std::string* out) {
     if (at == end) return Escapes::invalid;
     char plain = 0;
     switch (*at++) {
-      case '"': plain = '"'; break;
-      case '\\': plain = '\\'; break;
-      case '/': plain = '/'; break;
-      case 'b': plain = '\b'; break;
-      case 'f': plain = '\f'; break;
-      case 'n': plain = '\n'; break;
-      case 'r': plain = '\r'; break;
-      case 't': plain = '\t'; break;
+      case '"':
+        plain = '"';
+        break;
+      case '\\':
+        plain = '\\';
+        break;
+      case '/':
+        plain = '/';
+        break;
+      case 'b':
+        plain = '\b';
+        break;
+      case 'f':
+        plain = '\f';
+        break;
+      case 'n':
+        plain = '\n';
+        break;
+      case 'r':
+        plain = '\r';
+        break;
+      case 't':
+        plain = '\t';
+        break;
       case 'u': {
         if (end - at < 4) return Escapes::invalid;
         const int unit = hex4(at);
@@ -138,7 +157,8 @@ Escapes read_escapes(std::string_view raw, std::string* out) {
         if (unit >= 0xd800 && unit <= 0xdfff) {
           const int low = unit < 0xdc00 && end - at >= 6 && at[0] == '\\' && at[1] == 'u' ? hex4(at + 2) : -1;
           if (low >= 0xdc00 && low <= 0xdfff) {
-            point = 0x10000 + ((static_cast<std::uint32_t>(unit) - 0xd800) << 10) + (static_cast<std::uint32_t>(low) - 0xdc00);
+            point = 0x10000 + ((static_cast<std::uint32_t>(unit) - 0xd800) << 10) +
+                    (static_cast<std::uint32_t>(low) - 0xdc00);
             at += 6;
           } else {
             result = Escapes::lone_surrogate;
@@ -148,7 +168,8 @@ Escapes read_escapes(std::string_view raw, std::string* out) {
         if (out != nullptr) append_utf8(point, *out);
         continue;
       }
-      default: return Escapes::invalid;
+      default:
+        return Escapes::invalid;
     }
     if (out != nullptr) *out += plain;
   }
@@ -157,8 +178,12 @@ Escapes read_escapes(std::string_view raw, std::string* out) {
 
 }  // namespace
 
-bool escapes_are_valid(std::string_view raw) { return read_escapes(raw, nullptr) != Escapes::invalid; }
-bool has_lone_surrogate(std::string_view raw) { return read_escapes(raw, nullptr) == Escapes::lone_surrogate; }
+bool escapes_are_valid(std::string_view raw) {
+  return read_escapes(raw, nullptr) != Escapes::invalid;
+}
+bool has_lone_surrogate(std::string_view raw) {
+  return read_escapes(raw, nullptr) == Escapes::lone_surrogate;
+}
 
 bool unescape(std::string_view raw, InvalidText policy, std::string& out) {
   const Escapes found = read_escapes(raw, &out);
@@ -170,11 +195,21 @@ void quote_json(std::string_view text, std::string& out) {
   out += '"';
   for (const char c : text) {
     switch (c) {
-      case '"': out += "\\\""; break;
-      case '\\': out += "\\\\"; break;
-      case '\n': out += "\\n"; break;
-      case '\r': out += "\\r"; break;
-      case '\t': out += "\\t"; break;
+      case '"':
+        out += "\\\"";
+        break;
+      case '\\':
+        out += "\\\\";
+        break;
+      case '\n':
+        out += "\\n";
+        break;
+      case '\r':
+        out += "\\r";
+        break;
+      case '\t':
+        out += "\\t";
+        break;
       default:
         if (static_cast<unsigned char>(c) < 0x20) {
           out += "\\u00";
@@ -193,7 +228,11 @@ std::string replace_invalid_utf8(std::string_view text) {
   out.reserve(text.size());
   for (std::size_t at = 0; at < text.size();) {
     const auto lead = static_cast<unsigned char>(text[at]);
-    std::size_t length = lead < 0x80 ? 1 : lead >= 0xc2 && lead < 0xe0 ? 2 : lead >= 0xe0 && lead < 0xf0 ? 3 : lead >= 0xf0 && lead < 0xf5 ? 4 : 0;
+    std::size_t length = lead < 0x80                   ? 1
+                         : lead >= 0xc2 && lead < 0xe0 ? 2
+                         : lead >= 0xe0 && lead < 0xf0 ? 3
+                         : lead >= 0xf0 && lead < 0xf5 ? 4
+                                                       : 0;
     bool valid = length > 0 && at + length <= text.size();
     for (std::size_t i = 1; valid && i < length; ++i) {
       const auto next = static_cast<unsigned char>(text[at + i]);
@@ -235,7 +274,8 @@ std::uint32_t skip_container(const Tokens& tokens, std::uint32_t token, std::uin
       ++token;
       if (tokens.at(token) != (first == '{' ? '}' : ']')) {
         if (first == '[') continue;
-        if (tokens.at(token) != '"' || !string_is_valid(tokens, token) || tokens.at(token + 1) != ':') return malformed_token;
+        if (tokens.at(token) != '"' || !string_is_valid(tokens, token) || tokens.at(token + 1) != ':')
+          return malformed_token;
         token += 2;
         continue;
       }
@@ -260,7 +300,8 @@ std::uint32_t skip_container(const Tokens& tokens, std::uint32_t token, std::uin
       if (next != ',') return malformed_token;
       ++token;
       if (is_object[depth - 1]) {
-        if (tokens.at(token) != '"' || !string_is_valid(tokens, token) || tokens.at(token + 1) != ':') return malformed_token;
+        if (tokens.at(token) != '"' || !string_is_valid(tokens, token) || tokens.at(token + 1) != ':')
+          return malformed_token;
         token += 2;
       }
       break;
@@ -272,15 +313,19 @@ std::uint32_t skip_container(const Tokens& tokens, std::uint32_t token, std::uin
 
 std::uint32_t skip_checked(const Tokens& tokens, std::uint32_t token, std::uint32_t depth_left, bool lazy_scalar) {
   switch (tokens.at(token)) {
-    case '"': return string_is_valid(tokens, token) ? token + 1 : malformed_token;
+    case '"':
+      return string_is_valid(tokens, token) ? token + 1 : malformed_token;
     case '{':
-    case '[': return skip_container(tokens, token, depth_left);
+    case '[':
+      return skip_container(tokens, token, depth_left);
     case '}':
     case ']':
     case ',':
     case ':':
-    case '\n': return malformed_token;
-    default: return lazy_scalar || is_json_scalar(tokens.scalar(token)) ? token + 1 : malformed_token;
+    case '\n':
+      return malformed_token;
+    default:
+      return lazy_scalar || is_json_scalar(tokens.scalar(token)) ? token + 1 : malformed_token;
   }
 }
 

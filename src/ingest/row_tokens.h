@@ -34,7 +34,8 @@ class TokenIndex {
   std::uint32_t size_ = 0;
 };
 
-/// A stretch of an indexed text: one row, or one cell. Tokens are numbered as in the index; reading beyond the end gives '\n'.
+/// A stretch of an indexed text: one row, or one cell. Tokens are numbered as in the index; reading beyond the end
+/// gives '\n'.
 struct Tokens {
   const char* text = nullptr;
   const std::uint32_t* index = nullptr;
@@ -48,7 +49,9 @@ struct Tokens {
     const std::uint32_t offset = index[token];
     return offset < end ? text[offset] : '\n';
   }
-  std::uint32_t offset(std::uint32_t token) const { return token < token_end && index[token] < end ? index[token] : end; }
+  std::uint32_t offset(std::uint32_t token) const {
+    return token < token_end && index[token] < end ? index[token] : end;
+  }
   /// Text of a scalar, without blanks behind it.
   std::string_view scalar(std::uint32_t token) const {
     const std::uint32_t start = index[token];
@@ -91,7 +94,8 @@ inline constexpr std::uint32_t malformed_token = UINT32_MAX;
 
 /// The token behind the value at `token`, everything in between checked; malformed_token when it is not JSON or nested
 /// deeper than `depth_left`. `lazy_scalar`: a number or literal that stands there alone is not checked.
-std::uint32_t skip_checked(const Tokens& tokens, std::uint32_t token, std::uint32_t depth_left, bool lazy_scalar = false);
+std::uint32_t skip_checked(const Tokens& tokens, std::uint32_t token, std::uint32_t depth_left,
+                           bool lazy_scalar = false);
 /// The same over a value that is known to be valid. Cost: one step for each token in it.
 std::uint32_t skip_valid(const Tokens& tokens, std::uint32_t token);
 

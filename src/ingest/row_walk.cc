@@ -61,7 +61,8 @@ std::uint32_t RowWalk::walk(std::uint32_t node, std::uint32_t token, std::uint32
   std::uint32_t* learn = &first_child_[node];
   while (true) {
     std::string_view key;
-    if (tokens_.at(token) != '"' || !tokens_.raw_string(token, key) || tokens_.at(token + 1) != ':') return malformed_token;
+    if (tokens_.at(token) != '"' || !tokens_.raw_string(token, key) || tokens_.at(token + 1) != ':')
+      return malformed_token;
     std::uint32_t child = expected;
     if (child == absent || !nodes_[child].plain || nodes_[child].key != key) {
       if (tokens_.escapes && key.find('\\') != std::string_view::npos) {

@@ -12,14 +12,15 @@
 
 namespace kinglet::ingest::internal {
 
-/// Finds the values of a mapping's nodes in rows. Remembers the order of keys from row to row. Thread: any, one at a time.
+/// Finds the values of a mapping's nodes in rows. Remembers the order of keys from row to row. Thread: any, one at a
+/// time.
 class RowWalk {
  public:
   explicit RowWalk(const RowMapping& mapping);
 
   static constexpr std::uint32_t absent = UINT32_MAX;
-  /// Reads the object at token 0 of `tokens`, from `first` on, and checks that nothing follows. False when it is not JSON or
-  /// not an object. Then value(n) is the token of node n, the last one where a key occurs twice.
+  /// Reads the object at token 0 of `tokens`, from `first` on, and checks that nothing follows. False when it is not
+  /// JSON or not an object. Then value(n) is the token of node n, the last one where a key occurs twice.
   bool read(const Tokens& tokens, std::uint32_t first);
   std::uint32_t value(std::uint32_t node) const { return values_[node]; }
 

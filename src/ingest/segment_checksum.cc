@@ -21,7 +21,9 @@ constexpr std::array<std::uint32_t, 256> make_table() {
 }
 constexpr auto table = make_table();
 
-std::uint32_t step(std::uint32_t crc, unsigned char byte) { return (crc >> 8) ^ table[(crc ^ byte) & 0xFFu]; }
+std::uint32_t step(std::uint32_t crc, unsigned char byte) {
+  return (crc >> 8) ^ table[(crc ^ byte) & 0xFFu];
+}
 
 }  // namespace
 

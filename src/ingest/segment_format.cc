@@ -123,8 +123,8 @@ Result<SegmentHeader> decode_segment_header(std::string_view bytes) {
   const auto version = get<std::uint8_t>(bytes, 8);
   if (version != segment_version) {
     return fail(Error{.code = Code::unsupported,
-                      .message = fmt::format("the spool segment has format version {}, this build reads version {}", version,
-                                             segment_version),
+                      .message = fmt::format("the spool segment has format version {}, this build reads version {}",
+                                             version, segment_version),
                       .hint = "start the version of the server that wrote it and let it store its spool first"});
   }
   SegmentHeader header{.spool_epoch = get<std::uint64_t>(bytes, 16),

@@ -69,8 +69,8 @@ Result<SegmentHeader> decode_segment_header(std::string_view bytes);
 
 enum class RecordType : std::uint8_t { layout = 1, request = 2, failure = 3 };
 
-/// The frame before each record. Checksums are seeded with epoch, segment id and position: a frame of another file, or of
-/// another place, is never taken for one of this.
+/// The frame before each record. Checksums are seeded with epoch, segment id and position: a frame of another file, or
+/// of another place, is never taken for one of this.
 struct RecordHeader {
   RecordType type = RecordType::layout;
   std::uint32_t meta_size = 0;

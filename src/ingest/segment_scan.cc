@@ -31,8 +31,10 @@ Status take_request(const Frame& frame, std::uint64_t blocks_offset, SegmentScan
   ScannedRequest request{.meta = std::move(record.meta), .sections = {}};
   std::uint64_t used = 0;
   for (const auto& section : record.sections) {
-    if (section.layout >= scan.layouts.size()) return fail(Code::invalid, "the request names a layout that is not there");
-    if (section.block_size > frame.blocks.size() - used) return fail(Code::invalid, "the blocks of the request are cut");
+    if (section.layout >= scan.layouts.size())
+      return fail(Code::invalid, "the request names a layout that is not there");
+    if (section.block_size > frame.blocks.size() - used)
+      return fail(Code::invalid, "the blocks of the request are cut");
     request.sections.push_back({.layout = section.layout,
                                 .kind = section.kind,
                                 .row_count = section.row_count,

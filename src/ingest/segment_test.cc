@@ -19,12 +19,14 @@ TEST(Crc32c, MatchesThePublishedVectors) {
 }
 
 TEST(Crc32c, PiecesGiveTheSameAsTheWhole) {
-  EXPECT_TRUE(rc::check([](const std::string& a, const std::string& b) { RC_ASSERT(crc32c(b, crc32c(a)) == crc32c(a + b)); }));
+  EXPECT_TRUE(
+      rc::check([](const std::string& a, const std::string& b) { RC_ASSERT(crc32c(b, crc32c(a)) == crc32c(a + b)); }));
 }
 
 /// A segment built by hand, with the offset behind each record.
 struct Built {
-  SegmentHeader header{.spool_epoch = 7, .segment_id = 42, .created_at_ms = 1, .part_rows_max = 10, .part_bytes_max = 100};
+  SegmentHeader header{
+      .spool_epoch = 7, .segment_id = 42, .created_at_ms = 1, .part_rows_max = 10, .part_bytes_max = 100};
   std::string bytes = encode_segment_header(header);
   std::vector<std::uint64_t> ends{bytes.size()};
   std::vector<std::size_t> requests_at_end{0};
@@ -198,27 +200,32 @@ TEST(SegmentScan, RecoveryIsAPrefixForAnyContents) {
     }
     std::string bytes = built.bytes;
     const std::size_t at = segment_header_size + seed % (bytes.size() - segment_header_size);
-    if (seed % 2 == 0) bytes.resize(at);
-    else bytes[at] = static_cast<char>(bytes[at] + 1 + static_cast<char>(seed % 200));
+    if (seed % 2 == 0)
+      bytes.resize(at);
+    else
+      bytes[at] = static_cast<char>(bytes[at] + 1 + static_cast<char>(seed % 200));
     const auto scan = scan_segment(bytes);
     RC_ASSERT(scan.has_value());
     RC_ASSERT(scan->requests.size() <= requests.size());
     for (std::size_t i = 0; i < scan->requests.size(); ++i) {
       RC_ASSERT(scan->requests[i].sections.size() == requests[i].size());
       for (std::size_t s = 0; s < requests[i].size(); ++s)
-        RC_ASSERT(bytes.substr(scan->requests[i].sections[s].offset, scan->requests[i].sections[s].size) == requests[i][s]);
+        RC_ASSERT(bytes.substr(scan->requests[i].sections[s].offset, scan->requests[i].sections[s].size) ==
+                  requests[i][s]);
     }
   }));
 }
 
 TEST(SegmentFormat, RequestsAndLayoutsComeBackAsTheyWere) {
-  EXPECT_TRUE(rc::check([](const std::string& source, const std::string& key, std::uint64_t rows, const std::vector<std::string>& columns) {
+  EXPECT_TRUE(rc::check([](const std::string& source, const std::string& key, std::uint64_t rows,
+                           const std::vector<std::string>& columns) {
     RequestMeta meta;
     meta.source = source;
     meta.idempotency_key = key;
     meta.successful_rows = rows;
     meta.request_id[3] = 9;
-    const auto back = decode_request(encode_request(meta, {{.layout = 3, .kind = SectionKind::copy, .row_count = 5, .block_size = rows}}));
+    const auto back = decode_request(
+        encode_request(meta, {{.layout = 3, .kind = SectionKind::copy, .row_count = 5, .block_size = rows}}));
     RC_ASSERT(back.has_value());
     RC_ASSERT(back->meta.source == source);
     RC_ASSERT(back->meta.idempotency_key == key);
@@ -233,7 +240,14 @@ TEST(SegmentFormat, RequestsAndLayoutsComeBackAsTheyWere) {
 }
 
 TEST(SegmentFormat, FailuresComeBackAsTheyWere) {
-  const FailureRecord failure{.token = "k", .error = "Code: 53", .engine_code = 53, .failed_at_ms = 12, .rows_stored = true, .table = {.database = "d", .table = "t"}, .row_count = 7, .byte_count = 8};
+  const FailureRecord failure{.token = "k",
+                              .error = "Code: 53",
+                              .engine_code = 53,
+                              .failed_at_ms = 12,
+                              .rows_stored = true,
+                              .table = {.database = "d", .table = "t"},
+                              .row_count = 7,
+                              .byte_count = 8};
   const auto back = decode_failure(encode_failure(failure));
   ASSERT_TRUE(back);
   EXPECT_EQ(back->error, "Code: 53");

@@ -13,10 +13,13 @@ constexpr std::string_view padding{"\0\0\0\0\0\0\0\0", record_alignment};
 
 }  // namespace
 
-std::string segment_name(std::uint64_t segment_id) { return fmt::format("{:016x}.segment", segment_id); }
+std::string segment_name(std::uint64_t segment_id) {
+  return fmt::format("{:016x}.segment", segment_id);
+}
 
 Result<std::unique_ptr<SegmentWriter>> SegmentWriter::create(SpoolFolder& folder, std::string name,
-                                                             const SegmentHeader& header, std::uint64_t preallocate_bytes) {
+                                                             const SegmentHeader& header,
+                                                             std::uint64_t preallocate_bytes) {
   TRY(auto file, folder.create(name));
   std::unique_ptr<SegmentWriter> writer(new SegmentWriter(std::move(file), std::move(name), header, preallocate_bytes));
   const std::string head = encode_segment_header(header);
@@ -63,7 +66,8 @@ Status SegmentWriter::append(std::span<const WriterInput> inputs) {
   std::uint64_t offset = durable_size_;
   std::uint64_t rows = 0;
 
-  const auto put = [&](RecordType type, const std::string& meta, std::uint64_t blocks_size, std::uint32_t blocks_checksum) {
+  const auto put = [&](RecordType type, const std::string& meta, std::uint64_t blocks_size,
+                       std::uint32_t blocks_checksum) {
     pieces.push_back(owned.emplace_back(frame(type, meta, blocks_size, blocks_checksum, offset)));
     offset += pieces.back().size() + blocks_size;
   };

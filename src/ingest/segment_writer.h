@@ -35,8 +35,8 @@ struct WriterInput {
 class SegmentWriter {
  public:
   /// Makes the file with its header, durable, and reserves `preallocate_bytes`. Errors: unavailable.
-  static Result<std::unique_ptr<SegmentWriter>> create(SpoolFolder& folder, std::string name, const SegmentHeader& header,
-                                                       std::uint64_t preallocate_bytes);
+  static Result<std::unique_ptr<SegmentWriter>> create(SpoolFolder& folder, std::string name,
+                                                       const SegmentHeader& header, std::uint64_t preallocate_bytes);
 
   /// All of `inputs` are durable, or none is acknowledged. After a failed write or sync nothing more may be appended
   /// (usable() is false): what the file holds behind durable_size() is unknown. A full disk found while reserving space

@@ -18,7 +18,8 @@ namespace {
 /// So long stop() waits for inserts that were told to end; their rows are in the spool whatever happens to them.
 constexpr std::chrono::seconds stop_grace{3};
 
-/// Runs `start(done)`, wherever it leads; resumes on the caller's executor with what `done` was given. `done` is called once.
+/// Runs `start(done)`, wherever it leads; resumes on the caller's executor with what `done` was given. `done` is called
+/// once.
 template <class Value, class Start>
 Task<Value> call_elsewhere(Start start) {
   const asio::any_io_executor executor = co_await asio::this_coro::executor;
@@ -33,17 +34,23 @@ Task<Value> call_elsewhere(Start start) {
 }
 
 std::int64_t unix_ms() {
-  return std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::system_clock::now().time_since_epoch()).count();
+  return std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::system_clock::now().time_since_epoch())
+      .count();
 }
 
-std::unexpected<Error> shutting_down() { return fail(Code::unavailable, "the server is shutting down"); }
+std::unexpected<Error> shutting_down() {
+  return fail(Code::unavailable, "the server is shutting down");
+}
 
 }  // namespace
 
 Spool::Spool(std::unique_ptr<State> state) : state_(std::move(state)) {}
-Spool::~Spool() { stop(); }
+Spool::~Spool() {
+  stop();
+}
 
-Result<std::unique_ptr<Spool>> Spool::open(SpoolOptions options, LandingFactory make_landing, SpoolCallbacks callbacks) {
+Result<std::unique_ptr<Spool>> Spool::open(SpoolOptions options, LandingFactory make_landing,
+                                           SpoolCallbacks callbacks) {
   TRY(auto folder, SpoolFolder::open(options.folder));
   return open_on(std::move(folder), std::move(options), std::move(make_landing), std::move(callbacks));
 }
@@ -54,10 +61,11 @@ Result<std::unique_ptr<Spool>> Spool::open_on(std::unique_ptr<SpoolFolder> folde
   std::vector<internal::SealedSegment> found;
   TRY_VOID(state->recover(found));
   auto* raw = state.get();
-  asio::post(raw->flush_thread.executor(0), [raw, found = std::move(found), make_landing = std::move(make_landing)]() mutable {
-    for (auto& segment : found) raw->flusher->add(std::move(segment));
-    raw->flusher->start(make_landing(raw->flush_thread.executor(0)));
-  });
+  asio::post(raw->flush_thread.executor(0),
+             [raw, found = std::move(found), make_landing = std::move(make_landing)]() mutable {
+               for (auto& segment : found) raw->flusher->add(std::move(segment));
+               raw->flusher->start(make_landing(raw->flush_thread.executor(0)));
+             });
   asio::post(raw->spool_thread.executor(0), [raw] { raw->ask_for_spare(); });
   return std::unique_ptr<Spool>(new Spool(std::move(state)));
 }
@@ -67,14 +75,15 @@ Task<Result<AppendReceipt>> Spool::append(AppendRequest request) {
   if (!state.accepting.load()) co_return shutting_down();
   auto append = std::make_unique<PendingAppend>();
   for (const auto& section : request.sections) {
-    if (section.row_count == 0 || section.block.empty()) co_return fail(Code::invalid, "a section of the request has no rows");
+    if (section.row_count == 0 || section.block.empty())
+      co_return fail(Code::invalid, "a section of the request has no rows");
     append->size += section.block.size();
     append->row_count += section.row_count;
     append->blocks_checksum = internal::crc32c(section.block, append->blocks_checksum);
   }
   if (append->size > state.options.request_bytes_max)
-    co_return fail(Code::too_large, "one request may bring {} bytes of rows, this one has {}", state.options.request_bytes_max,
-                   append->size);
+    co_return fail(Code::too_large, "one request may bring {} bytes of rows, this one has {}",
+                   state.options.request_bytes_max, append->size);
   if (request.meta.accepted_at_ms == 0) request.meta.accepted_at_ms = unix_ms();
   if (!request.meta.idempotency_key.empty())
     append->key = internal::hash_key(request.meta.source, request.meta.idempotency_key);
@@ -205,7 +214,8 @@ SpoolStats Spool::stats() const {
                    .engine_reachable = flush.engine_reachable.load()};
   if (const auto oldest = counters.oldest_ns.load(); oldest != 0) {
     const auto age = Clock::now().time_since_epoch() - std::chrono::nanoseconds(oldest);
-    stats.oldest_age = std::max(std::chrono::milliseconds(0), std::chrono::duration_cast<std::chrono::milliseconds>(age));
+    stats.oldest_age =
+        std::max(std::chrono::milliseconds(0), std::chrono::duration_cast<std::chrono::milliseconds>(age));
   }
   for (std::size_t i = 0; i < stats.sync_buckets.size(); ++i) stats.sync_buckets[i] = counters.sync_buckets[i].load();
   return stats;

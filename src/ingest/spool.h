@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The spool: the write-ahead log of accepted rows. A request is durable here before it is acknowledged; the flusher takes
-// it from here to the engine, exactly once (docs/design/0004-spool.md).
+// The spool: the write-ahead log of accepted rows. A request is durable here before it is acknowledged; the flusher
+// takes it from here to the engine, exactly once (docs/design/0004-spool.md).
 #pragma once
 
 #include <array>
@@ -42,7 +42,7 @@ struct SpoolOptions {
   std::uint64_t table_bytes_max = 4ull << 30;
   std::uint64_t preallocate_bytes = 4u << 20;
 
-  std::size_t flush_concurrency = 4;                // inserts at the same time, one a table
+  std::size_t flush_concurrency = 4;                  // inserts at the same time, one a table
   std::uint64_t flush_memory_bytes_max = 128u << 20;  // segments kept in memory while parts of them wait
   std::chrono::milliseconds insert_timeout{60'000};
   std::chrono::milliseconds retry_min{50};
@@ -51,8 +51,8 @@ struct SpoolOptions {
   int refused_tries_max = 4;
   /// An engine error that we do not know is taken as a refusal after so many tries.
   int unknown_tries_max = 20;
-  /// A batch whose view fails is tried so often in order, then again beside later ones, until so many later inserts of the
-  /// table passed (half of the smallest deduplication window), then set aside.
+  /// A batch whose view fails is tried so often in order, then again beside later ones, until so many later inserts of
+  /// the table passed (half of the smallest deduplication window), then set aside.
   int view_tries_in_order = 2;
   std::uint64_t view_inserts_max = 400;
 
@@ -121,21 +121,22 @@ struct FailedBatch {
 };
 
 struct SpoolStats {
-  std::uint64_t bytes = 0;                   // accepted and not yet stored
+  std::uint64_t bytes = 0;  // accepted and not yet stored
   std::uint64_t segments = 0;
   std::uint64_t queued_requests = 0;
-  std::chrono::milliseconds oldest_age{0};   // of the oldest segment that is not stored
+  std::chrono::milliseconds oldest_age{0};  // of the oldest segment that is not stored
   std::uint64_t appended_requests = 0, appended_rows = 0, appended_bytes = 0;
   std::uint64_t duplicate_requests = 0;
   std::uint64_t landed_rows = 0, landed_parts = 0;
   std::uint64_t insert_retries = 0, view_failures = 0;
   std::uint64_t failed_batches = 0, failed_rows = 0, dropped_rows = 0;
-  std::uint64_t rejected_requests = 0;       // no room
-  std::uint64_t write_failures = 0;          // appends that the disk refused
+  std::uint64_t rejected_requests = 0;                    // no room
+  std::uint64_t write_failures = 0;                       // appends that the disk refused
   std::uint64_t torn_segments = 0, damaged_segments = 0;  // found at start
   std::uint64_t syncs = 0;
   /// fdatasync calls by duration; upper bounds in microseconds, the last bucket is open.
-  static constexpr std::array<std::uint32_t, 9> sync_bounds_us{100, 200, 400, 800, 1600, 5000, 20'000, 100'000, 1'000'000};
+  static constexpr std::array<std::uint32_t, 9> sync_bounds_us{100,  200,    400,     800,      1600,
+                                                               5000, 20'000, 100'000, 1'000'000};
   std::array<std::uint64_t, 10> sync_buckets{};
   bool engine_reachable = true;
 };
@@ -171,9 +172,10 @@ class Spool {
  public:
   /// Locks the folder, recovers what an earlier process left and starts both threads; blocks.
   /// `make_landing` is called once, with the executor of the flush thread, and its result is used there alone.
-  /// Errors: conflict (another process owns the folder), unsupported (a segment of another version; nothing is touched),
-  /// unavailable (disk).
-  static Result<std::unique_ptr<Spool>> open(SpoolOptions options, LandingFactory make_landing, SpoolCallbacks callbacks = {});
+  /// Errors: conflict (another process owns the folder), unsupported (a segment of another version; nothing is
+  /// touched), unavailable (disk).
+  static Result<std::unique_ptr<Spool>> open(SpoolOptions options, LandingFactory make_landing,
+                                             SpoolCallbacks callbacks = {});
   /// The same on given files, for fault tests.
   static Result<std::unique_ptr<Spool>> open_on(std::unique_ptr<SpoolFolder> folder, SpoolOptions options,
                                                 LandingFactory make_landing, SpoolCallbacks callbacks = {});
@@ -182,8 +184,8 @@ class Spool {
   Spool& operator=(const Spool&) = delete;
 
   /// Returns once the request is on disk, all of it. A known idempotency key answers with the first request's receipt.
-  /// Errors: unavailable (no room, disk full, disk error, shutting down: nothing is kept); too_large; invalid (no rows);
-  /// conflict (the key was used for another body).
+  /// Errors: unavailable (no room, disk full, disk error, shutting down: nothing is kept); too_large; invalid (no
+  /// rows); conflict (the key was used for another body).
   Task<Result<AppendReceipt>> append(AppendRequest request);
   /// Waits for the engine. Only for receipts of a request with `wait` or a key; others answer `pending` at once.
   Task<FlushOutcome> wait(AppendReceipt receipt, Deadline deadline);

@@ -15,7 +15,9 @@ using namespace testing;  // NOLINT: the test kit of this module
 
 class NullLanding final : public Landing {
  public:
-  Task<LandingAnswer> land(const LandingPart&, Deadline) override { co_return LandingAnswer{.verdict = Verdict::stored}; }
+  Task<LandingAnswer> land(const LandingPart&, Deadline) override {
+    co_return LandingAnswer{.verdict = Verdict::stored};
+  }
 };
 
 Task<void> caller(Spool& spool, int count, std::size_t size, std::vector<std::uint32_t>& latencies_us) {
@@ -24,7 +26,8 @@ Task<void> caller(Spool& spool, int count, std::size_t size, std::vector<std::ui
     const auto start = Clock::now();
     const auto receipt = co_await spool.append(std::move(one));
     if (!receipt) std::abort();
-    latencies_us.push_back(static_cast<std::uint32_t>(std::chrono::duration_cast<std::chrono::microseconds>(Clock::now() - start).count()));
+    latencies_us.push_back(static_cast<std::uint32_t>(
+        std::chrono::duration_cast<std::chrono::microseconds>(Clock::now() - start).count()));
   }
 }
 
@@ -54,7 +57,13 @@ void append_durable(benchmark::State& state) {
   state.counters["p50_us"] = latencies_us[latencies_us.size() / 2];
   state.counters["p99_us"] = latencies_us[latencies_us.size() * 99 / 100];
 }
-BENCHMARK(append_durable)->Args({1, 200})->Args({64, 200})->Args({256, 200})->Args({8, 500'000})->UseRealTime()->Unit(benchmark::kMillisecond);
+BENCHMARK(append_durable)
+    ->Args({1, 200})
+    ->Args({64, 200})
+    ->Args({256, 200})
+    ->Args({8, 500'000})
+    ->UseRealTime()
+    ->Unit(benchmark::kMillisecond);
 
 void checksum(benchmark::State& state) {
   const std::string bytes(1u << 20, 'x');

@@ -16,10 +16,13 @@ constexpr std::size_t write_requests_max = 4'096;
 /// After the disk refused a new segment, requests fail at once for so long.
 constexpr std::chrono::milliseconds create_retry{100};
 
-std::array<std::uint64_t, 3> order_of(const internal::KeyHash& hash) { return {hash.source, hash.high, hash.low}; }
+std::array<std::uint64_t, 3> order_of(const internal::KeyHash& hash) {
+  return {hash.source, hash.high, hash.low};
+}
 
 std::int64_t unix_ms() {
-  return std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::system_clock::now().time_since_epoch()).count();
+  return std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::system_clock::now().time_since_epoch())
+      .count();
 }
 
 void make_request_id(RequestMeta& meta) {
@@ -34,7 +37,9 @@ void make_request_id(RequestMeta& meta) {
 Spool::State::State(SpoolOptions o, std::unique_ptr<SpoolFolder> f, SpoolCallbacks callbacks)
     : options(std::move(o)),
       folder(std::move(f)),
-      keys({.lifetime = options.key_lifetime, .per_source_max = options.keys_per_source_max, .total_max = options.keys_max}) {
+      keys({.lifetime = options.key_lifetime,
+            .per_source_max = options.keys_per_source_max,
+            .total_max = options.keys_max}) {
   std::random_device random;
   epoch = (static_cast<std::uint64_t>(random()) << 32) | random();
   internal::FlushEvents events;
@@ -94,7 +99,8 @@ bool Spool::State::answer_repeat(std::unique_ptr<PendingAppend>& append) {
   const auto refuse = [&] {
     leave_queue(*append);
     append->handler(
-        fail(Code::conflict, "the idempotency key was used for a request with another body; use a new key for each request"));
+        fail(Code::conflict,
+             "the idempotency key was used for a request with another body; use a new key for each request"));
     append.reset();
   };
   const auto place = order_of(*append->key);
@@ -121,7 +127,8 @@ bool Spool::State::answer_repeat(std::unique_ptr<PendingAppend>& append) {
                         .ticket = nullptr};
   if (const auto ticket = key_tickets.find(place); ticket != key_tickets.end()) receipt.ticket = ticket->second.lock();
   counters.duplicate_requests.fetch_add(1);
-  if (append->request.wait && active != nullptr && active->request_count() > 0) arm_seal(Clock::now() + options.wait_flush);
+  if (append->request.wait && active != nullptr && active->request_count() > 0)
+    arm_seal(Clock::now() + options.wait_flush);
   leave_queue(*append);
   append->handler(std::move(receipt));
   append.reset();
@@ -136,8 +143,9 @@ std::optional<Error> Spool::State::room_for(const PendingAppend& append) const {
   for (const auto& section : append.request.sections) {
     const auto table = table_bytes.find(section.layout.table);
     if (table != table_bytes.end() && table->second + section.block.size() > options.table_bytes_max)
-      return Error{.code = Code::unavailable,
-                   .message = fmt::format("{} bytes of this data source wait for the engine; retry later", table->second)};
+      return Error{
+          .code = Code::unavailable,
+          .message = fmt::format("{} bytes of this data source wait for the engine; retry later", table->second)};
   }
   return std::nullopt;
 }
@@ -148,7 +156,8 @@ void Spool::State::admit(std::unique_ptr<PendingAppend> append) {
   if (auto error = room_for(*append)) {
     const auto until = append->request.room_deadline;
     if (until && Clock::now() < *until) {
-      const auto place = room_waiters.insert(room_waiters.end(), RoomWaiter{.append = std::move(append), .timer = nullptr});
+      const auto place =
+          room_waiters.insert(room_waiters.end(), RoomWaiter{.append = std::move(append), .timer = nullptr});
       place->timer = std::make_unique<asio::steady_timer>(spool_thread.executor(0), *until);
       place->timer->async_wait([this, place](boost::system::error_code aborted) {
         if (aborted) return;
@@ -200,7 +209,8 @@ void Spool::State::commit() {
   while (next < all.size()) {
     const std::size_t begin = next;
     std::uint64_t bytes = 0;
-    while (next < all.size() && next - begin < write_requests_max && (next == begin || bytes + all[next]->size <= write_bytes_max))
+    while (next < all.size() && next - begin < write_requests_max &&
+           (next == begin || bytes + all[next]->size <= write_bytes_max))
       bytes += all[next++]->size;
     const std::span<std::unique_ptr<PendingAppend>> batch(all.data() + begin, next - begin);
     const auto written = write(batch);
@@ -247,7 +257,8 @@ Status Spool::State::write(std::span<std::unique_ptr<PendingAppend>> batch) {
   for (std::uint32_t i = 0; i < batch.size(); ++i) {
     auto& append = batch[i];
     const auto& meta = append->request.meta;
-    AppendReceipt receipt{.successful_rows = meta.successful_rows, .quarantined_rows = meta.quarantined_rows, .ticket = nullptr};
+    AppendReceipt receipt{
+        .successful_rows = meta.successful_rows, .quarantined_rows = meta.quarantined_rows, .ticket = nullptr};
     wait |= append->request.wait;
     if (append->request.wait || append->key) {
       receipt.ticket = std::make_shared<internal::Ticket>();
@@ -267,8 +278,10 @@ Status Spool::State::write(std::span<std::unique_ptr<PendingAppend>> batch) {
     counters.appended_rows.fetch_add(append->row_count);
     finish(std::move(append), std::move(receipt));
   }
-  if (active->durable_size() >= options.flush_bytes_max || active->row_count() >= options.flush_rows_max) seal();
-  else if (wait) arm_seal(now + options.wait_flush);
+  if (active->durable_size() >= options.flush_bytes_max || active->row_count() >= options.flush_rows_max)
+    seal();
+  else if (wait)
+    arm_seal(now + options.wait_flush);
   return {};
 }
 
@@ -290,7 +303,8 @@ Status Spool::State::ensure_active() {
                                                .part_bytes_max = options.part_bytes_max},
                                               options.preallocate_bytes);
   if (!made) {
-    if (!create_error) log::error("the spool cannot make a segment; requests are refused", {{"error", made.error().message}});
+    if (!create_error)
+      log::error("the spool cannot make a segment; requests are refused", {{"error", made.error().message}});
     create_error = made.error();
     create_not_before = now + create_retry;
     return std::unexpected(std::move(made).error());
@@ -314,9 +328,8 @@ void Spool::State::ask_for_spare() {
                                                  .part_bytes_max = options.part_bytes_max},
                                                 options.preallocate_bytes);
     // Not made: the next segment is made when it is needed, and says what is wrong.
-    asio::post(spool_thread.executor(0), [this, id, writer = made ? *std::move(made) : nullptr]() mutable {
-      take_spare(std::move(writer), id);
-    });
+    asio::post(spool_thread.executor(0),
+               [this, id, writer = made ? *std::move(made) : nullptr]() mutable { take_spare(std::move(writer), id); });
   });
 }
 
@@ -370,10 +383,10 @@ void Spool::State::segment_removed(std::uint64_t segment_id, std::uint64_t size)
 
 void Spool::State::update_oldest() {
   counters.segments.store(open_segments.size());
-  counters.oldest_ns.store(
-      open_segments.empty()
-          ? 0
-          : std::chrono::duration_cast<std::chrono::nanoseconds>(open_segments.begin()->second.time_since_epoch()).count());
+  counters.oldest_ns.store(open_segments.empty() ? 0
+                                                 : std::chrono::duration_cast<std::chrono::nanoseconds>(
+                                                       open_segments.begin()->second.time_since_epoch())
+                                                       .count());
 }
 
 void Spool::State::count_sync(std::chrono::microseconds duration) {
@@ -387,12 +400,15 @@ void Spool::State::abandon_all() {
   commit();
   seal_timer.cancel();
   for (auto& waiter : room_waiters)
-    if (waiter.append != nullptr) finish(std::move(waiter.append), fail(Code::unavailable, "the server is shutting down"));
+    if (waiter.append != nullptr)
+      finish(std::move(waiter.append), fail(Code::unavailable, "the server is shutting down"));
   room_waiters.clear();
   const auto drop_empty = [&](std::unique_ptr<internal::SegmentWriter> writer) {
     if (writer == nullptr) return;
-    if (writer->request_count() == 0) (void)folder->remove(writer->name());  // the next start removes it otherwise
-    else writer->seal();
+    if (writer->request_count() == 0)
+      (void)folder->remove(writer->name());  // the next start removes it otherwise
+    else
+      writer->seal();
   };
   drop_empty(std::move(active));
   drop_empty(std::move(spare));

@@ -26,7 +26,9 @@ class LineFile {
   ~LineFile() { ::close(fd_); }
   LineFile(const LineFile&) = delete;
   LineFile& operator=(const LineFile&) = delete;
-  void add(const std::string& line) { ASSERT_EQ(::write(fd_, (line + "\n").data(), line.size() + 1), static_cast<ssize_t>(line.size() + 1)); }
+  void add(const std::string& line) {
+    ASSERT_EQ(::write(fd_, (line + "\n").data(), line.size() + 1), static_cast<ssize_t>(line.size() + 1));
+  }
   static std::vector<std::string> read(const std::string& path) {
     std::ifstream in(path);
     std::vector<std::string> lines;
@@ -38,7 +40,8 @@ class LineFile {
   int fd_;
 };
 
-/// The "engine": stores inserts in a file that outlives the process; the reader drops repeated tokens, as the engine does.
+/// The "engine": stores inserts in a file that outlives the process; the reader drops repeated tokens, as the engine
+/// does.
 class FileLanding final : public Landing {
  public:
   explicit FileLanding(const std::string& path) : file_(path) {}
@@ -82,7 +85,8 @@ AppendRequest numbered(const std::string& id) {
   return out;
 }
 
-Task<void> client(Spool& spool, LineFile& sent, LineFile& acknowledged, std::vector<std::string> again, std::string prefix) {
+Task<void> client(Spool& spool, LineFile& sent, LineFile& acknowledged, std::vector<std::string> again,
+                  std::string prefix) {
   for (const auto& id : again)
     if ((co_await spool.append(numbered(id))).has_value()) acknowledged.add(id);
   for (int i = 0; prefix != "" && i < 1'000'000; ++i) {
@@ -131,7 +135,7 @@ TEST(SpoolCrash, KillNineAtAnyMomentStoresEachRequestOnce) {
       run_clients(paths, round, 8);
       _exit(0);
     }
-    ::usleep(2'000 + random() % 60'000);
+    ::usleep(2'000 + random() % 60'000);  // sleep: the moment of death varies
     ::kill(child, SIGKILL);
     int status = 0;
     ASSERT_EQ(::waitpid(child, &status, 0), child);

@@ -48,8 +48,8 @@ class PosixFile final : public SpoolFile {
 
   Status write(std::uint64_t offset, std::span<const std::string_view> pieces) override {
     std::array<iovec, 256> vector{};
-    std::size_t next = 0;         // first piece that is not written whole
-    std::size_t skip = 0;         // bytes of it that are
+    std::size_t next = 0;  // first piece that is not written whole
+    std::size_t skip = 0;  // bytes of it that are
     while (next < pieces.size()) {
       std::size_t count = 0;
       for (std::size_t i = next; i < pieces.size() && count < vector.size(); ++i) {
@@ -116,7 +116,7 @@ class PosixFile final : public SpoolFile {
     return out;
   }
   Result<std::uint64_t> size() override {
-    struct stat info {};
+    struct stat info{};
     if (::fstat(fd_.get(), &info) != 0) return disk_failure("look at a file", errno);
     return static_cast<std::uint64_t>(info.st_size);
   }
@@ -156,11 +156,13 @@ class PosixFolder final : public SpoolFolder {
     return {};
   }
   Status rename(const std::string& from, const std::string& to) override {
-    if (::renameat(folder_.get(), from.c_str(), folder_.get(), to.c_str()) != 0) return disk_failure("rename a file", errno);
+    if (::renameat(folder_.get(), from.c_str(), folder_.get(), to.c_str()) != 0)
+      return disk_failure("rename a file", errno);
     return {};
   }
   Status sync() override {
-    if (::fsync(folder_.get()) != 0 || ::fsync(failed_.get()) != 0) return disk_failure("make a file name durable", errno);
+    if (::fsync(folder_.get()) != 0 || ::fsync(failed_.get()) != 0)
+      return disk_failure("make a file name durable", errno);
     return {};
   }
 

@@ -32,7 +32,8 @@ class SpoolFile {
 /// A folder that one process owns. Names are file names, or "failed/NAME". Thread: any.
 class SpoolFolder {
  public:
-  /// Makes the folder and `failed/` when missing, and locks it. Errors: conflict (another process holds it), unavailable.
+  /// Makes the folder and `failed/` when missing, and locks it. Errors: conflict (another process holds it),
+  /// unavailable.
   static Result<std::unique_ptr<SpoolFolder>> open(const std::string& path);
 
   virtual ~SpoolFolder() = default;

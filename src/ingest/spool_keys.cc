@@ -57,11 +57,13 @@ std::string encode_entry(const KnownKey& key) {
 
 KeyHash hash_key(std::string_view source, std::string_view key) {
   std::array<std::uint64_t, 4> digest{};
-  SHA256(reinterpret_cast<const unsigned char*>(source.data()), source.size(), reinterpret_cast<unsigned char*>(digest.data()));
+  SHA256(reinterpret_cast<const unsigned char*>(source.data()), source.size(),
+         reinterpret_cast<unsigned char*>(digest.data()));
   KeyHash hash{.source = digest[0]};
   std::string both(reinterpret_cast<const char*>(digest.data()), sizeof digest);
   both.append(key);
-  SHA256(reinterpret_cast<const unsigned char*>(both.data()), both.size(), reinterpret_cast<unsigned char*>(digest.data()));
+  SHA256(reinterpret_cast<const unsigned char*>(both.data()), both.size(),
+         reinterpret_cast<unsigned char*>(digest.data()));
   hash.high = digest[0];
   hash.low = digest[1];
   return hash;
@@ -97,7 +99,8 @@ void KeyIndex::put(const KnownKey& key, std::int64_t now_ms) {
        queue = by_source_.find(key.hash.source))
     drop_oldest(key.hash.source);
   while (known_.size() > limits_.total_max) {
-    const auto largest = std::ranges::max_element(by_source_, {}, [](const auto& entry) { return entry.second.size(); });
+    const auto largest =
+        std::ranges::max_element(by_source_, {}, [](const auto& entry) { return entry.second.size(); });
     drop_oldest(largest->first);
   }
 }
@@ -112,7 +115,8 @@ Status KeyIndex::load(SpoolFolder& folder, std::int64_t now_ms) {
     return fail(Code::unsupported, "the log of idempotency keys has format version {}, this build reads version {}",
                 get_at<std::uint8_t>(head, 8), keys_version);
   if (head != encode_head()) {
-    log::error("the log of idempotency keys is damaged at its start: repeated requests of earlier days are not recognised");
+    log::error(
+        "the log of idempotency keys is damaged at its start: repeated requests of earlier days are not recognised");
     file_.reset();
     return {};
   }

@@ -17,10 +17,13 @@ constexpr std::string_view unfinished_suffix = ".new";
 constexpr std::uint64_t failure_bytes_max = 64u << 10;
 
 std::int64_t unix_ms() {
-  return std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::system_clock::now().time_since_epoch()).count();
+  return std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::system_clock::now().time_since_epoch())
+      .count();
 }
 
-bool only_zeros(std::string_view bytes) { return bytes.find_first_not_of('\0') == std::string_view::npos; }
+bool only_zeros(std::string_view bytes) {
+  return bytes.find_first_not_of('\0') == std::string_view::npos;
+}
 
 }  // namespace
 
@@ -65,7 +68,8 @@ Status Spool::State::recover(std::vector<internal::SealedSegment>& found) {
   return {};
 }
 
-Status Spool::State::recover_segment(const std::string& name, bool has_notes, std::vector<internal::SealedSegment>& found) {
+Status Spool::State::recover_segment(const std::string& name, bool has_notes,
+                                     std::vector<internal::SealedSegment>& found) {
   std::uint64_t id = 0;
   const auto [end, error] = std::from_chars(name.data(), name.data() + name.size() - segment_suffix.size(), id, 16);
   if (error == std::errc() && end == name.data() + name.size() - segment_suffix.size())
@@ -82,7 +86,8 @@ Status Spool::State::recover_segment(const std::string& name, bool has_notes, st
   auto scan = internal::scan_segment(bytes);
   if (!scan) {
     // The header is durable before the first request is acknowledged: without one there is nothing to lose.
-    if (only_zeros(std::string_view(bytes).substr(0, internal::segment_header_size)) && only_zeros(bytes)) return folder->remove(name);
+    if (only_zeros(std::string_view(bytes).substr(0, internal::segment_header_size)) && only_zeros(bytes))
+      return folder->remove(name);
     if (bytes.size() < internal::segment_header_size) return folder->remove(name);
     return keep_aside(scan.error().message);
   }
@@ -147,13 +152,14 @@ void Spool::State::recover_failed() {
     const auto scan = internal::scan_segment(*bytes);
     if (!scan || scan->failures.empty()) continue;
     const auto& failure = scan->failures.front();
-    flusher->remember_failed({.token = failure.token,
-                              .table = failure.table,
-                              .row_count = failure.row_count,
-                              .byte_count = failure.byte_count,
-                              .error = {.code = Code::engine_refused, .message = failure.error, .engine_code = failure.engine_code},
-                              .rows_stored = failure.rows_stored,
-                              .failed_at_ms = failure.failed_at_ms});
+    flusher->remember_failed(
+        {.token = failure.token,
+         .table = failure.table,
+         .row_count = failure.row_count,
+         .byte_count = failure.byte_count,
+         .error = {.code = Code::engine_refused, .message = failure.error, .engine_code = failure.engine_code},
+         .rows_stored = failure.rows_stored,
+         .failed_at_ms = failure.failed_at_ms});
   }
 }
 

@@ -2,8 +2,8 @@
 // What the spool holds, and which thread touches it.
 #pragma once
 
-#include <boost/asio/steady_timer.hpp>
 #include <atomic>
+#include <boost/asio/steady_timer.hpp>
 #include <list>
 #include <map>
 #include <memory>

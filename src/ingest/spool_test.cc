@@ -19,12 +19,15 @@ using namespace testing;  // NOLINT: the test kit of this module
 using Kind = FlushOutcome::Kind;
 using Rows = std::vector<std::string>;
 
-Deadline soon() { return Clock::now() + std::chrono::seconds(20); }
+Deadline soon() {
+  return Clock::now() + std::chrono::seconds(20);
+}
 
 class SpoolTest : public ::testing::Test {
  protected:
   Result<std::unique_ptr<Spool>> try_open() {
-    return Spool::open(options_, [this](const auto&) { return std::make_unique<ScriptedLanding>(tables_); }, callbacks_);
+    return Spool::open(
+        options_, [this](const auto&) { return std::make_unique<ScriptedLanding>(tables_); }, callbacks_);
   }
   void open() {
     auto opened = try_open();
@@ -34,8 +37,9 @@ class SpoolTest : public ::testing::Test {
   void open_faulty() {
     auto folder = SpoolFolder::open(options_.folder);
     ASSERT_TRUE(folder);
-    auto opened = Spool::open_on(std::make_unique<FaultyFolder>(*std::move(folder), faults_), options_,
-                                 [this](const auto&) { return std::make_unique<ScriptedLanding>(tables_); }, callbacks_);
+    auto opened = Spool::open_on(
+        std::make_unique<FaultyFolder>(*std::move(folder), faults_), options_,
+        [this](const auto&) { return std::make_unique<ScriptedLanding>(tables_); }, callbacks_);
     ASSERT_TRUE(opened) << opened.error().message;
     spool_ = *std::move(opened);
   }
@@ -119,13 +123,14 @@ TEST_F(SpoolTest, RequestsWithoutRowsAndTooLargeOnesAreRefused) {
   EXPECT_EQ(append(request("t", {std::string(100, 'x')})).error().code, Code::too_large);
 }
 
-// attacks.md R1, R10: what was acknowledged before the end of the process is stored after it, under the same tokens and in the
-// same composition as the tries before.
+// attacks.md R1, R10: what was acknowledged before the end of the process is stored after it, under the same tokens and
+// in the same composition as the tries before.
 TEST_F(SpoolTest, AReplayMakesTheSameInsertsAsTheFirstTry) {
   options_.part_rows_max = 3;
   tables_.script([](const auto&, const auto&) { return Verdict::unreachable; });
   open();
-  for (int i = 0; i < 10; ++i) ASSERT_TRUE(append(request(i % 3 == 0 ? "u" : "t", {std::to_string(i), "b" + std::to_string(i)})));
+  for (int i = 0; i < 10; ++i)
+    ASSERT_TRUE(append(request(i % 3 == 0 ? "u" : "t", {std::to_string(i), "b" + std::to_string(i)})));
   ASSERT_TRUE(eventually([&] { return tables_.inserts().size() >= 2; }));
   spool_.reset();
   std::map<std::string, Rows> tried;
@@ -306,7 +311,9 @@ TEST_F(SpoolTest, ARequestThatWaitsForRoomGivesUpAtItsDeadline) {
 
 TEST_F(SpoolTest, OneStuckTableDoesNotTakeTheRoomOfOthers) {
   options_.table_bytes_max = 5'000;
-  tables_.script([](const LandingPart& part, const auto&) { return part.layout.table.table == "stuck" ? Verdict::busy : Verdict::stored; });
+  tables_.script([](const LandingPart& part, const auto&) {
+    return part.layout.table.table == "stuck" ? Verdict::busy : Verdict::stored;
+  });
   open();
   ASSERT_TRUE(append(request("stuck", {std::string(4'000, 'x')})));
   EXPECT_EQ(append(request("stuck", {std::string(4'000, 'x')})).error().code, Code::unavailable);
@@ -340,8 +347,10 @@ TEST_F(SpoolTest, APoisonousRequestIsSetAsideAndTheRestIsStored) {
     auto one = request("t", {i == 37 ? "poison" : std::to_string(i)}, "k" + std::to_string(i));
     const auto receipt = append(std::move(one));
     ASSERT_TRUE(receipt);
-    if (i == 37) poisoned = *receipt;
-    else expected.push_back(std::to_string(i));
+    if (i == 37)
+      poisoned = *receipt;
+    else
+      expected.push_back(std::to_string(i));
   }
   ASSERT_TRUE(flush());
   const auto outcome = wait(*poisoned);
@@ -410,7 +419,9 @@ TEST_F(SpoolTest, AFailingViewIsReportedAndTriedAgainUntilItTakesTheRows) {
   const std::string token = tables_.inserts().at(0).token;
 
   // Later batches do not wait for it, and a restart does not forget it.
-  tables_.script([&token](const LandingPart& part, const auto&) { return part.token == token ? Verdict::view_failed : Verdict::stored; });
+  tables_.script([&token](const LandingPart& part, const auto&) {
+    return part.token == token ? Verdict::view_failed : Verdict::stored;
+  });
   auto second = request("t", {"2"});
   second.wait = true;
   EXPECT_EQ(wait(*append(std::move(second))).kind, Kind::stored);
@@ -446,7 +457,9 @@ TEST_F(SpoolTest, AViewThatNeverHealsIsSetAsideBeforeItsTokenIsForgotten) {
 // docs/design/0004-spool.md: a part that was stored long ago is not inserted again when its segment is replayed.
 TEST_F(SpoolTest, APartThatEndedLongAgoIsNotInsertedAgainAfterARestart) {
   options_.flush_interval = std::chrono::seconds(60);
-  tables_.script([](const LandingPart& part, const auto&) { return part.layout.table.table == "stuck" ? Verdict::busy : Verdict::stored; });
+  tables_.script([](const LandingPart& part, const auto&) {
+    return part.layout.table.table == "stuck" ? Verdict::busy : Verdict::stored;
+  });
   open();
   ASSERT_TRUE(append(request("t", {"first"})));
   ASSERT_TRUE(append(request("stuck", {"s"})));
@@ -501,7 +514,9 @@ TEST_F(SpoolTest, AHoldThatCannotStoreItsRowsInTimeHoldsNothing) {
 
 // attacks.md R2.
 TEST_F(SpoolTest, DrainStoresWhatItCanAndKeepsTheRest) {
-  tables_.script([](const LandingPart& part, const auto&) { return part.layout.table.table == "stuck" ? Verdict::busy : Verdict::stored; });
+  tables_.script([](const LandingPart& part, const auto&) {
+    return part.layout.table.table == "stuck" ? Verdict::busy : Verdict::stored;
+  });
   options_.flush_interval = std::chrono::seconds(60);
   open();
   ASSERT_TRUE(append(request("t", {"1"})));
@@ -570,7 +585,8 @@ TEST_F(SpoolTest, ATornOrChangedTailGivesAPrefixOfTheRequests) {
     std::fwrite(changed.data(), 1, changed.size(), out);
     std::fclose(out);
     Tables tables;
-    auto spool = Spool::open(quick_options(folder.path()), [&](const auto&) { return std::make_unique<ScriptedLanding>(tables); });
+    auto spool = Spool::open(quick_options(folder.path()),
+                             [&](const auto&) { return std::make_unique<ScriptedLanding>(tables); });
     ASSERT_TRUE(spool) << spool.error().message;
     ASSERT_TRUE(io_.run(0, [&] { return (*spool)->flush(soon()); }));
     const Rows got = tables.rows("t");
@@ -635,8 +651,8 @@ TEST_F(SpoolTest, SectionsOfOneRequestCountForTheirDataSource) {
   EXPECT_EQ(sources["t_t"].copied_rows, 2u);
 }
 
-// attacks.md R9, R10, R11 at random: whatever the engine answers and however often the process ends, each accepted row is in
-// its table once, or stands in failed/.
+// attacks.md R9, R10, R11 at random: whatever the engine answers and however often the process ends, each accepted row
+// is in its table once, or stands in failed/.
 TEST_F(SpoolTest, AnyAnswersAndRestartsStoreEachAcceptedRowOnce) {
   for (unsigned seed = 1; seed <= 20; ++seed) {
     SCOPED_TRACE(seed);
@@ -648,10 +664,14 @@ TEST_F(SpoolTest, AnyAnswersAndRestartsStoreEachAcceptedRowOnce) {
     std::mt19937 random(seed);
     tables.script([&random](const auto&, const auto&) {
       switch (random() % 8) {
-        case 0: return Verdict::unreachable;
-        case 1: return Verdict::busy;
-        case 2: return Verdict::view_failed;
-        default: return Verdict::stored;
+        case 0:
+          return Verdict::unreachable;
+        case 1:
+          return Verdict::busy;
+        case 2:
+          return Verdict::view_failed;
+        default:
+          return Verdict::stored;
       }
     });
     std::map<std::string, std::set<std::string>> accepted;
@@ -662,7 +682,8 @@ TEST_F(SpoolTest, AnyAnswersAndRestartsStoreEachAcceptedRowOnce) {
       for (int i = 0; i < 10; ++i) {
         const std::string table(1, static_cast<char>('a' + number % 3));
         const std::string row = std::to_string(number++);
-        const auto receipt = io_.run(0, [&] { return (*spool)->append(request(table, {row}, number % 2 == 0 ? row : "")); });
+        const auto receipt =
+            io_.run(0, [&] { return (*spool)->append(request(table, {row}, number % 2 == 0 ? row : "")); });
         ASSERT_TRUE(receipt) << receipt.error().message;
         accepted[table].insert(row);
       }

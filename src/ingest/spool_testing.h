@@ -44,10 +44,12 @@ class Tables {
     inserts_.push_back(insert);
     if (insert.verdict == Verdict::stored || insert.verdict == Verdict::view_failed) {
       auto& rows = rows_[insert.table];
-      if (tokens_.insert({insert.table, insert.token}).second) rows.insert(rows.end(), insert.rows.begin(), insert.rows.end());
+      if (tokens_.insert({insert.table, insert.token}).second)
+        rows.insert(rows.end(), insert.rows.begin(), insert.rows.end());
     }
     if (insert.verdict == Verdict::stored) return {.verdict = Verdict::stored};
-    return {.verdict = insert.verdict, .error = {.code = Code::engine_refused, .message = "scripted", .engine_code = 53}};
+    return {.verdict = insert.verdict,
+            .error = {.code = Code::engine_refused, .message = "scripted", .engine_code = 53}};
   }
   std::vector<std::string> rows(const std::string& table) {
     const std::lock_guard lock(mutex_);
@@ -87,7 +89,9 @@ class FaultyFolder final : public SpoolFolder {
     if (faults_.create) return fail(Code::unavailable, "the disk of the spool is full: cannot make a file");
     return wrap(real_->create(name));
   }
-  Result<std::unique_ptr<SpoolFile>> open_file(const std::string& name) override { return wrap(real_->open_file(name)); }
+  Result<std::unique_ptr<SpoolFile>> open_file(const std::string& name) override {
+    return wrap(real_->open_file(name));
+  }
   Result<std::vector<std::string>> list(const std::string& sub) override { return real_->list(sub); }
   Status remove(const std::string& name) override { return real_->remove(name); }
   Status rename(const std::string& from, const std::string& to) override { return real_->rename(from, to); }
@@ -161,13 +165,18 @@ class TempFolder {
   std::string path_;
 };
 
-inline SpoolSection section(const std::string& table, const std::vector<std::string>& rows, SectionKind kind = SectionKind::rows) {
-  SpoolSection out{.layout = {.table = {.database = "db", .table = table}, .columns = {"a"}}, .kind = kind, .row_count = rows.size(), .block = {}};
+inline SpoolSection section(const std::string& table, const std::vector<std::string>& rows,
+                            SectionKind kind = SectionKind::rows) {
+  SpoolSection out{.layout = {.table = {.database = "db", .table = table}, .columns = {"a"}},
+                   .kind = kind,
+                   .row_count = rows.size(),
+                   .block = {}};
   for (const auto& row : rows) out.block += row + "\n";
   return out;
 }
 
-inline AppendRequest request(const std::string& table, const std::vector<std::string>& rows, const std::string& key = {}) {
+inline AppendRequest request(const std::string& table, const std::vector<std::string>& rows,
+                             const std::string& key = {}) {
   AppendRequest out;
   out.meta.source = "t_" + table;
   out.meta.idempotency_key = key;

@@ -72,11 +72,10 @@ class Import {
  public:
   Import(ImportRequest request, std::shared_ptr<const ingest::RowMapping> mapping, ingest::InputFormat format,
          const std::string& id, Sink& sink)
-      : request_(std::move(request)),
-        sink_(sink),
-        builder_(std::move(mapping), options(format, request_.csv, id)) {}
+      : request_(std::move(request)), sink_(sink), builder_(std::move(mapping), options(format, request_.csv, id)) {}
 
-  static ingest::BatchOptions options(ingest::InputFormat format, const ingest::CsvDialect& csv, const std::string& id) {
+  static ingest::BatchOptions options(ingest::InputFormat format, const ingest::CsvDialect& csv,
+                                      const std::string& id) {
     ingest::BatchOptions options;
     options.format = format;
     options.csv = csv;
@@ -150,7 +149,8 @@ class FileReader {
       }
       sent_ += count;
       if (sent_ > request_.bytes_max)
-        co_return fail(Code::too_large, "the file is larger than {} MB, the most that is taken this way", request_.bytes_max >> 20);
+        co_return fail(Code::too_large, "the file is larger than {} MB, the most that is taken this way",
+                       request_.bytes_max >> 20);
       pending_ = {buffer_.get(), count};
       if (!decoder_) CO_TRY_VOID(choose_decoder());
     }
@@ -160,7 +160,8 @@ class FileReader {
   Status choose_decoder() {
     TRY(auto encoding, ingest::parse_content_encoding(request_.content_encoding));
     if (encoding == ingest::Encoding::identity && pending_.starts_with("\x1f\x8b")) encoding = ingest::Encoding::gzip;
-    if (encoding == ingest::Encoding::identity && pending_.starts_with("\x28\xb5\x2f\xfd")) encoding = ingest::Encoding::zstd;
+    if (encoding == ingest::Encoding::identity && pending_.starts_with("\x28\xb5\x2f\xfd"))
+      encoding = ingest::Encoding::zstd;
     decoder_ = ingest::Decompressor::make(encoding, {.output_bytes_max = request_.content_bytes_max});
     return {};
   }
@@ -201,9 +202,10 @@ Task<Status> import_text(Import& import, const ImportRequest& request, http::Bod
 
 /// Parquet is decoded by the reader engine, which sees only its scratch folder; its rows come back as lines of JSON, so
 /// that one mapping and one conversion table serve every format (docs/design/0005-imports.md).
-Task<Status> import_parquet(const ImportTools& tools, Import& import, const ImportRequest& request, const std::string& id,
-                            http::BodyReader& body) {
-  if (tools.reader == nullptr) co_return fail(Code::unavailable, "Parquet files cannot be read: kinglet-engine is not installed");
+Task<Status> import_parquet(const ImportTools& tools, Import& import, const ImportRequest& request,
+                            const std::string& id, http::BodyReader& body) {
+  if (tools.reader == nullptr)
+    co_return fail(Code::unavailable, "Parquet files cannot be read: kinglet-engine is not installed");
   const ScratchFile file(fmt::format("{}/{}.parquet", tools.scratch, id));
   {
     std::ofstream out(file.path(), std::ios::binary | std::ios::trunc);
@@ -225,11 +227,14 @@ Task<Status> import_parquet(const ImportTools& tools, Import& import, const Impo
   engine::QueryOptions options;
   options.format = "JSONEachRow";
   options.deadline = Clock::now() + decode_patience;
-  options.settings = {{"output_format_json_quote_64bit_integers", "0"}, {"output_format_json_escape_forward_slashes", "0"}};
-  auto reply = co_await client.open(fmt::format("SELECT * FROM file({}, 'Parquet')", sql::quote_string(file.path())), options);
+  options.settings = {{"output_format_json_quote_64bit_integers", "0"},
+                      {"output_format_json_escape_forward_slashes", "0"}};
+  auto reply =
+      co_await client.open(fmt::format("SELECT * FROM file({}, 'Parquet')", sql::quote_string(file.path())), options);
   for (;;) {
     if (!reply) {
-      if (reply.error().engine_code != 0) co_return fail(Code::invalid, "the Parquet file cannot be read: {}", reply.error().message);
+      if (reply.error().engine_code != 0)
+        co_return fail(Code::invalid, "the Parquet file cannot be read: {}", reply.error().message);
       co_return fail(std::move(reply.error()));
     }
     CO_TRY(const auto piece, co_await (*reply)->next());
@@ -259,15 +264,19 @@ std::optional<FileFormat> file_format(std::string_view name) {
   return std::nullopt;
 }
 
-std::optional<FileFormat> format_of_file(std::string_view file_name) {
-  file_name = file_name.substr(0, file_name.find_first_of("?#"));
+std::optional<FileFormat> format_of_file(std::string_view name) {
+  std::string lower(name.substr(0, name.find_first_of("?#")));
+  for (auto& c : lower)
+    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
+  std::string_view file_name = lower;
   for (const std::string_view packed : {".gz", ".zst"})
     if (file_name.ends_with(packed)) file_name.remove_suffix(packed.size());
   const auto dot = file_name.rfind('.');
   return dot == file_name.npos ? std::nullopt : file_format(file_name.substr(dot + 1));
 }
 
-Task<Result<ImportResult>> run_import(const ImportTools& tools, ImportRequest request, std::string id, http::BodyReader& body) {
+Task<Result<ImportResult>> run_import(const ImportTools& tools, ImportRequest request, std::string id,
+                                      http::BodyReader& body) {
   CO_TRY(const auto mapping, tools.intake.mapping(request.source));
   const auto format = request.format == FileFormat::csv ? ingest::InputFormat::csv : ingest::InputFormat::ndjson;
   if (request.mode == ImportMode::append) {
@@ -281,8 +290,8 @@ Task<Result<ImportResult>> run_import(const ImportTools& tools, ImportRequest re
     if (!stored && stored.error().code != Code::timeout) co_return fail(stored.error());
     co_return result;
   }
-  Replacement replacement({.catalog = tools.catalog, .runners = tools.runners, .spool = tools.intake.spool()}, request.workspace,
-                          request.source, id);
+  Replacement replacement({.catalog = tools.catalog, .runners = tools.runners, .spool = tools.intake.spool()},
+                          request.workspace, request.source, id);
   CO_TRY_VOID(co_await replacement.begin());
   StagingSink sink(tools, request, id, replacement);
   Import import(request, mapping, format, id, sink);

@@ -17,7 +17,7 @@ enum class ImportMode : std::uint8_t { append, replace };
 
 /// By "csv", "ndjson", "jsonl", "parquet".
 std::optional<FileFormat> file_format(std::string_view name);
-/// By a file name or URL path: "x.ndjson.gz" -> ndjson. Nothing when the name does not tell.
+/// By a file name or URL, in any case: "x.ndjson.gz" -> ndjson. Nothing when the name does not tell.
 std::optional<FileFormat> format_of_file(std::string_view file_name);
 
 struct ImportRequest {
@@ -25,9 +25,9 @@ struct ImportRequest {
   std::shared_ptr<const catalog::DataSource> source;
   ImportMode mode = ImportMode::append;
   FileFormat format = FileFormat::csv;
-  std::string content_encoding;      // of the request; a gzip file is recognised by its first bytes, too
+  std::string content_encoding;  // of the request; a gzip file is recognised by its first bytes, too
   ingest::CsvDialect csv = {};
-  std::uint64_t bytes_max = 500u << 20;  // as sent
+  std::uint64_t bytes_max = 500u << 20;           // as sent
   std::uint64_t content_bytes_max = 32ull << 30;  // after decompression
 };
 
@@ -48,6 +48,7 @@ struct ImportTools {
 };
 
 /// Runs one import. `body` is read to its end. Errors: invalid (the file), too_large, unsupported, unavailable.
-Task<Result<ImportResult>> run_import(const ImportTools& tools, ImportRequest request, std::string id, http::BodyReader& body);
+Task<Result<ImportResult>> run_import(const ImportTools& tools, ImportRequest request, std::string id,
+                                      http::BodyReader& body);
 
 }  // namespace kinglet::jobs

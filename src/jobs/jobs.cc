@@ -52,8 +52,12 @@ struct Jobs::State : std::enable_shared_from_this<State> {
   ImportTools tools() {
     engine::Address reader;
     if (parts.reader != nullptr) reader = parts.reader->address();
-    return {.intake = parts.intake, .runners = parts.runners, .reader = parts.reader, .reader_address = reader,
-            .scratch = options.scratch, .catalog = parts.catalog};
+    return {.intake = parts.intake,
+            .runners = parts.runners,
+            .reader = parts.reader,
+            .reader_address = reader,
+            .scratch = options.scratch,
+            .catalog = parts.catalog};
   }
 
   Task<Result<std::shared_ptr<const catalog::Job>>> write(std::string workspace_id, catalog::Job job, bool is_new) {
@@ -67,7 +71,8 @@ struct Jobs::State : std::enable_shared_from_this<State> {
   /// Runs `work` on this io thread and writes down how it ended.
   template <class Work>
   void spawn(std::string workspace_id, catalog::Job job, Gate::Pass pass, Work work) {
-    auto run = [](std::shared_ptr<State> self, std::string workspace, catalog::Job j, Gate::Pass inside, Work w) -> Task<void> {
+    auto run = [](std::shared_ptr<State> self, std::string workspace, catalog::Job j, Gate::Pass inside,
+                  Work w) -> Task<void> {
       (void)inside;
       const auto executor = co_await asio::this_coro::executor;
       while (self->running >= self->options.running_max) {
@@ -83,11 +88,13 @@ struct Jobs::State : std::enable_shared_from_this<State> {
       j.status = ended ? catalog::JobStatus::done : catalog::JobStatus::error;
       if (!ended) j.error = ended.error().message;
       const auto written = co_await self->write(workspace, j, false);
-      if (!written) log::error("a job's end could not be written down", {{"job", j.id}, {"error", written.error().message}});
+      if (!written)
+        log::error("a job's end could not be written down", {{"job", j.id}, {"error", written.error().message}});
     };
     const auto index = IoThreads::current_index().value_or(0);
     asio::co_spawn(parts.threads.executor(index),
-                   run(shared_from_this(), std::move(workspace_id), std::move(job), std::move(pass), std::move(work)), asio::detached);
+                   run(shared_from_this(), std::move(workspace_id), std::move(job), std::move(pass), std::move(work)),
+                   asio::detached);
   }
 
   void record(const ImportRequest& request, const Result<ImportResult>& result, std::string_view id, bool is_job) {
@@ -125,7 +132,9 @@ struct Jobs::State : std::enable_shared_from_this<State> {
             .data_source_name = request.source->name,
             .mode = request.mode == ImportMode::append ? "append" : "replace",
             .url = std::move(url),
-            .format = request.format == FileFormat::csv ? "csv" : request.format == FileFormat::ndjson ? "ndjson" : "parquet",
+            .format = request.format == FileFormat::csv      ? "csv"
+                      : request.format == FileFormat::ndjson ? "ndjson"
+                                                             : "parquet",
             .token_id = std::move(token_id)};
   }
 
@@ -138,7 +147,8 @@ struct Jobs::State : std::enable_shared_from_this<State> {
     get.deadline = Clock::now() + download_patience;
     CO_TRY(const auto reply, co_await client.send_following(std::move(url), std::move(get)));
     if (reply->status() != 200) co_return fail(Code::invalid, "the address answered with status {}", reply->status());
-    if (request.content_encoding.empty()) request.content_encoding = reply->headers().get("Content-Encoding").value_or("");
+    if (request.content_encoding.empty())
+      request.content_encoding = reply->headers().get("Content-Encoding").value_or("");
     auto result = co_await run_import(tools(), std::move(request), std::move(id), reply->body());
     co_return result;
   }
@@ -164,9 +174,11 @@ struct Jobs::State : std::enable_shared_from_this<State> {
   }
 
   Task<Status> run_delete(DeleteRequest request, std::string condition) {
-    const auto sql = fmt::format("ALTER TABLE {} DELETE WHERE {}", qualified(*request.workspace, request.source->table), condition);
+    const auto sql =
+        fmt::format("ALTER TABLE {} DELETE WHERE {}", qualified(*request.workspace, request.source->table), condition);
     const auto deleted = co_await execute(sql, mutation_patience, {{"mutations_sync", "2"}});
-    if (!deleted) co_return fail(query::presentable(deleted.error(), *request.workspace->resources, request.workspace->database));
+    if (!deleted)
+      co_return fail(query::presentable(deleted.error(), *request.workspace->resources, request.workspace->database));
     co_return Status{};
   }
 
@@ -176,11 +188,17 @@ struct Jobs::State : std::enable_shared_from_this<State> {
     co_return std::move(*printed);
   }
 
-  Task<Result<std::uint64_t>> count(const catalog::Workspace& workspace, const std::string& table, const std::string& condition) {
-    const query::Composed composed{.sql = fmt::format("SELECT count() FROM {} WHERE {}", qualified(workspace, table), condition),
-                                   .settings = {}, .format = {}, .data_sources = {}, .pipes = {}};
+  Task<Result<std::uint64_t>> count(const catalog::Workspace& workspace, const std::string& table,
+                                    const std::string& condition) {
+    const query::Composed composed{
+        .sql = fmt::format("SELECT count() FROM {} WHERE {}", qualified(workspace, table), condition),
+        .settings = {},
+        .format = {},
+        .data_sources = {},
+        .pipes = {}};
     constexpr query::Format plain{.engine_name = "TabSeparated", .content_type = ""};
-    CO_TRY(const auto text, co_await parts.runners.here().run_whole(composed, plain, *workspace.resources, workspace.database));
+    CO_TRY(const auto text,
+           co_await parts.runners.here().run_whole(composed, plain, *workspace.resources, workspace.database));
     std::uint64_t rows = 0;
     std::from_chars(text.data(), text.data() + text.size(), rows);
     co_return rows;
@@ -208,9 +226,12 @@ Status Jobs::start() {
       if (catalog::is_finished(job->status)) continue;
       auto ended = *job;
       ended.status = catalog::JobStatus::error;
-      ended.error = "interrupted: the server stopped while the job was at work; what it had appended stays, start it again for the rest";
+      ended.error =
+          "interrupted: the server stopped while the job was at work; what it had appended stays, start it again for "
+          "the rest";
       auto change = [workspace_id = id, ended](catalog::Transaction& t) { return t.update_job(workspace_id, ended); };
-      if (const auto written = state_->parts.catalog.update_blocking(std::move(change)); !written) return fail(written.error());
+      if (const auto written = state_->parts.catalog.update_blocking(std::move(change)); !written)
+        return fail(written.error());
     }
   return {};
 }
@@ -229,19 +250,22 @@ Task<Result<ImportResult>> Jobs::import_body(ImportRequest request, http::BodyRe
   co_return result;
 }
 
-Task<Result<std::shared_ptr<const catalog::Job>>> Jobs::import_url(ImportRequest request, std::string text, std::string token_id) {
+Task<Result<std::shared_ptr<const catalog::Job>>> Jobs::import_url(ImportRequest request, std::string text,
+                                                                   std::string token_id) {
   auto pass = state_->gate.enter();
   if (!pass) co_return fail(Code::unavailable, "the server is stopping");
   CO_TRY(auto url, http::parse_url(text));
   request.bytes_max = state_->options.import_bytes_max;
   request.content_bytes_max = state_->options.import_bytes_max;
-  CO_TRY(const auto job, co_await state_->write(request.workspace->id, State::import_job(request, http::print_url(url), token_id), true));
+  CO_TRY(const auto job, co_await state_->write(request.workspace->id,
+                                                State::import_job(request, http::print_url(url), token_id), true));
   auto work = [self = state_, request, url](catalog::Job& j) { return self->run_download(request, url, j); };
   state_->spawn(request.workspace->id, *job, std::move(*pass), std::move(work));
   co_return job;
 }
 
-Task<Result<std::shared_ptr<const catalog::Job>>> Jobs::import_later(ImportRequest request, http::BodyReader& body, std::string token_id) {
+Task<Result<std::shared_ptr<const catalog::Job>>> Jobs::import_later(ImportRequest request, http::BodyReader& body,
+                                                                     std::string token_id) {
   auto pass = state_->gate.enter();
   if (!pass) co_return fail(Code::unavailable, "the server is stopping");
   const auto path = fmt::format("{}/upload-{}", state_->options.scratch, catalog::new_uuid());
@@ -254,8 +278,10 @@ Task<Result<std::shared_ptr<const catalog::Job>>> Jobs::import_later(ImportReque
       if (count && *count > 0) {
         size += *count;
         out.write(buffer->data(), static_cast<std::streamsize>(*count));
-        if (size > request.bytes_max) count = fail(Code::too_large, "the file is larger than {} MB", request.bytes_max >> 20);
-        else if (!out) count = fail(Code::unavailable, "no room for the file on the server's disk");
+        if (size > request.bytes_max)
+          count = fail(Code::too_large, "the file is larger than {} MB", request.bytes_max >> 20);
+        else if (!out)
+          count = fail(Code::unavailable, "no room for the file on the server's disk");
       }
       if (!count) {
         ::unlink(path.c_str());
@@ -297,13 +323,14 @@ Task<Result<std::shared_ptr<const catalog::Job>>> Jobs::delete_rows(DeleteReques
   co_return job;
 }
 
-Task<Status> Jobs::truncate(std::shared_ptr<const catalog::Workspace> workspace, std::shared_ptr<const catalog::DataSource> source,
-                            bool quarantine) {
+Task<Status> Jobs::truncate(std::shared_ptr<const catalog::Workspace> workspace,
+                            std::shared_ptr<const catalog::DataSource> source, bool quarantine) {
   const auto& table = quarantine ? source->quarantine_table : source->table;
   // Held: a batch on its way would come in again, because truncating forgets its token.
-  CO_TRY(const auto hold, co_await state_->parts.spool.hold({.database = workspace->database, .table = table}, ingest::HoldKind::clear,
-                                                            Clock::now() + hold_patience));
-  auto status = co_await state_->execute(fmt::format("TRUNCATE TABLE {} SYNC", qualified(*workspace, table)), statement_patience);
+  CO_TRY(const auto hold, co_await state_->parts.spool.hold({.database = workspace->database, .table = table},
+                                                            ingest::HoldKind::clear, Clock::now() + hold_patience));
+  auto status =
+      co_await state_->execute(fmt::format("TRUNCATE TABLE {} SYNC", qualified(*workspace, table)), statement_patience);
   co_return status;
 }
 
@@ -312,7 +339,8 @@ Task<Result<std::shared_ptr<const catalog::Job>>> Jobs::cancel(std::string works
   const auto job = workspace ? workspace->job(job_id) : nullptr;
   if (!job) co_return fail(Code::not_found, "there is no job '{}'", job_id);
   if (job->status == catalog::JobStatus::cancelled) co_return job;
-  co_return fail(Code::conflict, "a job of kind {} cannot be cancelled while it is {}", job->kind, catalog::job_status_name(job->status));
+  co_return fail(Code::conflict, "a job of kind {} cannot be cancelled while it is {}", job->kind,
+                 catalog::job_status_name(job->status));
 }
 
 }  // namespace kinglet::jobs

@@ -48,9 +48,11 @@ class Jobs {
   /// An upload, imported while its sender waits. Errors: invalid (file), not_found, too_large, unavailable.
   Task<Result<ImportResult>> import_body(ImportRequest request, http::BodyReader& body);
   /// An import by URL: the job is written down, then runs on its own.
-  Task<Result<std::shared_ptr<const catalog::Job>>> import_url(ImportRequest request, std::string url, std::string token_id);
+  Task<Result<std::shared_ptr<const catalog::Job>>> import_url(ImportRequest request, std::string url,
+                                                               std::string token_id);
   /// An upload as a job: the body is kept first, then imported on its own (tb-client.md 4.1).
-  Task<Result<std::shared_ptr<const catalog::Job>>> import_later(ImportRequest request, http::BodyReader& body, std::string token_id);
+  Task<Result<std::shared_ptr<const catalog::Job>>> import_later(ImportRequest request, http::BodyReader& body,
+                                                                 std::string token_id);
 
   struct DeleteRequest {
     std::shared_ptr<const catalog::Workspace> workspace;
@@ -61,8 +63,8 @@ class Jobs {
   /// Rows that the condition selects. Errors: invalid (condition).
   Task<Result<std::uint64_t>> count_rows(const DeleteRequest& request);
   Task<Result<std::shared_ptr<const catalog::Job>>> delete_rows(DeleteRequest request);
-  Task<Status> truncate(std::shared_ptr<const catalog::Workspace> workspace, std::shared_ptr<const catalog::DataSource> source,
-                        bool quarantine);
+  Task<Status> truncate(std::shared_ptr<const catalog::Workspace> workspace,
+                        std::shared_ptr<const catalog::DataSource> source, bool quarantine);
 
   /// Errors: not_found, conflict (it cannot be cancelled).
   Task<Result<std::shared_ptr<const catalog::Job>>> cancel(std::string workspace_id, std::string job_id);

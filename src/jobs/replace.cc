@@ -16,7 +16,9 @@ constexpr auto step_patience = std::chrono::seconds(60);
 constexpr auto fill_patience = std::chrono::hours(1);
 constexpr auto hold_patience = std::chrono::seconds(60);
 
-std::string qualified(std::string_view database, std::string_view table) { return fmt::format("`{}`.`{}`", database, table); }
+std::string qualified(std::string_view database, std::string_view table) {
+  return fmt::format("`{}`.`{}`", database, table);
+}
 
 std::string column_list(const std::vector<std::string>& names) {
   std::string list;
@@ -52,8 +54,10 @@ struct Replacement::State {
 
   Task<Status> stage(const catalog::DataSource& target) {
     const auto table = fmt::format("{}_new_{}", target.table, id.substr(0, 8));
-    CO_TRY_VOID(co_await execute(fmt::format("DROP TABLE IF EXISTS {} SYNC", qualified(database(), table)), step_patience));
-    CO_TRY_VOID(co_await execute(datafile::create_table_ddl(target.definition, qualified(database(), table)), step_patience));
+    CO_TRY_VOID(
+        co_await execute(fmt::format("DROP TABLE IF EXISTS {} SYNC", qualified(database(), table)), step_patience));
+    CO_TRY_VOID(
+        co_await execute(datafile::create_table_ddl(target.definition, qualified(database(), table)), step_patience));
     staged[target.name] = table;
     co_return Status{};
   }
@@ -87,7 +91,8 @@ struct Replacement::State {
     for (const auto& name : names) {
       const auto held = workspace->data_source(name);
       if (!held) continue;
-      CO_TRY(auto one, co_await parts.spool.hold({.database = database(), .table = held->table}, ingest::HoldKind::clear, Clock::now() + hold_patience));
+      CO_TRY(auto one, co_await parts.spool.hold({.database = database(), .table = held->table},
+                                                 ingest::HoldKind::clear, Clock::now() + hold_patience));
       holds.push_back(std::move(one));
     }
     co_return Status{};
@@ -100,9 +105,10 @@ struct Replacement::State {
     for (const auto& view : views) {
       if (view.target != target) continue;
       CO_TRY(const auto columns, co_await deploy::output_columns(runner(), view.sql, world, database()));
-      const auto sql = fmt::format("INSERT INTO {} {} {}", qualified(database(), staged[target]), column_list(columns), view.sql);
-      CO_TRY_VOID(co_await execute(sql, fill_patience,
-                                   {{"deduplicate_insert_select", "disable"}, {"max_partitions_per_insert_block", "0"}}));
+      const auto sql =
+          fmt::format("INSERT INTO {} {} {}", qualified(database(), staged[target]), column_list(columns), view.sql);
+      CO_TRY_VOID(co_await execute(
+          sql, fill_patience, {{"deduplicate_insert_select", "disable"}, {"max_partitions_per_insert_block", "0"}}));
     }
     co_return Status{};
   }
@@ -112,22 +118,27 @@ struct Replacement::State {
   Task<Status> exchange(const std::vector<deploy::LiveView>& views) {
     std::vector<const deploy::LiveView*> touched;
     for (const auto& view : views)
-      if (staged.contains(view.target) || std::ranges::any_of(staged, [&](const auto& s) { return reads(view, s.first); }))
+      if (staged.contains(view.target) ||
+          std::ranges::any_of(staged, [&](const auto& s) { return reads(view, s.first); }))
         touched.push_back(&view);
     Status status;
     for (const auto* view : touched) {
-      status = co_await execute(fmt::format("DROP VIEW IF EXISTS {} SYNC", qualified(database(), view->name)), step_patience);
+      status = co_await execute(fmt::format("DROP VIEW IF EXISTS {} SYNC", qualified(database(), view->name)),
+                                step_patience);
       if (!status) break;
     }
     if (status) {
       for (const auto& [name, table] : staged) {
-        status = co_await execute(fmt::format("EXCHANGE TABLES {} AND {}", qualified(database(), workspace->data_source(name)->table),
-                                              qualified(database(), table)), step_patience);
+        status = co_await execute(
+            fmt::format("EXCHANGE TABLES {} AND {}", qualified(database(), workspace->data_source(name)->table),
+                        qualified(database(), table)),
+            step_patience);
         if (!status) break;
       }
     }
     for (const auto* view : touched) {
-      const auto made = co_await execute(deploy::create_view_statement(database(), *workspace->resources, *view), step_patience);
+      const auto made =
+          co_await execute(deploy::create_view_statement(database(), *workspace->resources, *view), step_patience);
       if (!made && status) status = made;
     }
     co_return status;
@@ -136,7 +147,11 @@ struct Replacement::State {
 
 Replacement::Replacement(Parts parts, std::shared_ptr<const catalog::Workspace> workspace,
                          std::shared_ptr<const catalog::DataSource> source, std::string id)
-    : state_(new State{.parts = parts, .workspace = std::move(workspace), .source = std::move(source), .id = std::move(id), .staged = {}}) {}
+    : state_(new State{.parts = parts,
+                       .workspace = std::move(workspace),
+                       .source = std::move(source),
+                       .id = std::move(id),
+                       .staged = {}}) {}
 Replacement::~Replacement() = default;
 
 Task<Status> Replacement::begin() {
@@ -148,8 +163,9 @@ Task<Status> Replacement::insert(const engine::Block& block) {
   if (block.empty()) co_return Status{};
   std::string bytes;
   block.encode(bytes);
-  const auto statement = fmt::format("INSERT INTO {} {}", qualified(state_->database(), state_->staged[state_->source->name]),
-                                     column_list(block.column_names()));
+  const auto statement =
+      fmt::format("INSERT INTO {} {}", qualified(state_->database(), state_->staged[state_->source->name]),
+                  column_list(block.column_names()));
   const engine::Settings settings{{"insert_deduplication_token", fmt::format("{}-{}", state_->id, ++state_->inserts)},
                                   {"input_format_native_allow_types_conversion", "0"},
                                   {"input_format_skip_unknown_fields", "0"},
@@ -159,7 +175,8 @@ Task<Status> Replacement::insert(const engine::Block& block) {
   for (;;) {
     CO_TRY_VOID(co_await state_->runner().engine_ready(patience));
     // The same bytes under the same token: a second try after a lost answer stores nothing twice.
-    const auto stored = co_await state_->runner().client().insert(statement, bytes, settings, Clock::now() + step_patience);
+    const auto stored =
+        co_await state_->runner().client().insert(statement, bytes, settings, Clock::now() + step_patience);
     if (stored) co_return Status{};
     if (stored.error().code != Code::unavailable || Clock::now() > patience) co_return fail(stored.error());
     asio::steady_timer pause(co_await asio::this_coro::executor, std::chrono::milliseconds(100));
@@ -191,8 +208,8 @@ Task<Status> Replacement::commit() {
 
 Task<void> Replacement::give_up() {
   for (const auto& [name, table] : state_->staged) {
-    const auto dropped =
-        co_await state_->execute(fmt::format("DROP TABLE IF EXISTS {} SYNC", qualified(state_->database(), table)), step_patience);
+    const auto dropped = co_await state_->execute(
+        fmt::format("DROP TABLE IF EXISTS {} SYNC", qualified(state_->database(), table)), step_patience);
     if (!dropped) log::warning("a staging table stays until the next start", {{"error", dropped.error().message}});
   }
   state_->staged.clear();

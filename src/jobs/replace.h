@@ -13,10 +13,10 @@
 
 namespace kinglet::jobs {
 
-/// begin(), insert() …, commit() or give_up(). Readers see the old rows until commit(), which exchanges the tables; a server
-/// killed before that leaves tables that the next start drops, and views that it makes again.
-/// Dependent data sources are filled anew from the new rows, view by view; rows that were put into them in other ways are
-/// replaced, too (http-api.md 4.1).
+/// begin(), insert() …, commit() or give_up(). Readers see the old rows until commit(), which exchanges the tables; a
+/// server killed before that leaves tables that the next start drops, and views that it makes again. Dependent data
+/// sources are filled anew from the new rows, view by view; rows that were put into them in other ways are replaced,
+/// too (http-api.md 4.1).
 class Replacement {
  public:
   struct Parts {

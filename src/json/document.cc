@@ -50,7 +50,9 @@ void append(std::string& out, const value& v) {
       out += '}';
       return;
     }
-    default: out += boost::json::serialize(v); return;
+    default:
+      out += boost::json::serialize(v);
+      return;
   }
 }
 }  // namespace

@@ -31,7 +31,8 @@ TEST(Ring, TakesRecordsFromManyThreads) {
     threads.emplace_back([&] {
       for (int j = 0; j < 1000; ++j) {
         ring.add(std::string(40, 'x'));
-        if (j % 100 == 0) for (const auto& one : ring.read().first) ASSERT_EQ(one->size(), 40U);
+        if (j % 100 == 0)
+          for (const auto& one : ring.read().first) ASSERT_EQ(one->size(), 40U);
       }
     });
   for (auto& one : threads) one.join();
@@ -108,7 +109,8 @@ TEST(Observer, MetricsSayWhatWasCounted) {
     for (const auto& metric : family.metric) {
       ASSERT_GE(metric.label.size(), 2U);
       EXPECT_EQ(metric.label[0].value, "w");
-      if (family.name == "kinglet_data_source_rows_total" && metric.label[2].value == "accepted") rows = metric.counter.value == 4;
+      if (family.name == "kinglet_data_source_rows_total" && metric.label[2].value == "accepted")
+        rows = metric.counter.value == 4;
       if (family.name == "kinglet_data_source_rows_pending") pending = metric.gauge.value == 4;
       if (family.name == "kinglet_endpoint_duration_seconds")
         histogram = metric.histogram.bucket.back().cumulative_count == 1 && metric.histogram.sample_count == 1;

@@ -58,7 +58,9 @@ void Observer::record(RequestRecord request) {
   requests_.add(std::move(request));
 }
 
-void Observer::record(OperationRecord operation) { operations_.add(std::move(operation)); }
+void Observer::record(OperationRecord operation) {
+  operations_.add(std::move(operation));
+}
 
 std::shared_ptr<RowAccount> Observer::rows(std::string_view workspace_id, std::string_view data_source_id,
                                            std::string_view data_source_name) {
@@ -94,8 +96,9 @@ RowCounts Observer::row_counts(std::string_view workspace_id, std::string_view d
 
 std::vector<prometheus::MetricFamily> Observer::Collect() const {
   auto rows = family("kinglet_data_source_rows_total", "Rows by what became of them", prometheus::MetricType::Counter);
-  auto pending = family("kinglet_data_source_rows_pending", "Rows accepted and not yet accounted for; negative: the books are wrong",
-                        prometheus::MetricType::Gauge);
+  auto pending =
+      family("kinglet_data_source_rows_pending",
+             "Rows accepted and not yet accounted for; negative: the books are wrong", prometheus::MetricType::Gauge);
   rows_.with([&](const auto& all) {
     for (const auto& [key, entry] : all) {
       const RowCounts counts = entry.account->read();
@@ -115,7 +118,8 @@ std::vector<prometheus::MetricFamily> Observer::Collect() const {
     }
   });
 
-  auto requests = family("kinglet_endpoint_requests_total", "Endpoint and query calls", prometheus::MetricType::Counter);
+  auto requests =
+      family("kinglet_endpoint_requests_total", "Endpoint and query calls", prometheus::MetricType::Counter);
   auto durations = family("kinglet_endpoint_duration_seconds", "Time to answer", prometheus::MetricType::Histogram);
   calls_.with([&](const auto& all) {
     for (const auto& [key, entry] : all) {

@@ -12,7 +12,9 @@ namespace {
 constexpr std::size_t pipe_depth_max = 32;
 constexpr std::string_view quarantine_suffix = "_quarantine";
 
-std::string unknown_resource(std::string_view name) { return fmt::format("Resource '{}' not found", name); }
+std::string unknown_resource(std::string_view name) {
+  return fmt::format("Resource '{}' not found", name);
+}
 
 /// `'` and `\` escaped, as the engine reads a string inside a Map literal of a setting.
 std::string setting_string(std::string_view text) {
@@ -68,7 +70,8 @@ struct Composer::State {
     auto rendered = compiled.render(input);
     if (!rendered) {
       auto& e = rendered.error();
-      return raise({.error = {.code = Code::invalid, .message = e.message}, .status = e.status, .body_json = e.body_json});
+      return raise(
+          {.error = {.code = Code::invalid, .message = e.message}, .status = e.status, .body_json = e.body_json});
     }
     settings.insert(settings.end(), rendered->settings.begin(), rendered->settings.end());
     return std::move(rendered->sql);
@@ -116,7 +119,8 @@ struct Composer::State {
     if (name.ends_with(quarantine_suffix)) {
       const auto base = name.substr(0, name.size() - quarantine_suffix.size());
       if (const auto source = world.resources->data_sources.find(base); source && source->name == base) {
-        if (access != nullptr && !access->reads_quarantine(*source)) return fail(Code::not_found, "{}", unknown_resource(name));
+        if (access != nullptr && !access->reads_quarantine(*source))
+          return fail(Code::not_found, "{}", unknown_resource(name));
         return physical(*source, true);
       }
     }
@@ -302,7 +306,9 @@ std::expected<Composed, Refusal> Composer::node(const std::shared_ptr<const cata
   return state_->finish(state_->node_query(*compiled, index));
 }
 
-std::expected<Composed, Refusal> Composer::plain_statement(std::string_view text) { return state_->resolve_text(text, nullptr); }
+std::expected<Composed, Refusal> Composer::plain_statement(std::string_view text) {
+  return state_->resolve_text(text, nullptr);
+}
 
 std::expected<Composed, Refusal> Composer::statement(std::string_view text,
                                                      const std::shared_ptr<const catalog::Pipe>& pipeline) {

@@ -23,7 +23,7 @@ namespace kinglet::query {
 /// Why a request could not become a statement. A template may choose status and body itself (error(), custom_error()).
 struct Refusal {
   Error error = {};
-  int status = 0;                        // 0: by the error's code
+  int status = 0;                             // 0: by the error's code
   std::optional<std::string> body_json = {};  // the whole body
 };
 
@@ -31,9 +31,9 @@ struct Refusal {
 struct Composed {
   std::string sql;
   std::vector<std::pair<std::string, std::string>> settings;  // of the text and its templates, checked
-  std::optional<std::string> format;                           // FORMAT word of the text
-  std::vector<std::string> data_sources;                       // read, by name
-  std::vector<std::string> pipes;                              // read, by name
+  std::optional<std::string> format;                          // FORMAT word of the text
+  std::vector<std::string> data_sources;                      // read, by name
+  std::vector<std::string> pipes;                             // read, by name
 };
 
 /// Which names mean something, and to whom.
@@ -52,13 +52,15 @@ class Composer {
            templates::StandIns stand_ins = templates::StandIns::off);
   ~Composer();
 
-  /// The pipe's output node; with `q`, that text over it, where `_` is the pipe. The caller has checked the pipe's grant.
+  /// The pipe's output node; with `q`, that text over it, where `_` is the pipe. The caller has checked the pipe's
+  /// grant.
   std::expected<Composed, Refusal> endpoint(const std::shared_ptr<const catalog::Pipe>& pipe,
                                             std::optional<std::string_view> q);
   /// One node of a pipe, for checks and views.
   std::expected<Composed, Refusal> node(const std::shared_ptr<const catalog::Pipe>& pipe, std::size_t index);
   /// Ad-hoc text; `pipeline` names the pipe that `_` and its nodes stand for. Every name at the top must be granted.
-  std::expected<Composed, Refusal> statement(std::string_view text, const std::shared_ptr<const catalog::Pipe>& pipeline);
+  std::expected<Composed, Refusal> statement(std::string_view text,
+                                             const std::shared_ptr<const catalog::Pipe>& pipeline);
   /// As statement(), for text that is no template whatever it begins with.
   std::expected<Composed, Refusal> plain_statement(std::string_view text);
 

@@ -13,8 +13,7 @@ constexpr Format csv{.engine_name = "CSV", .content_type = "text/csv"};
 constexpr Format csv_with_names{.engine_name = "CSVWithNames", .content_type = "text/csv", .whole = true};
 constexpr Format ndjson{.engine_name = "JSONEachRow", .content_type = "application/x-ndjson"};
 constexpr Format parquet{.engine_name = "Parquet", .content_type = "application/vnd.apache.parquet", .whole = true};
-constexpr Format prometheus{
-    .engine_name = "Prometheus", .content_type = "text/plain; version=0.0.4", .whole = true};
+constexpr Format prometheus{.engine_name = "Prometheus", .content_type = "text/plain; version=0.0.4", .whole = true};
 
 struct Word {
   std::string_view name;

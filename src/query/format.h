@@ -8,7 +8,7 @@
 namespace kinglet::query {
 
 struct Format {
-  std::string_view engine_name;   // FORMAT word of ClickHouse
+  std::string_view engine_name;  // FORMAT word of ClickHouse
   std::string_view content_type;
   /// Cannot be put together from the stream's chunks, each of which is a document of its own: runs as one result.
   bool whole = false;

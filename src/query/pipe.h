@@ -16,8 +16,8 @@ namespace kinglet::query {
 
 struct CompiledPipe {
   std::shared_ptr<const catalog::Pipe> pipe;
-  std::vector<templates::Template> nodes;  // one for each node of the definition
-  templates::NameSet array_parameters;     // names used with Array() in any node
+  std::vector<templates::Template> nodes;        // one for each node of the definition
+  templates::NameSet array_parameters;           // names used with Array() in any node
   std::vector<templates::Parameter> parameters;  // of all nodes, merged
   std::set<std::string, std::less<>> reads;      // names in table positions of any node, as far as stand-ins show them
 

@@ -35,13 +35,24 @@ Error presentable(Error error, const catalog::Resources& resources, std::string_
   if (error.engine_code == 0) return error;
   auto& text = error.message;
   switch (error.engine_code) {
-    case 60: text = "a table of the query does not exist"; return error;
-    case 81: text = "a database of the query does not exist"; return error;
+    case 60:
+      text = "a table of the query does not exist";
+      return error;
+    case 81:
+      text = "a database of the query does not exist";
+      return error;
     case 164:
-    case 497: text = "the query does something that is not allowed here"; return error;
-    case 159: text = "the query ran longer than it may and was stopped"; return error;
-    case 241: text = "the query needs more memory than it may use"; return error;
-    default: break;
+    case 497:
+      text = "the query does something that is not allowed here";
+      return error;
+    case 159:
+      text = "the query ran longer than it may and was stopped";
+      return error;
+    case 241:
+      text = "the query needs more memory than it may use";
+      return error;
+    default:
+      break;
   }
   // "Code: 47. DB::Exception: …": once or twice in front.
   while (text.starts_with("Code: ")) {
@@ -49,15 +60,16 @@ Error presentable(Error error, const catalog::Resources& resources, std::string_
     if (at == text.npos) break;
     text.erase(0, at + 15);
   }
-  for (const std::string_view mark : {" In scope", ": In scope", " in scope", "Maybe you meant", "maybe you meant", ": while ",
-                                      ": While ", "(version", " (version", ": default expression"})
+  for (const std::string_view mark : {" In scope", ": In scope", " in scope", "Maybe you meant", "maybe you meant",
+                                      ": while ", ": While ", "(version", " (version", ": default expression"})
     if (const auto at = text.find(mark); at != text.npos) text.erase(at);
   // The error's name in brackets at the end: "(UNKNOWN_IDENTIFIER)".
   while (!text.empty() && (text.back() == ' ' || text.back() == '.' || text.back() == ':')) text.pop_back();
   if (text.ends_with(')')) {
     const auto open = text.rfind('(');
     const auto name = std::string_view(text).substr(open + 1, text.size() - open - 2);
-    if (open != text.npos && !name.empty() && std::ranges::all_of(name, [](char c) { return (c >= 'A' && c <= 'Z') || c == '_' || (c >= '0' && c <= '9'); }))
+    if (open != text.npos && !name.empty() &&
+        std::ranges::all_of(name, [](char c) { return (c >= 'A' && c <= 'Z') || c == '_' || (c >= '0' && c <= '9'); }))
       text.erase(open);
   }
   for (const auto& [name, source] : resources.data_sources.by_name()) {
@@ -144,20 +156,22 @@ Task<Result<Answer>> Runner::run(const Composed& composed, Format format, const 
   }
 }
 
-Task<Result<std::string>> Runner::run_whole(const Composed& composed, Format format, const catalog::Resources& resources,
-                                            std::string_view database) {
+Task<Result<std::string>> Runner::run_whole(const Composed& composed, Format format,
+                                            const catalog::Resources& resources, std::string_view database) {
   CO_TRY(auto answer, co_await run(composed, format, resources, database));
   std::string body = std::move(answer.first);
   while (answer.rest) {
     CO_TRY(const auto more, co_await answer.rest->next());
     if (more.empty()) break;
-    if (body.size() + more.size() > limits_.response_bytes_max) co_return fail(Code::too_large, "the result is too large");
+    if (body.size() + more.size() > limits_.response_bytes_max)
+      co_return fail(Code::too_large, "the result is too large");
     body += more;
   }
   co_return body;
 }
 
-Runners::Runners(IoThreads& threads, const engine::Address& address, engine::Process* process, const RunLimits& limits) {
+Runners::Runners(IoThreads& threads, const engine::Address& address, engine::Process* process,
+                 const RunLimits& limits) {
   for (std::size_t i = 0; i < threads.size(); ++i)
     runners_.push_back(std::make_unique<Runner>(threads.executor(i), address, process, limits));
 }

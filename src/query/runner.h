@@ -19,9 +19,9 @@ namespace kinglet::query {
 
 /// Limits of one query, with the answer beyond them in brackets.
 struct RunLimits {
-  std::uint32_t seconds_max = 10;                    // [408]
-  std::uint64_t memory_bytes_max = 2ull << 30;       // [500, engine code 241]
-  std::uint64_t response_bytes_max = 100ull << 20;   // [413; a stream that has begun is aborted]
+  std::uint32_t seconds_max = 10;                   // [408]
+  std::uint64_t memory_bytes_max = 2ull << 30;      // [500, engine code 241]
+  std::uint64_t response_bytes_max = 100ull << 20;  // [413; a stream that has begun is aborted]
   std::uint32_t threads_max = 4;
   /// How long a query waits for an engine that is being started again.
   std::chrono::milliseconds engine_patience{5000};
@@ -30,9 +30,9 @@ struct RunLimits {
 /// A reply whose first bytes are known, so that its status is, too.
 struct Answer {
   Format format;
-  std::string first;                      // whole body when `rest` is null
+  std::string first;  // whole body when `rest` is null
   std::unique_ptr<engine::Reply> rest;
-  engine::Summary summary;                // complete only for whole bodies
+  engine::Summary summary;  // complete only for whole bodies
 };
 
 /// Physical names back to the names that users know, for error texts.

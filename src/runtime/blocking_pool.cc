@@ -19,14 +19,17 @@ BlockingPool::BlockingPool(Options options) : options_(std::move(options)) {
   }
   for (std::size_t i = 0; i < options_.thread_count; ++i) {
     pthread_t thread{};
-    CHECK(pthread_create(&thread, &attributes, &BlockingPool::thread_main, this) == 0, "the system gives us threads at the start");
+    CHECK(pthread_create(&thread, &attributes, &BlockingPool::thread_main, this) == 0,
+          "the system gives us threads at the start");
     pthread_setname_np(thread, (options_.name + std::to_string(i)).substr(0, 15).c_str());
     threads_.push_back(thread);
   }
   pthread_attr_destroy(&attributes);
 }
 
-BlockingPool::~BlockingPool() { stop(); }
+BlockingPool::~BlockingPool() {
+  stop();
+}
 
 void* BlockingPool::thread_main(void* pool) {
   block_signals_in_this_thread();

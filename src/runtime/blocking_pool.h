@@ -2,8 +2,8 @@
 // BlockingPool: named threads for calls that block, behind a bounded queue; coroutines await the result.
 #pragma once
 
-#include <boost/asio/this_coro.hpp>
 #include <atomic>
+#include <boost/asio/this_coro.hpp>
 #include <deque>
 #include <exception>
 #include <functional>
@@ -34,7 +34,7 @@ struct AsResult<Result<T>> {
 class BlockingPool {
  public:
   struct Options {
-    std::string name = {};       // of the threads, at most 13 characters
+    std::string name = {};  // of the threads, at most 13 characters
     std::size_t thread_count = 1;
     std::size_t queue_max = 1024;  // jobs that wait; beyond it run() gives unavailable at once
     std::size_t stack_bytes = 0;   // 0: the system's default

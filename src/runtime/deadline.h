@@ -13,7 +13,9 @@
 
 namespace kinglet {
 
-inline Deadline deadline_in(std::chrono::nanoseconds duration) { return Clock::now() + duration; }
+inline Deadline deadline_in(std::chrono::nanoseconds duration) {
+  return Clock::now() + duration;
+}
 
 /// Returns at `time`, or at once when the coroutine is cancelled.
 inline Task<void> sleep_until(Deadline time) {

@@ -53,6 +53,8 @@ Task<Status> Gate::wait_empty(Deadline deadline) const {
   co_return Status();
 }
 
-bool Gate::wait_empty_blocking(Deadline deadline) const { return state_->empty.wait_blocking(deadline).has_value(); }
+bool Gate::wait_empty_blocking(Deadline deadline) const {
+  return state_->empty.wait_blocking(deadline).has_value();
+}
 
 }  // namespace kinglet

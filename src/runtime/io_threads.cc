@@ -30,9 +30,13 @@ IoThreads::IoThreads(std::size_t count, std::string name) {
   }
 }
 
-IoThreads::~IoThreads() { stop(); }
+IoThreads::~IoThreads() {
+  stop();
+}
 
-std::optional<std::size_t> IoThreads::current_index() { return current_io_thread; }
+std::optional<std::size_t> IoThreads::current_index() {
+  return current_io_thread;
+}
 
 void IoThreads::stop() {
   for (auto& loop : loops_) {

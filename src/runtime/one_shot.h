@@ -82,7 +82,8 @@ class OneShot {
 
   static Task<Result<T>> wait_on(std::shared_ptr<State> state, Deadline deadline) {
     const auto executor = co_await asio::this_coro::executor;
-    // The timer is the wake-up: set() cancels it from this io thread, so it cannot be missed between enlisting and waiting.
+    // The timer is the wake-up: set() cancels it from this io thread, so it cannot be missed between enlisting and
+    // waiting.
     auto timer = std::make_shared<asio::steady_timer>(executor);
     timer->expires_at(deadline);
     std::optional<T> value = value_or_enlist(*state, Waiter{executor, timer});

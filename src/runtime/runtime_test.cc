@@ -30,7 +30,8 @@ class Cancellable {
           result_.set_value(std::optional<T>(std::move(value)...));
         }
       };
-      asio::co_spawn(threads_.executor(0), std::move(*task), asio::bind_cancellation_slot(signal_.slot(), std::move(ended)));
+      asio::co_spawn(threads_.executor(0), std::move(*task),
+                     asio::bind_cancellation_slot(signal_.slot(), std::move(ended)));
     });
   }
   void cancel() {
@@ -142,7 +143,7 @@ TEST(BlockingPool, ADeadlineDropsOnlyWhatWasNotStarted) {
   EXPECT_FALSE(ran);
 
   auto slow = threads.run(0, pool.run(deadline_in(5ms), [] {
-    std::this_thread::sleep_for(30ms);
+    std::this_thread::sleep_for(30ms);  // sleep: the slow call itself
     return 2;
   }));
   EXPECT_EQ(*slow, 2);

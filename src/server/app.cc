@@ -27,7 +27,8 @@ namespace fs = std::filesystem;
 constexpr auto engine_start_patience = std::chrono::seconds(60);
 constexpr auto reader_idle_seconds = "60";
 constexpr auto engine_stop_grace = std::chrono::milliseconds(5000);
-/// sun_path holds 108 bytes with its end; a longer data folder gets its sockets under the system's folder for such files.
+/// sun_path holds 108 bytes with its end; a longer data folder gets its sockets under the system's folder for such
+/// files.
 constexpr std::size_t socket_path_max = 100;
 
 Result<fs::path> make_folder(const fs::path& path) {
@@ -53,7 +54,8 @@ Result<std::string> engine_binary(const Config& config) {
   }
   if (::access(path.c_str(), X_OK) != 0) {
     Error error{.code = Code::invalid, .message = fmt::format("the engine program {} is not there", path)};
-    error.hint = "build it (./dev build), name it with --engine-binary, or use a ClickHouse server with --engine http://…";
+    error.hint =
+        "build it (./dev build), name it with --engine-binary, or use a ClickHouse server with --engine http://…";
     return fail(std::move(error));
   }
   return path;
@@ -69,11 +71,13 @@ std::optional<std::string> variable(const char* name) {
 /// Lets rows into the engine only once what a killed deployment left is gone: an orphaned view would take part in them.
 class GatedLanding final : public ingest::Landing {
  public:
-  GatedLanding(std::unique_ptr<ingest::Landing> inner, const std::atomic<bool>& open) : inner_(std::move(inner)), open_(open) {}
+  GatedLanding(std::unique_ptr<ingest::Landing> inner, const std::atomic<bool>& open)
+      : inner_(std::move(inner)), open_(open) {}
   Task<ingest::LandingAnswer> land(const ingest::LandingPart& part, Deadline deadline) override {
     if (!open_)
-      co_return ingest::LandingAnswer{.verdict = ingest::Verdict::unreachable,
-                                      .error = {.code = Code::unavailable, .message = "the tables are not checked yet"}};
+      co_return ingest::LandingAnswer{
+          .verdict = ingest::Verdict::unreachable,
+          .error = {.code = Code::unavailable, .message = "the tables are not checked yet"}};
     auto answer = co_await inner_->land(part, deadline);
     co_return answer;
   }
@@ -109,7 +113,8 @@ struct App::Parts {
     const auto path = (run / (name + ".sock")).string();
     if (path.size() <= socket_path_max) return path;
     std::string folder = (fs::temp_directory_path() / "kinglet-XXXXXX").string();
-    if (::mkdtemp(folder.data()) == nullptr) return fail(Code::unavailable, "no folder for the engine's socket can be made");
+    if (::mkdtemp(folder.data()) == nullptr)
+      return fail(Code::unavailable, "no folder for the engine's socket can be made");
     run = folder;
     return (run / (name + ".sock")).string();
   }
@@ -123,7 +128,8 @@ struct App::Parts {
     return {};
   }
 
-  Result<std::unique_ptr<engine::Process>> make_process(const std::string& role, const fs::path& folder, bool on_demand) {
+  Result<std::unique_ptr<engine::Process>> make_process(const std::string& role, const fs::path& folder,
+                                                        bool on_demand) {
     TRY(const auto binary, engine_binary(config));
     TRY(const auto made, make_folder(folder));
     TRY(const auto socket, socket_path(role));
@@ -149,11 +155,14 @@ struct App::Parts {
     } else {
       TRY(address, engine::Address::parse(config.engine));
     }
-    // Files that users bring are decoded by a process of ours whatever engine holds the tables. Without the program, only
-    // such files are refused.
-    if (auto made = make_process("reader", data / "reader", true)) reader = std::move(*made);
-    else if (store) return fail(std::move(made.error()));
-    else log::warning("no reader engine: Parquet files will be refused", {{"reason", made.error().message}});
+    // Files that users bring are decoded by a process of ours whatever engine holds the tables. Without the program,
+    // only such files are refused.
+    if (auto made = make_process("reader", data / "reader", true))
+      reader = std::move(*made);
+    else if (store)
+      return fail(std::move(made.error()));
+    else
+      log::warning("no reader engine: Parquet files will be refused", {{"reason", made.error().message}});
     const query::RunLimits limits{.seconds_max = config.query_seconds_max,
                                   .memory_bytes_max = config.query_memory_bytes_max,
                                   .response_bytes_max = config.response_bytes_max};
@@ -178,8 +187,8 @@ struct App::Parts {
     return {};
   }
 
-  /// Waits for the engine, then clears what an interrupted deployment left. A server behind a URL may be away: it is asked
-  /// again until it answers, and rows wait in the spool meanwhile.
+  /// Waits for the engine, then clears what an interrupted deployment left. A server behind a URL may be away: it is
+  /// asked again until it answers, and rows wait in the spool meanwhile.
   Status settle_tables() {
     auto status = threads->run(0, [this] { return settle(Clock::now() + engine_start_patience); });
     if (status) {
@@ -216,7 +225,9 @@ struct App::Parts {
     url = fmt::format("http://{}:{}", shown, server->port());
     if (services->public_url.empty()) services->public_url = config.public_url.empty() ? url : config.public_url;
     options.port = config.clickhouse_port;
-    TRY(clickhouse_server, http::Server::listen(*threads, options, [this](http::Request& r) { return api::handle_clickhouse(*services, r); }));
+    TRY(clickhouse_server, http::Server::listen(*threads, options, [this](http::Request& r) {
+          return api::handle_clickhouse(*services, r);
+        }));
     clickhouse_url = fmt::format("http://{}:{}", shown, clickhouse_server->port());
     return {};
   }
@@ -233,19 +244,33 @@ struct App::Parts {
     deployer = std::make_unique<deploy::Deployer>(*catalog, *runners, *spool);
     TRY_VOID(settle_tables());
     intake = std::make_unique<ingest::Intake>(*catalog, *spool, observer);
-    jobs = std::make_unique<jobs::Jobs>(
-        jobs::Jobs::Parts{.threads = *threads, .catalog = *catalog, .runners = *runners, .intake = *intake, .spool = *spool,
-                          .deployer = *deployer, .observer = observer, .reader = reader.get()},
-        jobs::Jobs::Options{.scratch = (data / "reader" / "scratch").string(),
-                            .import_bytes_max = config.import_bytes_max,
-                            .private_addresses = config.import_private_addresses});
+    jobs = std::make_unique<jobs::Jobs>(jobs::Jobs::Parts{.threads = *threads,
+                                                          .catalog = *catalog,
+                                                          .runners = *runners,
+                                                          .intake = *intake,
+                                                          .spool = *spool,
+                                                          .deployer = *deployer,
+                                                          .observer = observer,
+                                                          .reader = reader.get()},
+                                        jobs::Jobs::Options{.scratch = (data / "reader" / "scratch").string(),
+                                                            .import_bytes_max = config.import_bytes_max,
+                                                            .private_addresses = config.import_private_addresses});
     TRY_VOID(jobs->start());
-    status_page = std::make_unique<StatusPage>(StatusPage::Parts{
-        .store = store.get(), .reader = reader.get(), .spool = *spool, .observer = observer, .catalog = *catalog,
-        .tables_known = tables_known});
+    status_page = std::make_unique<StatusPage>(StatusPage::Parts{.store = store.get(),
+                                                                 .reader = reader.get(),
+                                                                 .spool = *spool,
+                                                                 .observer = observer,
+                                                                 .catalog = *catalog,
+                                                                 .tables_known = tables_known});
     services = std::make_unique<api::Services>(api::Services{
-        .catalog = *catalog, .observer = observer, .limiter = limiter, .intake = *intake, .runners = *runners,
-        .deployer = *deployer, .jobs = *jobs, .public_url = config.public_url,
+        .catalog = *catalog,
+        .observer = observer,
+        .limiter = limiter,
+        .intake = *intake,
+        .runners = *runners,
+        .deployer = *deployer,
+        .jobs = *jobs,
+        .public_url = config.public_url,
         .limits = {.events_body_bytes_max = config.events_body_bytes_max, .upload_bytes_max = config.upload_bytes_max},
         .health = [this] { return status_page->health(); },
         .metrics = [this] { return status_page->metrics(server ? server->statistics() : http::ServerStatistics{}); }});
@@ -273,7 +298,9 @@ struct App::Parts {
 };
 
 App::App(std::unique_ptr<Parts> parts) : parts_(std::move(parts)) {}
-App::~App() { stop(); }
+App::~App() {
+  stop();
+}
 
 Result<std::unique_ptr<App>> App::start(const Config& config) {
   auto parts = std::make_unique<Parts>();
@@ -286,9 +313,15 @@ Result<std::unique_ptr<App>> App::start(const Config& config) {
   return std::unique_ptr<App>(new App(std::move(parts)));
 }
 
-const std::string& App::url() const { return parts_->url; }
-const std::string& App::clickhouse_url() const { return parts_->clickhouse_url; }
-int App::engine_pid() const { return parts_->store ? parts_->store->pid() : 0; }
+const std::string& App::url() const {
+  return parts_->url;
+}
+const std::string& App::clickhouse_url() const {
+  return parts_->clickhouse_url;
+}
+int App::engine_pid() const {
+  return parts_->store ? parts_->store->pid() : 0;
+}
 void App::stop() {
   if (parts_) parts_->stop();
 }

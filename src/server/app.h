@@ -22,7 +22,8 @@ class App {
   const std::string& clickhouse_url() const;
   int engine_pid() const;
 
-  /// Takes no new requests, finishes running ones, flushes the spool as far as time allows, ends the engine. Idempotent.
+  /// Takes no new requests, finishes running ones, flushes the spool as far as time allows, ends the engine.
+  /// Idempotent.
   void stop();
 
  private:

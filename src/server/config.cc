@@ -28,38 +28,57 @@ void add_serve_options(CLI::App& serve, Config& c, std::string& config_file) {
       ->group(other);
 
   add(serve, "data", c.data, "folder for catalog, spool and the engine's tables; created when missing")->group(where);
-  add(serve, "listen", c.listen, "address to listen on")->group(where)->check(CLI::ValidIPV4 | CLI::Validator(
-      [](std::string& text) { return text.find(':') != text.npos ? std::string() : "not an ip address: " + text; }, "IP"));
+  add(serve, "listen", c.listen, "address to listen on")
+      ->group(where)
+      ->check(CLI::ValidIPV4 | CLI::Validator(
+                                   [](std::string& text) {
+                                     return text.find(':') != text.npos ? std::string() : "not an ip address: " + text;
+                                   },
+                                   "IP"));
   add(serve, "port", c.port, "port of the API; 0 takes a free one")->group(where);
-  add(serve, "clickhouse-port", c.clickhouse_port, "port of the ClickHouse interface; 0 takes a free one")->group(where);
-  add(serve, "public-url", c.public_url, "address in replies that hold URLs; default http://<listen>:<port>")->group(where);
-  add(serve, "ready-file", c.ready_file, "gets {\"url\",\"clickhouse_url\",\"pid\",\"engine_pid\"} once requests are answered")
+  add(serve, "clickhouse-port", c.clickhouse_port, "port of the ClickHouse interface; 0 takes a free one")
+      ->group(where);
+  add(serve, "public-url", c.public_url, "address in replies that hold URLs; default http://<listen>:<port>")
+      ->group(where);
+  add(serve, "ready-file", c.ready_file,
+      "gets {\"url\",\"clickhouse_url\",\"pid\",\"engine_pid\"} once requests are answered")
       ->group(where);
 
-  add(serve, "engine", c.engine, "`embedded`, or the http(s) URL of a ClickHouse server (24.8 or newer) or kinglet-engine")
+  add(serve, "engine", c.engine,
+      "`embedded`, or the http(s) URL of a ClickHouse server (24.8 or newer) or kinglet-engine")
       ->group(engine);
   add(serve, "engine-binary", c.engine_binary, "path of kinglet-engine; default beside this program")->group(engine);
   add(serve, "libchdb", c.libchdb, "path of libchdb.so; default where kinglet-engine looks")->group(engine);
 
-  add(serve, "events-body-bytes-max", c.events_body_bytes_max, "largest body of POST /v0/events, compressed and not (413)")
+  add(serve, "events-body-bytes-max", c.events_body_bytes_max,
+      "largest body of POST /v0/events, compressed and not (413)")
       ->group(limits);
   add(serve, "upload-bytes-max", c.upload_bytes_max, "largest uploaded file (413)")->group(limits);
-  add(serve, "import-bytes-max", c.import_bytes_max, "largest file imported by URL, after decompression")->group(limits);
-  add(serve, "query-seconds-max", c.query_seconds_max, "longest run of one query (408)")->group(limits)->check(CLI::Range(1, 3600));
+  add(serve, "import-bytes-max", c.import_bytes_max, "largest file imported by URL, after decompression")
+      ->group(limits);
+  add(serve, "query-seconds-max", c.query_seconds_max, "longest run of one query (408)")
+      ->group(limits)
+      ->check(CLI::Range(1, 3600));
   add(serve, "query-memory-bytes-max", c.query_memory_bytes_max, "memory of one query")->group(limits);
   add(serve, "response-bytes-max", c.response_bytes_max, "largest reply of one query")->group(limits);
   add(serve, "flush-interval-ms", c.flush_interval_ms, "accepted rows are sent to the engine after this time")
-      ->group(limits)->check(CLI::Range(1, 600000));
+      ->group(limits)
+      ->check(CLI::Range(1, 600000));
   add(serve, "wait-flush-ms", c.wait_flush_ms, "the same when a request with wait=true is among them")
-      ->group(limits)->check(CLI::Range(0, 60000));
-  add(serve, "spool-bytes-max", c.spool_bytes_max, "accepted rows that may wait for the engine (503 beyond)")->group(limits);
+      ->group(limits)
+      ->check(CLI::Range(0, 60000));
+  add(serve, "spool-bytes-max", c.spool_bytes_max, "accepted rows that may wait for the engine (503 beyond)")
+      ->group(limits);
   add(serve, "shutdown-seconds", c.shutdown_seconds, "time to finish requests and flush at SIGTERM")->group(limits);
-  serve.add_flag("--import-private-addresses", c.import_private_addresses,
-                 "imports by URL may read from loopback and private addresses")
-      ->envname(variable_name("import-private-addresses"))->group(limits);
+  serve
+      .add_flag("--import-private-addresses", c.import_private_addresses,
+                "imports by URL may read from loopback and private addresses")
+      ->envname(variable_name("import-private-addresses"))
+      ->group(limits);
 
   add(serve, "io-threads", c.io_threads, "event loops; 0: one per core")->group(other)->check(CLI::Range(0, 256));
-  add(serve, "log-level", c.log_level, "debug, info, warning or error")->group(other)
+  add(serve, "log-level", c.log_level, "debug, info, warning or error")
+      ->group(other)
       ->check(CLI::IsMember({"debug", "info", "warning", "error"}));
   add(serve, "log-format", c.log_format, "text or json")->group(other)->check(CLI::IsMember({"text", "json"}));
 }
@@ -78,11 +97,15 @@ Status apply_file(CLI::App& serve, const std::string& path) {
       return fail(Code::invalid, "{}:{}: unknown key `{}`; `kinglet serve --help` lists the keys", path, line,
                   std::string_view(key.str()));
     std::string text;
-    if (const auto* s = node.as_string()) text = s->get();
-    else if (const auto* i = node.as_integer()) text = std::to_string(i->get());
-    else if (const auto* b = node.as_boolean()) text = b->get() ? "true" : "false";
-    else return fail(Code::invalid, "{}:{}: `{}` is a string, a whole number or true/false", path, line,
-                     std::string_view(key.str()));
+    if (const auto* s = node.as_string())
+      text = s->get();
+    else if (const auto* i = node.as_integer())
+      text = std::to_string(i->get());
+    else if (const auto* b = node.as_boolean())
+      text = b->get() ? "true" : "false";
+    else
+      return fail(Code::invalid, "{}:{}: `{}` is a string, a whole number or true/false", path, line,
+                  std::string_view(key.str()));
     if (option->count() > 0) continue;
     try {
       option->add_result(text);

@@ -40,7 +40,9 @@ int serve(const Config& config) {
     return 1;
   }
   log::info("ready", {{"url", (*app)->url()}, {"clickhouse_url", (*app)->clickhouse_url()}});
-  const ReadyFile ready{.url = (*app)->url(), .clickhouse_url = (*app)->clickhouse_url(), .pid = ::getpid(),
+  const ReadyFile ready{.url = (*app)->url(),
+                        .clickhouse_url = (*app)->clickhouse_url(),
+                        .pid = ::getpid(),
                         .engine_pid = (*app)->engine_pid()};
   int status = 0;
   if (const auto written = write_ready_file(config.ready_file, ready); !written) {
@@ -62,7 +64,8 @@ int serve(const Config& config) {
 }  // namespace kinglet::server
 
 int main(int argc, char** argv) {
-  CLI::App app("Kinglet: a self-hosted, real-time analytics backend. Events in, SQL in files, fast HTTP endpoints out.", "kinglet");
+  CLI::App app("Kinglet: a self-hosted, real-time analytics backend. Events in, SQL in files, fast HTTP endpoints out.",
+               "kinglet");
   app.set_version_flag("--version", KINGLET_VERSION);
   app.require_subcommand(1);
 

@@ -18,7 +18,7 @@ namespace kinglet::server {
 class StatusPage {
  public:
   struct Parts {
-    engine::Process* store;   // null with an engine behind a URL
+    engine::Process* store;  // null with an engine behind a URL
     engine::Process* reader;
     ingest::Spool& spool;
     observe::Observer& observer;

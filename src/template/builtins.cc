@@ -43,10 +43,12 @@ std::optional<Moment> any_moment(std::string_view text) {
 bool Evaluator::call(const Expression& expression, Value& out) {
   switch (expression.function->id) {
     case FunctionId::typed:
-    case FunctionId::array: return typed(expression, out);
+    case FunctionId::array:
+      return typed(expression, out);
     case FunctionId::column:
     case FunctionId::columns:
-    case FunctionId::symbol: return identifier(expression, out);
+    case FunctionId::symbol:
+      return identifier(expression, out);
     case FunctionId::defined: {
       const auto slot = expression.arguments[0].value->slot;
       load(slot);
@@ -55,24 +57,35 @@ bool Evaluator::call(const Expression& expression, Value& out) {
       out = Value(!value.is_undefined() && !small_boolean);
       return true;
     }
-    case FunctionId::split_to_array: return split_to_array(expression, out);
-    case FunctionId::enumerate_with_last: return enumerate_with_last(expression, out);
-    case FunctionId::sql_and: return sql_and(expression, out);
+    case FunctionId::split_to_array:
+      return split_to_array(expression, out);
+    case FunctionId::enumerate_with_last:
+      return enumerate_with_last(expression, out);
+    case FunctionId::sql_and:
+      return sql_and(expression, out);
     case FunctionId::error:
-    case FunctionId::custom_error: return raise(expression);
-    case FunctionId::tb_secret: return secret(expression, out);
-    case FunctionId::range: return range(expression, out);
+    case FunctionId::custom_error:
+      return raise(expression);
+    case FunctionId::tb_secret:
+      return secret(expression, out);
+    case FunctionId::range:
+      return range(expression, out);
     case FunctionId::day_diff:
-    case FunctionId::date_diff: return date_difference(expression, out);
-    case FunctionId::max_threads: return max_threads(expression, out);
-    case FunctionId::ignored: out = Value(Fragment{}); return true;
+    case FunctionId::date_diff:
+      return date_difference(expression, out);
+    case FunctionId::max_threads:
+      return max_threads(expression, out);
+    case FunctionId::ignored:
+      out = Value(Fragment{});
+      return true;
     case FunctionId::length: {
       const auto& argument = *expression.arguments[0].value;
       Value value;
       if (!evaluate(argument, value) || !defined_value(argument, value)) return false;
       std::size_t count = 0;
       if (const auto* text = value.text())
-        count = static_cast<std::size_t>(std::count_if(text->begin(), text->end(), [](char c) { return (static_cast<unsigned char>(c) & 0xC0) != 0x80; }));
+        count = static_cast<std::size_t>(std::count_if(
+            text->begin(), text->end(), [](char c) { return (static_cast<unsigned char>(c) & 0xC0) != 0x80; }));
       else if (const auto* list = value.as<List>())
         count = (*list)->size();
       else if (const auto* dictionary = value.as<Dictionary>())
@@ -120,7 +133,8 @@ bool Evaluator::convert_or_fail(const Expression& expression, const TypeInfo& ty
   std::string expected;
   if (const auto* text = from.text(); text != nullptr && !charge_text(text->size(), expression.offset)) return false;
   if (const auto* list = from.as<List>(); list != nullptr && !charge((*list)->size(), expression.offset)) return false;
-  if (type.kind == TypeClass::json && from.text() != nullptr && !charge(from.text()->size() / 8, expression.offset)) return false;
+  if (type.kind == TypeClass::json && from.text() != nullptr && !charge(from.text()->size() / 8, expression.offset))
+    return false;
   if (convert(type, from, out, expected)) return true;
   if (input_.stand_ins != StandIns::off) {
     out = stand_in(type);
@@ -130,9 +144,12 @@ bool Evaluator::convert_or_fail(const Expression& expression, const TypeInfo& ty
   const auto value = scalar_text(from);
   const auto what = value ? fmt::format("'{}'", shown(*value)) : std::string(kind_name(from));
   const auto* first = expression.first;
-  const auto where = first != nullptr && first->kind == Kind::name ? fmt::format("parameter '{}'", program_.names[first->slot]) : std::string("value");
-  return fail(ErrorKind::invalid_value, expression.offset,
-              fmt::format("Error validating {}: {} is not a valid {}, {} is expected", where, what, type.name, expected));
+  const auto where = first != nullptr && first->kind == Kind::name
+                         ? fmt::format("parameter '{}'", program_.names[first->slot])
+                         : std::string("value");
+  return fail(
+      ErrorKind::invalid_value, expression.offset,
+      fmt::format("Error validating {}: {} is not a valid {}, {} is expected", where, what, type.name, expected));
 }
 
 bool Evaluator::typed(const Expression& expression, Value& out) {
@@ -166,7 +183,8 @@ bool Evaluator::array(const Expression& expression, const Value& from, Value& ou
   Items made;
   const auto add = [&](const Value& element) {
     if (made.size() >= Limits::list_items_max)
-      return fail(ErrorKind::limit, expression.offset, fmt::format("a list of more than {} items", Limits::list_items_max));
+      return fail(ErrorKind::limit, expression.offset,
+                  fmt::format("a list of more than {} items", Limits::list_items_max));
     return charge(1, expression.offset) && convert_or_fail(expression, type, element, made.emplace_back());
   };
   const auto add_text = [&](const std::string& text) {
@@ -177,7 +195,8 @@ bool Evaluator::array(const Expression& expression, const Value& from, Value& ou
   };
   if (const auto* list = from.as<List>()) {
     // An empty text of a list parameter arrives as ['']; as numbers that is no element.
-    const bool empty = type.kind != TypeClass::text && (*list)->size() == 1 && (**list)[0].text() != nullptr && (**list)[0].text()->empty();
+    const bool empty = type.kind != TypeClass::text && (*list)->size() == 1 && (**list)[0].text() != nullptr &&
+                       (**list)[0].text()->empty();
     if (!empty && !std::all_of((*list)->begin(), (*list)->end(), add)) return false;
   } else if (from.text() != nullptr) {
     if (!add_text(*from.text())) return false;
@@ -204,9 +223,11 @@ bool Evaluator::identifier(const Expression& expression, Value& out) {
       return true;
     }
     const auto* first = expression.first;
-    const auto where = first->kind == Kind::name ? fmt::format("parameter '{}'", program_.names[first->slot]) : std::string("value");
+    const auto where =
+        first->kind == Kind::name ? fmt::format("parameter '{}'", program_.names[first->slot]) : std::string("value");
     return fail(ErrorKind::invalid_value, expression.offset,
-                fmt::format("Error validating {}: '{}' is not a valid {}; letters, digits, '_' and '.' are", where, shown(text), expression.function->name));
+                fmt::format("Error validating {}: '{}' is not a valid {}; letters, digits, '_' and '.' are", where,
+                            shown(text), expression.function->name));
   };
   if (value.is_undefined()) return refused({});
   Fragment made;
@@ -235,7 +256,8 @@ bool Evaluator::identifier(const Expression& expression, Value& out) {
 
 // ---- lists
 
-bool Evaluator::split(std::string_view text, std::string_view separator, std::int64_t splits_max, Items& out, std::size_t offset) {
+bool Evaluator::split(std::string_view text, std::string_view separator, std::int64_t splits_max, Items& out,
+                      std::size_t offset) {
   if (!charge_text(text.size(), offset)) return false;
   std::size_t start = 0;
   for (;;) {
@@ -258,7 +280,8 @@ bool Evaluator::split_to_array(const Expression& expression, Value& out) {
   if (const auto* given = expression.keyword("separator")) {
     Value text;
     if (!evaluate(*given, text) || !defined_value(*given, text)) return false;
-    if (text.text() == nullptr || text.text()->empty()) return refuse(given->offset, "split_to_array(): separator must be a text that is not empty");
+    if (text.text() == nullptr || text.text()->empty())
+      return refuse(given->offset, "split_to_array(): separator must be a text that is not empty");
     separator = *text.text();
   }
   if (value.is_undefined()) value = Value(stand_in_text);
@@ -310,14 +333,16 @@ bool Evaluator::range(const Expression& expression, Value& out) {
     Value value;
     if (!evaluate(argument, value) || !defined_value(argument, value)) return false;
     const auto* number = value.as<Integer>();
-    if (number == nullptr || !fits(*number, 48, true)) return refuse(argument.offset, fmt::format("range() takes integers, not {}", kind_name(value)));
+    if (number == nullptr || !fits(*number, 48, true))
+      return refuse(argument.offset, fmt::format("range() takes integers, not {}", kind_name(value)));
     bounds[count == 1 ? 1 : i] = static_cast<std::int64_t>(*number);
   }
   const auto [low, high, step] = bounds;
   if (step == 0) return refuse(expression.offset, "range() with a step of 0");
   const auto items = step > 0 ? (high - low + step - 1) / step : (low - high - step - 1) / -step;
   if (items > static_cast<std::int64_t>(Limits::range_items_max))
-    return fail(ErrorKind::limit, expression.offset, fmt::format("range() of more than {} items", Limits::range_items_max));
+    return fail(ErrorKind::limit, expression.offset,
+                fmt::format("range() of more than {} items", Limits::range_items_max));
   Items made;
   for (std::int64_t i = 0; i < items; ++i) made.emplace_back(Integer(low + i * step));
   if (!charge(made.size(), expression.offset)) return false;
@@ -334,9 +359,13 @@ bool Evaluator::sql_and(const Expression& expression, Value& out) {
     if (!evaluate(*argument.value, value)) return false;
     if (value.is_none() || value.is_undefined()) continue;
     const auto split = argument.keyword.rfind("__");  // checked by the parser
-    const auto op = std::find_if(std::begin(operators), std::end(operators), [&](const auto& o) { return o.first == std::string_view(argument.keyword).substr(split + 2); });
-    fmt::format_to(std::back_inserter(made.sql), "{}{} {} ", made.sql.empty() ? "" : " AND ", argument.keyword.substr(0, split), op->second);
-    if (!append_sql(made.sql, value, work_left_)) return refuse(argument.offset, "a value that cannot be printed as SQL");
+    const auto op = std::find_if(std::begin(operators), std::end(operators), [&](const auto& o) {
+      return o.first == std::string_view(argument.keyword).substr(split + 2);
+    });
+    fmt::format_to(std::back_inserter(made.sql), "{}{} {} ", made.sql.empty() ? "" : " AND ",
+                   argument.keyword.substr(0, split), op->second);
+    if (!append_sql(made.sql, value, work_left_))
+      return refuse(argument.offset, "a value that cannot be printed as SQL");
     if (!charge_text(made.sql.size(), expression.offset)) return false;
   }
   if (made.sql.empty()) made.sql = "1";
@@ -360,10 +389,12 @@ bool Evaluator::raise(const Expression& expression) {
     Value number;
     if (!evaluate(*code, number) || !defined_value(*code, number)) return false;
     const auto* integer = number.as<Integer>();
-    if (integer == nullptr || *integer < 400 || *integer > 599) return refuse(code->offset, "custom_error(): the status must be an integer from 400 to 599");
+    if (integer == nullptr || *integer < 400 || *integer > 599)
+      return refuse(code->offset, "custom_error(): the status must be an integer from 400 to 599");
     status = static_cast<int>(*integer);
   }
-  if (value.as<Dictionary>() == nullptr) return refuse(argument.offset, fmt::format("custom_error() takes a dictionary, not {}", kind_name(value)));
+  if (value.as<Dictionary>() == nullptr)
+    return refuse(argument.offset, fmt::format("custom_error() takes a dictionary, not {}", kind_name(value)));
   const auto body = to_json(value, work_left_);
   if (!body) return refuse(argument.offset, "custom_error(): the dictionary cannot be written as JSON");
   auto text = json::write(*body);
@@ -376,13 +407,17 @@ bool Evaluator::raise(const Expression& expression) {
 bool Evaluator::secret(const Expression& expression, Value& out) {
   const auto& name = *expression.first->value.text();
   std::optional<std::string> value;
-  if (input_.secret == nullptr || !*input_.secret) return refuse(expression.offset, "tb_secret() is not available here");
+  if (input_.secret == nullptr || !*input_.secret)
+    return refuse(expression.offset, "tb_secret() is not available here");
   value = (*input_.secret)(name);
   if (!value && expression.default_value != nullptr) {
     Value otherwise;
-    if (!evaluate(*expression.default_value, otherwise) || !defined_value(*expression.default_value, otherwise)) return false;
+    if (!evaluate(*expression.default_value, otherwise) || !defined_value(*expression.default_value, otherwise))
+      return false;
     value = scalar_text(otherwise);
-    if (!value) return refuse(expression.offset, fmt::format("the default of secret '{}' is {}", shown(name), kind_name(otherwise)));
+    if (!value)
+      return refuse(expression.offset,
+                    fmt::format("the default of secret '{}' is {}", shown(name), kind_name(otherwise)));
   }
   if (!value) return refuse(expression.offset, fmt::format("secret '{}' is not set", shown(name)));
   Fragment made{.sql = {}, .secret = true};
@@ -456,9 +491,11 @@ bool Evaluator::date_difference(const Expression& expression, Value& out) {
     if (!moment) {
       const auto known = scalar_text(value);
       const auto what = known ? fmt::format("'{}'", shown(*known)) : std::string(kind_name(value));
-      const auto name = source.kind == Kind::name ? fmt::format("parameter '{}'", program_.names[source.slot]) : std::string("value");
+      const auto name =
+          source.kind == Kind::name ? fmt::format("parameter '{}'", program_.names[source.slot]) : std::string("value");
       return fail(ErrorKind::invalid_value, source.offset,
-                  fmt::format("Error validating {}: {} is not a date for {}(), {} is expected", name, what, expression.function->name,
+                  fmt::format("Error validating {}: {} is not a date for {}(), {} is expected", name, what,
+                              expression.function->name,
                               formats.empty() ? std::string("YYYY-MM-DD HH:MM:SS") : shown(formats[0])));
     }
     moments[i] = *moment;
@@ -486,7 +523,8 @@ bool Evaluator::method(const Expression& expression, Value& out) {
   if (!evaluate(source, object) || !defined_value(source, object)) return false;
   std::vector<Value> given(expression.children.size() - 1);
   for (std::size_t i = 0; i < given.size(); ++i)
-    if (!evaluate(*expression.children[i + 1], given[i]) || !defined_value(*expression.children[i + 1], given[i])) return false;
+    if (!evaluate(*expression.children[i + 1], given[i]) || !defined_value(*expression.children[i + 1], given[i]))
+      return false;
   const auto* dictionary = object.as<Dictionary>();
   const bool asks_dictionary = expression.method >= Method::get;
   if (asks_dictionary != (dictionary != nullptr) || (!asks_dictionary && object.text() == nullptr)) {
@@ -494,7 +532,8 @@ bool Evaluator::method(const Expression& expression, Value& out) {
       out = Value(stand_in_text);
       return true;
     }
-    return refuse(expression.offset, fmt::format("{} has no such method; {} has", kind_name(object), asks_dictionary ? "a dictionary" : "a text"));
+    return refuse(expression.offset, fmt::format("{} has no such method; {} has", kind_name(object),
+                                                 asks_dictionary ? "a dictionary" : "a text"));
   }
   if (!asks_dictionary) return text_method(expression, *object.text(), given, out);
   const auto& entries = **dictionary;
@@ -519,17 +558,22 @@ bool Evaluator::method(const Expression& expression, Value& out) {
   return true;
 }
 
-bool Evaluator::text_method(const Expression& expression, const std::string& text, const std::vector<Value>& given, Value& out) {
+bool Evaluator::text_method(const Expression& expression, const std::string& text, const std::vector<Value>& given,
+                            Value& out) {
   const auto offset = expression.offset;
   if (!charge_text(text.size(), offset)) return false;
   if (expression.method == Method::join) {
     const auto* list = given[0].as<List>();
-    if (list == nullptr) return refuse(offset, fmt::format("join() of {}; a list of texts is expected", kind_name(given[0])));
+    if (list == nullptr)
+      return refuse(offset, fmt::format("join() of {}; a list of texts is expected", kind_name(given[0])));
     std::string joined;
     for (std::size_t i = 0; i < (*list)->size(); ++i) {
       const auto* item = (**list)[i].text();
-      if (item == nullptr) return refuse(offset, fmt::format("join(): item {} is {}, not a text", i, kind_name((**list)[i])));
-      if (!charge_text(joined.size() + text.size() + item->size() > Limits::text_bytes_max ? Limits::text_bytes_max + 1 : item->size() + text.size(), offset))
+      if (item == nullptr)
+        return refuse(offset, fmt::format("join(): item {} is {}, not a text", i, kind_name((**list)[i])));
+      if (!charge_text(joined.size() + text.size() + item->size() > Limits::text_bytes_max ? Limits::text_bytes_max + 1
+                                                                                           : item->size() + text.size(),
+                       offset))
         return false;
       if (i > 0) joined += text;
       joined += *item;
@@ -541,7 +585,8 @@ bool Evaluator::text_method(const Expression& expression, const std::string& tex
   for (std::size_t i = 0; i < given.size(); ++i) {
     const bool count = expression.method == Method::split && i == 1;
     const bool blank_split = expression.method == Method::split && i == 0 && given[i].is_none();
-    if (!count && !blank_split && given[i].text() == nullptr) return refuse(offset, fmt::format("argument {} is {}, not a text", i + 1, kind_name(given[i])));
+    if (!count && !blank_split && given[i].text() == nullptr)
+      return refuse(offset, fmt::format("argument {} is {}, not a text", i + 1, kind_name(given[i])));
     texts.push_back(given[i].text());
   }
   const auto ascii = [&](char from, char to) {
@@ -551,8 +596,12 @@ bool Evaluator::text_method(const Expression& expression, const std::string& tex
     return made;
   };
   switch (expression.method) {
-    case Method::lower: out = Value(ascii('A', 'Z')); return true;
-    case Method::upper: out = Value(ascii('a', 'z')); return true;
+    case Method::lower:
+      out = Value(ascii('A', 'Z'));
+      return true;
+    case Method::upper:
+      out = Value(ascii('a', 'z'));
+      return true;
     case Method::strip:
     case Method::lstrip:
     case Method::rstrip: {
@@ -563,8 +612,12 @@ bool Evaluator::text_method(const Expression& expression, const std::string& tex
       out = Value(made);
       return true;
     }
-    case Method::startswith: out = Value(text.starts_with(*texts[0])); return true;
-    case Method::endswith: out = Value(text.ends_with(*texts[0])); return true;
+    case Method::startswith:
+      out = Value(text.starts_with(*texts[0]));
+      return true;
+    case Method::endswith:
+      out = Value(text.ends_with(*texts[0]));
+      return true;
     case Method::replace: {
       if (texts[0]->empty()) return refuse(offset, "replace() of an empty text");
       std::string made;
@@ -586,7 +639,8 @@ bool Evaluator::text_method(const Expression& expression, const std::string& tex
       std::int64_t most = -1;
       if (given.size() > 1) {
         const auto* number = given[1].as<Integer>();
-        if (number == nullptr || !fits(*number, 32, true)) return refuse(offset, "split(): the second argument must be an integer");
+        if (number == nullptr || !fits(*number, 32, true))
+          return refuse(offset, "split(): the second argument must be an integer");
         most = static_cast<std::int64_t>(*number);
       }
       if (!texts.empty() && texts[0] != nullptr) {
@@ -602,12 +656,14 @@ bool Evaluator::text_method(const Expression& expression, const std::string& tex
           rest = strip_left(rest.substr(end), blanks);
           --most;
         }
-        if (parts.size() > Limits::list_items_max) return fail(ErrorKind::limit, offset, fmt::format("a list of more than {} items", Limits::list_items_max));
+        if (parts.size() > Limits::list_items_max)
+          return fail(ErrorKind::limit, offset, fmt::format("a list of more than {} items", Limits::list_items_max));
       }
       out = Value(std::move(parts));
       return true;
     }
-    default: return refuse(offset, "no such method");
+    default:
+      return refuse(offset, "no such method");
   }
 }
 

@@ -10,8 +10,9 @@ namespace kinglet::templates::internal {
 namespace {
 
 constexpr std::int64_t day_seconds = 86'400;
-constexpr std::array<std::string_view, 12> months = {"january", "february", "march",     "april",   "may",      "june",
-                                                     "july",    "august",   "september", "october", "november", "december"};
+constexpr std::array<std::string_view, 12> months = {"january",   "february", "march",    "april",
+                                                     "may",       "june",     "july",     "august",
+                                                     "september", "october",  "november", "december"};
 
 /// Reads digits and single bytes from the front; a failed read changes nothing that matters, as parsing stops then.
 struct Reader {
@@ -67,7 +68,9 @@ std::optional<std::int64_t> seconds_of(int year, int month, int day) {
   return std::int64_t{std::chrono::sys_days(date).time_since_epoch().count()} * day_seconds;
 }
 
-bool time_ok(int hour, int minute, int second) { return hour <= 23 && minute <= 59 && second <= 59; }
+bool time_ok(int hour, int minute, int second) {
+  return hour <= 23 && minute <= 59 && second <= 59;
+}
 
 /// Offsets may not lead out of the years that can be printed.
 std::optional<Moment> checked(Moment moment) {
@@ -118,7 +121,8 @@ std::optional<Moment> parse_date(std::string_view text) {
   int day = 0;
   if (!in.number(4, 4, year)) return std::nullopt;
   const bool dashes = in.byte('-');
-  if (!in.number(2, 2, month) || (dashes && !in.byte('-')) || !in.number(2, 2, day) || !in.rest.empty()) return std::nullopt;
+  if (!in.number(2, 2, month) || (dashes && !in.byte('-')) || !in.number(2, 2, day) || !in.rest.empty())
+    return std::nullopt;
   const auto seconds = seconds_of(year, month, day);
   if (!seconds) return std::nullopt;
   return Moment{.seconds = *seconds};
@@ -132,8 +136,8 @@ std::optional<Moment> parse_date_time(std::string_view text) {
   int hour = 0;
   int minute = 0;
   int second = 0;
-  if (!in.number(2, 2, hour) || !in.byte(':') || !in.number(2, 2, minute) || !in.byte(':') || !in.number(2, 2, second) ||
-      !time_ok(hour, minute, second))
+  if (!in.number(2, 2, hour) || !in.byte(':') || !in.number(2, 2, minute) || !in.byte(':') ||
+      !in.number(2, 2, second) || !time_ok(hour, minute, second))
     return std::nullopt;
   Moment moment = *date;
   moment.seconds += hour * 3600 + minute * 60 + second;
@@ -181,7 +185,8 @@ std::optional<Moment> parse_moment(std::string_view text, std::string_view forma
   std::int64_t offset = 0;
   for (std::size_t i = 0; i < expanded.size(); ++i) {
     if (expanded[i] == ' ') {  // any run of blanks, as strptime has it
-      while (in.byte(' ')) {}
+      while (in.byte(' ')) {
+      }
       continue;
     }
     if (expanded[i] != '%') {
@@ -191,33 +196,58 @@ std::optional<Moment> parse_moment(std::string_view text, std::string_view forma
     if (++i == expanded.size()) return std::nullopt;
     bool read = false;
     switch (expanded[i]) {
-      case 'Y': read = in.number(4, 4, year); break;
+      case 'Y':
+        read = in.number(4, 4, year);
+        break;
       case 'y':
         read = in.number(2, 2, year);
         year += year < 69 ? 2000 : 1900;
         break;
-      case 'm': read = in.number(1, 2, month); break;
-      case 'd': read = in.number(1, 2, day); break;
-      case 'j': read = in.number(1, 3, day_of_year) && day_of_year >= 1 && day_of_year <= 366; break;
-      case 'H': read = in.number(1, 2, hour); break;
-      case 'I': read = in.number(1, 2, hour) && hour >= 1 && hour <= 12; break;
-      case 'M': read = in.number(1, 2, minute); break;
-      case 'S': read = in.number(1, 2, second); break;
-      case 'f': read = in.fraction(moment.nanoseconds, moment.fraction_digits); break;
+      case 'm':
+        read = in.number(1, 2, month);
+        break;
+      case 'd':
+        read = in.number(1, 2, day);
+        break;
+      case 'j':
+        read = in.number(1, 3, day_of_year) && day_of_year >= 1 && day_of_year <= 366;
+        break;
+      case 'H':
+        read = in.number(1, 2, hour);
+        break;
+      case 'I':
+        read = in.number(1, 2, hour) && hour >= 1 && hour <= 12;
+        break;
+      case 'M':
+        read = in.number(1, 2, minute);
+        break;
+      case 'S':
+        read = in.number(1, 2, second);
+        break;
+      case 'f':
+        read = in.fraction(moment.nanoseconds, moment.fraction_digits);
+        break;
       case 'b':
-      case 'B': read = month_name(in, month); break;
+      case 'B':
+        read = month_name(in, month);
+        break;
       case 'p':
         half = in.rest.starts_with("AM") || in.rest.starts_with("am") ? 0 : 1;
         read = half == 0 || in.rest.starts_with("PM") || in.rest.starts_with("pm");
         if (read) in.rest.remove_prefix(2);
         break;
-      case 'z': read = in.zone(offset); break;
+      case 'z':
+        read = in.zone(offset);
+        break;
       case 'Z':
         read = in.rest.starts_with("UTC") || in.rest.starts_with("GMT");
         if (read) in.rest.remove_prefix(3);
         break;
-      case '%': read = in.byte('%'); break;
-      default: return std::nullopt;
+      case '%':
+        read = in.byte('%');
+        break;
+      default:
+        return std::nullopt;
     }
     if (!read) return std::nullopt;
   }

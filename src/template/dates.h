@@ -16,13 +16,14 @@ struct Moment {
   int fraction_digits = 0;
 
   std::int64_t days() const;
-  std::string date_text() const;                // YYYY-MM-DD
+  std::string date_text() const;                 // YYYY-MM-DD
   std::string date_time_text(int digits) const;  // YYYY-MM-DD HH:MM:SS[.fff]
 };
 
 /// `YYYY-MM-DD` or `YYYYMMDD`.
 std::optional<Moment> parse_date(std::string_view text);
-/// `YYYY-MM-DD HH:MM:SS[.fffffffff]`, with `T` for the blank, and `Z`, `+HH:MM` or `+HHMM` at the end (converted to UTC).
+/// `YYYY-MM-DD HH:MM:SS[.fffffffff]`, with `T` for the blank, and `Z`, `+HH:MM` or `+HHMM` at the end (converted to
+/// UTC).
 std::optional<Moment> parse_date_time(std::string_view text);
 /// strptime: %Y %y %m %d %H %I %M %S %f %p %j %b %B %z %Z %T %F %D %%. The whole text must fit.
 std::optional<Moment> parse_moment(std::string_view text, std::string_view format);

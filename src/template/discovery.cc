@@ -16,7 +16,8 @@ using Kind = Expression::Kind;
 /// The value of a literal, a negative literal, or a list or dictionary of such; nothing for anything else.
 std::optional<Value> constant_of(const Expression& expression) {
   switch (expression.kind) {
-    case Kind::literal: return expression.value;
+    case Kind::literal:
+      return expression.value;
     case Kind::negative: {
       const auto inner = constant_of(*expression.children[0]);
       if (!inner) return std::nullopt;
@@ -33,13 +34,15 @@ std::optional<Value> constant_of(const Expression& expression) {
       }
       return Value(std::move(items));
     }
-    default: return std::nullopt;
+    default:
+      return std::nullopt;
   }
 }
 
 class Discovery {
  public:
-  explicit Discovery(Program& program) : program_(program), positions_(program.source), assigned_(program.names.size(), false) {}
+  explicit Discovery(Program& program)
+      : program_(program), positions_(program.source), assigned_(program.names.size(), false) {}
 
   std::expected<void, SyntaxError> run() {
     block(program_.body);
@@ -79,8 +82,11 @@ class Discovery {
     for (auto& statement : statements) {
       switch (statement.kind) {
         case Statement::Kind::leave:
-        case Statement::Kind::next: break;
-        case Statement::Kind::text: cursor_.advance(statement.text); break;
+        case Statement::Kind::next:
+          break;
+        case Statement::Kind::text:
+          cursor_.advance(statement.text);
+          break;
         case Statement::Kind::output:
           visit(*statement.expression, true);
           output(statement);
@@ -122,23 +128,32 @@ class Discovery {
   void output(const Statement& statement) {
     const auto where = cursor_.where();
     const auto& expression = *statement.expression;
-    const bool digits = expression.kind == Kind::arithmetic ||
-                        (expression.kind == Kind::call && expression.type != nullptr && expression.type->kind != TypeClass::text);
+    const bool digits =
+        expression.kind == Kind::arithmetic ||
+        (expression.kind == Kind::call && expression.type != nullptr && expression.type->kind != TypeClass::text);
     if (where == SqlCursor::Where::heredoc || (where == SqlCursor::Where::quotes && !digits))
-      warn(statement.offset, "a placeholder inside quotes: values are printed with their own quotes, so remove those around the tag");
+      warn(statement.offset,
+           "a placeholder inside quotes: values are printed with their own quotes, so remove those around the tag");
     cursor_.value_printed(')');
   }
 
   void balanced(const Statement& statement, const SqlCursor& one, const SqlCursor& other) {
-    if (one.where() != other.where()) warn(statement.offset, "a quote or comment that begins in this block does not end in it, or the other way round");
+    if (one.where() != other.where())
+      warn(statement.offset, "a quote or comment that begins in this block does not end in it, or the other way round");
   }
 
   /// `needed`: the value is printed or otherwise must be there.
   void visit(Expression& expression, bool needed) {
     switch (expression.kind) {
-      case Kind::name: mention(expression, needed ? std::optional(true) : std::nullopt); return;
-      case Kind::call: call(expression); return;
-      case Kind::unavailable: warn(expression.offset, *expression.value.text()); return;
+      case Kind::name:
+        mention(expression, needed ? std::optional(true) : std::nullopt);
+        return;
+      case Kind::call:
+        call(expression);
+        return;
+      case Kind::unavailable:
+        warn(expression.offset, *expression.value.text());
+        return;
       default:
         for (auto& child : expression.children)
           if (child) visit(*child, expression.kind == Kind::arithmetic || expression.kind == Kind::method);
@@ -163,7 +178,9 @@ class Discovery {
       if (argument.keyword.empty() && wanted-- == 0) return argument.value.get();
     return nullptr;
   }
-  static Expression* keyword(Expression& expression, std::string_view name) { return const_cast<Expression*>(expression.keyword(name)); }
+  static Expression* keyword(Expression& expression, std::string_view name) {
+    return const_cast<Expression*>(expression.keyword(name));
+  }
 
   void call(Expression& expression) {
     const auto& function = *expression.function;
@@ -209,7 +226,8 @@ class Discovery {
     expression.type = function.type;
     Expression* otherwise = positional(expression, 1);
     Mention made;
-    made.parameter.type = function.id == FunctionId::symbol || function.id == FunctionId::split_to_array ? "String" : function.name;
+    made.parameter.type =
+        function.id == FunctionId::symbol || function.id == FunctionId::split_to_array ? "String" : function.name;
     if (function.id == FunctionId::array) otherwise = element_type(expression, made.parameter);
     if (otherwise == nullptr) otherwise = keyword(expression, "default");
     expression.default_value = otherwise;
@@ -296,7 +314,8 @@ class Discovery {
     if (convert(*expression.type, *constant, converted, expected))
       expression.converted_default = std::move(converted);
     else if (!constant->is_none())
-      warn(otherwise.offset, fmt::format("the default is not a valid {}: {} is expected", expression.type->name, expected));
+      warn(otherwise.offset,
+           fmt::format("the default is not a valid {}: {} is expected", expression.type->name, expected));
   }
 
   /// The rules of templates.md section 10 for several calls of one name.
@@ -315,7 +334,8 @@ class Discovery {
     } else if (mention.typed) {
       found->type = mention.parameter.type;
       found->element_type = mention.parameter.element_type;
-      if (!mention.empty_default || (!found->default_json && mention.parameter.default_json)) found->default_json = mention.parameter.default_json;
+      if (!mention.empty_default || (!found->default_json && mention.parameter.default_json))
+        found->default_json = mention.parameter.default_json;
       if (!mention.parameter.description.empty()) found->description = mention.parameter.description;
       if (!mention.parameter.format.empty()) found->format = mention.parameter.format;
       if (mention.parameter.example_json) found->example_json = mention.parameter.example_json;
@@ -355,10 +375,12 @@ std::expected<void, SyntaxError> discover(Program& program) {
 
 void merge_parameters(std::vector<Parameter>& into, const std::vector<Parameter>& from) {
   const auto empty = [](const std::optional<std::string>& json) {
-    return !json || *json == "\"\"" || *json == "0" || *json == "false" || *json == "[]" || *json == "null" || *json == "0E0";
+    return !json || *json == "\"\"" || *json == "0" || *json == "false" || *json == "[]" || *json == "null" ||
+           *json == "0E0";
   };
   for (const auto& parameter : from) {
-    const auto found = std::find_if(into.begin(), into.end(), [&](const Parameter& p) { return p.name == parameter.name; });
+    const auto found =
+        std::find_if(into.begin(), into.end(), [&](const Parameter& p) { return p.name == parameter.name; });
     if (found == into.end()) {
       into.push_back(parameter);
       continue;

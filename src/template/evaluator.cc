@@ -43,7 +43,8 @@ bool Evaluator::fail(ErrorKind kind, std::size_t offset, std::string message) {
   error_.kind = kind;
   error_.position = position_at(program_.source, offset);
   if (kind == ErrorKind::refused || kind == ErrorKind::limit)
-    message = fmt::format("Template Syntax Error: line {}, column {}: {}", error_.position.line, error_.position.column, message);
+    message = fmt::format("Template Syntax Error: line {}, column {}: {}", error_.position.line, error_.position.column,
+                          message);
   error_.message = std::move(message);
   return false;
 }
@@ -54,12 +55,14 @@ bool Evaluator::charge(std::size_t units, std::size_t offset) {
     return true;
   }
   work_left_ = 0;
-  return fail(ErrorKind::limit, offset, fmt::format("the template does too much work: more than {} steps", Limits::work_max));
+  return fail(ErrorKind::limit, offset,
+              fmt::format("the template does too much work: more than {} steps", Limits::work_max));
 }
 
 bool Evaluator::charge_text(std::size_t bytes, std::size_t offset) {
   if (bytes > Limits::text_bytes_max)
-    return fail(ErrorKind::limit, offset, fmt::format("a text of {} bytes; at most {} are allowed", bytes, Limits::text_bytes_max));
+    return fail(ErrorKind::limit, offset,
+                fmt::format("a text of {} bytes; at most {} are allowed", bytes, Limits::text_bytes_max));
   return charge(bytes / 64 + 1, offset);
 }
 
@@ -78,10 +81,11 @@ bool Evaluator::missing(const std::string& name, std::size_t offset) {
     if (i > 0) list += i + 1 == met_->size() ? " and " : ", ";
     list += (*met_)[i];
   }
-  return fail(ErrorKind::missing_parameter, offset,
-              fmt::format("Template Syntax Error: Required parameter is not defined. Check the parameters {}. Please provide a "
-                          "value or set a default value in the pipe code.",
-                          list));
+  return fail(
+      ErrorKind::missing_parameter, offset,
+      fmt::format("Template Syntax Error: Required parameter is not defined. Check the parameters {}. Please provide a "
+                  "value or set a default value in the pipe code.",
+                  list));
 }
 
 /// False, with the missing-parameter error, for an undefined value.
@@ -101,7 +105,9 @@ bool Evaluator::defined_value(const Expression& expression, Value& value) {
 
 // ---- names
 
-bool Evaluator::is_request_name(std::uint32_t slot) const { return slots_[slot].state != Slot::State::assigned; }
+bool Evaluator::is_request_name(std::uint32_t slot) const {
+  return slots_[slot].state != Slot::State::assigned;
+}
 
 /// The text that a request would have sent: the default, or something valid for the type.
 std::string Evaluator::stand_in_for(std::uint32_t slot, bool is_list) const {
@@ -199,11 +205,14 @@ Evaluator::Flow Evaluator::block(const Block& statements) {
         break;
       case Statement::Kind::assign: {
         Value value;
-        if (!evaluate(*statement.expression, value) || !assign(statement.slots[0], std::move(value), statement.offset)) return Flow::stop;
+        if (!evaluate(*statement.expression, value) || !assign(statement.slots[0], std::move(value), statement.offset))
+          return Flow::stop;
         break;
       }
-      case Statement::Kind::leave: return Flow::leave;
-      case Statement::Kind::next: return Flow::next;
+      case Statement::Kind::leave:
+        return Flow::leave;
+      case Statement::Kind::next:
+        return Flow::next;
     }
   }
   return Flow::on;
@@ -235,7 +244,8 @@ Evaluator::Flow Evaluator::loop(const Statement& statement) {
     for (const auto& [key, item] : **dictionary) keys.emplace_back(key);
     items = std::make_shared<const Items>(std::move(keys));
   } else {
-    refuse(source.offset, fmt::format("{} cannot be looped over; use Array(), split_to_array() or JSON()", kind_name(value)));
+    refuse(source.offset,
+           fmt::format("{} cannot be looped over; use Array(), split_to_array() or JSON()", kind_name(value)));
     return Flow::stop;
   }
   const auto count = statement.slots.size();
@@ -250,11 +260,13 @@ Evaluator::Flow Evaluator::loop(const Statement& statement) {
     } else {
       const auto* parts = item.as<List>();
       if (parts == nullptr || (*parts)->size() != count) {
-        refuse(statement.offset, fmt::format("the loop has {} variables, but an item is not a list of {}", count, count));
+        refuse(statement.offset,
+               fmt::format("the loop has {} variables, but an item is not a list of {}", count, count));
         return Flow::stop;
       }
       for (std::size_t i = 0; i < count; ++i)
-        if (!charge(1, statement.offset) || !assign(statement.slots[i], (**parts)[i], statement.offset)) return Flow::stop;
+        if (!charge(1, statement.offset) || !assign(statement.slots[i], (**parts)[i], statement.offset))
+          return Flow::stop;
     }
     const auto flow = block(statement.body);
     if (flow == Flow::stop) return Flow::stop;
@@ -265,7 +277,8 @@ Evaluator::Flow Evaluator::loop(const Statement& statement) {
 
 bool Evaluator::print_text(const Statement& statement) {
   if (out_.size() + statement.text.size() > Limits::output_bytes_max)
-    return fail(ErrorKind::limit, statement.offset, fmt::format("the SQL would be longer than {} bytes", Limits::output_bytes_max));
+    return fail(ErrorKind::limit, statement.offset,
+                fmt::format("the SQL would be longer than {} bytes", Limits::output_bytes_max));
   out_ += statement.text;
   // From plain code on, the end of the text is known; `$` alone may depend on the byte before it.
   if (cursor_.plain() && statement.text[0] != '$')
@@ -285,37 +298,46 @@ bool Evaluator::print_value(const Statement& statement, const Value& printed) {
     source = &value;
   }
   const auto where = cursor_.where();
-  // Inside a comment no quoting holds: a line break in a value would end it. The value was evaluated, which is all it is for.
+  // Inside a comment no quoting holds: a line break in a value would end it. The value was evaluated, which is all it
+  // is for.
   if (where == SqlCursor::Where::comment) return true;
-  if (where == SqlCursor::Where::heredoc) return refuse(statement.offset, "a value cannot be printed inside a $tag$ … $tag$ text");
+  if (where == SqlCursor::Where::heredoc)
+    return refuse(statement.offset, "a value cannot be printed inside a $tag$ … $tag$ text");
   const std::size_t before = out_.size();
   if (!append_sql(out_, *source, work_left_)) {
     if (source->text() != nullptr && source->text()->find('\0') != std::string::npos)
-      return fail(ErrorKind::invalid_value, statement.offset, "Error validating value: a NUL byte cannot be part of a query");
+      return fail(ErrorKind::invalid_value, statement.offset,
+                  "Error validating value: a NUL byte cannot be part of a query");
     if (work_left_ == 0) return charge(1, statement.offset);
     if (out_.size() > Limits::output_bytes_max)
-      return fail(ErrorKind::limit, statement.offset, fmt::format("the SQL would be longer than {} bytes", Limits::output_bytes_max));
+      return fail(ErrorKind::limit, statement.offset,
+                  fmt::format("the SQL would be longer than {} bytes", Limits::output_bytes_max));
     return refuse(statement.offset, "a value that cannot be printed as SQL");
   }
   const auto size = out_.size() - before;
   if (!charge(size / 64 + 1, statement.offset)) return false;
   if (out_.size() > Limits::output_bytes_max)
-    return fail(ErrorKind::limit, statement.offset, fmt::format("the SQL would be longer than {} bytes", Limits::output_bytes_max));
+    return fail(ErrorKind::limit, statement.offset,
+                fmt::format("the SQL would be longer than {} bytes", Limits::output_bytes_max));
   if (size == 0) return true;
   if (where == SqlCursor::Where::quotes) {
     // The author's quotes hold digits and plain words, and nothing that could end them.
     const auto text = std::string_view(out_).substr(before);
     const auto harmless = [](char c) {
-      return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' || c == '.' || c == '+' || c == '-';
+      return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' || c == '.' ||
+             c == '+' || c == '-';
     };
     if (!std::all_of(text.begin(), text.end(), harmless))
-      return refuse(statement.offset, "a placeholder inside quotes: values are printed with their own quotes, so remove those around the tag");
+      return refuse(
+          statement.offset,
+          "a placeholder inside quotes: values are printed with their own quotes, so remove those around the tag");
     return true;
   }
   // A literal that touches a word or another literal would be read as one with it: x'41' is not a text, 'a''b' is one.
   if (out_[before] == '\'' && before > 0) {
     const char touching = out_[before - 1];
-    const bool word = (touching >= 'a' && touching <= 'z') || (touching >= 'A' && touching <= 'Z') || (touching >= '0' && touching <= '9') || touching == '_' || touching == '$';
+    const bool word = (touching >= 'a' && touching <= 'z') || (touching >= 'A' && touching <= 'Z') ||
+                      (touching >= '0' && touching <= '9') || touching == '_' || touching == '$';
     if (word || touching == '\'') out_.insert(before, 1, ' ');
   }
   cursor_.value_printed(out_.back());
@@ -328,14 +350,17 @@ bool Evaluator::evaluate(const Expression& expression, Value& out) {
   if (!charge(1, expression.offset)) return false;
   switch (expression.kind) {
     case Kind::literal:
-      if (expression.value.text() != nullptr && !charge_text(expression.value.text()->size(), expression.offset)) return false;
+      if (expression.value.text() != nullptr && !charge_text(expression.value.text()->size(), expression.offset))
+        return false;
       out = expression.value;
       return true;
     case Kind::name: {
       load(expression.slot);
       const auto& value = slots_[expression.slot].value;
       if (value.text() != nullptr && !charge_text(value.text()->size(), expression.offset)) return false;
-      if (const auto* fragment = value.as<Fragment>(); fragment != nullptr && !charge_text(fragment->sql.size(), expression.offset)) return false;
+      if (const auto* fragment = value.as<Fragment>();
+          fragment != nullptr && !charge_text(fragment->sql.size(), expression.offset))
+        return false;
       out = value;
       return true;
     }
@@ -356,7 +381,8 @@ bool Evaluator::evaluate(const Expression& expression, Value& out) {
         if (!name) return refuse(expression.children[i]->offset, fmt::format("{} cannot be a key", kind_name(key)));
         Value value;
         if (!evaluate(*expression.children[i + 1], value)) return false;
-        const auto same = std::find_if(entries.begin(), entries.end(), [&](const auto& entry) { return entry.first == *name; });
+        const auto same =
+            std::find_if(entries.begin(), entries.end(), [&](const auto& entry) { return entry.first == *name; });
         if (same != entries.end())
           same->second = std::move(value);
         else
@@ -383,8 +409,10 @@ bool Evaluator::evaluate(const Expression& expression, Value& out) {
       }
       return refuse(expression.offset, fmt::format("a sign before {}", kind_name(operand)));
     }
-    case Kind::arithmetic: return evaluate_arithmetic(expression, out);
-    case Kind::comparison: return evaluate_comparison(expression, out);
+    case Kind::arithmetic:
+      return evaluate_arithmetic(expression, out);
+    case Kind::comparison:
+      return evaluate_comparison(expression, out);
     case Kind::logical_not: {
       Value operand;
       if (!evaluate(*expression.children[0], operand)) return false;
@@ -403,11 +431,15 @@ bool Evaluator::evaluate(const Expression& expression, Value& out) {
       if (!evaluate(*expression.children[1], condition)) return false;
       return evaluate(*expression.children[truth(condition) ? 0 : 2], out);
     }
-    case Kind::call: return call(expression, out);
-    case Kind::method: return method(expression, out);
+    case Kind::call:
+      return call(expression, out);
+    case Kind::method:
+      return method(expression, out);
     case Kind::index:
-    case Kind::slice: return evaluate_index(expression, out);
-    case Kind::unavailable: return refuse(expression.offset, *expression.value.text());
+    case Kind::slice:
+      return evaluate_index(expression, out);
+    case Kind::unavailable:
+      return refuse(expression.offset, *expression.value.text());
   }
   return false;
 }

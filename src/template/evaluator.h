@@ -61,7 +61,8 @@ class Evaluator {
   bool max_threads(const Expression& expression, Value& out);
   bool method(const Expression& expression, Value& out);
   bool text_method(const Expression& expression, const std::string& text, const std::vector<Value>& given, Value& out);
-  bool split(std::string_view text, std::string_view separator, std::int64_t splits_max, Items& out, std::size_t offset);
+  bool split(std::string_view text, std::string_view separator, std::int64_t splits_max, Items& out,
+             std::size_t offset);
   /// The value of a parameter function: request, `default=`, stand-in, or the missing-parameter error.
   bool parameter_value(const Expression& expression, Value& out, bool& is_default);
   bool convert_or_fail(const Expression& expression, const TypeInfo& type, const Value& from, Value& out);
@@ -74,7 +75,9 @@ class Evaluator {
   bool defined_value(const Expression& expression, Value& value);
   bool missing(const std::string& name, std::size_t offset);
   bool fail(RenderError::Kind kind, std::size_t offset, std::string message);
-  bool refuse(std::size_t offset, std::string message) { return fail(RenderError::Kind::refused, offset, std::move(message)); }
+  bool refuse(std::size_t offset, std::string message) {
+    return fail(RenderError::Kind::refused, offset, std::move(message));
+  }
   bool charge(std::size_t units, std::size_t offset);
   bool charge_text(std::size_t bytes, std::size_t offset);
 

@@ -25,9 +25,15 @@ struct Token {
 
 constexpr std::array<std::string_view, 9> reserved = {"and", "or", "not", "in", "is", "if", "else", "for", "lambda"};
 
-bool name_start(char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_'; }
-bool digit(char c) { return c >= '0' && c <= '9'; }
-bool name_part(char c) { return name_start(c) || digit(c); }
+bool name_start(char c) {
+  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_';
+}
+bool digit(char c) {
+  return c >= '0' && c <= '9';
+}
+bool name_part(char c) {
+  return name_start(c) || digit(c);
+}
 
 void append_utf8(std::string& out, std::uint32_t point) {
   if (point < 0x80) {
@@ -79,7 +85,8 @@ class Parser {
     return nullptr;
   }
   std::nullptr_t fail_unexpected(std::string_view expected) {
-    if (token_.kind == TokenKind::end) return fail(token_.offset, fmt::format("the tag ends where {} is expected", expected));
+    if (token_.kind == TokenKind::end)
+      return fail(token_.offset, fmt::format("the tag ends where {} is expected", expected));
     return fail(token_.offset, fmt::format("unexpected '{}', expected {}", token_.text.substr(0, 40), expected));
   }
   bool too_deep() {
@@ -100,8 +107,8 @@ class Parser {
     if (name_start(c)) {
       while (position_ < text_.size() && name_part(text_[position_])) ++position_;
       finish(TokenKind::name, start);
-      if (position_ < text_.size() && (text_[position_] == '\'' || text_[position_] == '"') && token_.text.size() <= 2 &&
-          token_.text.find_first_not_of("fFrRbBuU") == std::string_view::npos)
+      if (position_ < text_.size() && (text_[position_] == '\'' || text_[position_] == '"') &&
+          token_.text.size() <= 2 && token_.text.find_first_not_of("fFrRbBuU") == std::string_view::npos)
         fail(token_.offset, fmt::format("texts with a prefix ({}'…') are not available", token_.text));
     } else if (digit(c) || (c == '.' && start + 1 < text_.size() && digit(text_[start + 1]))) {
       read_number(start);
@@ -115,7 +122,8 @@ class Parser {
       finish(TokenKind::symbol, start);
       if (token_.text.size() == 1 && std::string_view("+-*/%<>=()[]{},.:").find(c) == std::string_view::npos) {
         std::size_t length = 1;  // show a whole character
-        while (start + length < text_.size() && (static_cast<unsigned char>(text_[start + length]) & 0xC0) == 0x80) ++length;
+        while (start + length < text_.size() && (static_cast<unsigned char>(text_[start + length]) & 0xC0) == 0x80)
+          ++length;
         const bool printable = static_cast<unsigned char>(c) >= 0x20 && c != 0x7F;
         fail(token_.offset, printable ? fmt::format("unexpected character '{}'", text_.substr(start, length))
                                       : fmt::format("unexpected byte 0x{:02X}", static_cast<unsigned char>(c)));
@@ -146,7 +154,8 @@ class Parser {
     }
     if (position_ < text_.size() && name_part(text_[position_])) {
       while (position_ < text_.size() && name_part(text_[position_])) ++position_;
-      fail(offset_ + start, fmt::format("'{}' is not a number", text_.substr(start, std::min<std::size_t>(position_ - start, 40))));
+      fail(offset_ + start,
+           fmt::format("'{}' is not a number", text_.substr(start, std::min<std::size_t>(position_ - start, 40))));
     }
     finish(TokenKind::number, start);
   }
@@ -174,20 +183,45 @@ class Parser {
       if (position_ == text_.size()) break;
       const char escape = text_[position_++];
       switch (escape) {
-        case '\n': break;
-        case '\\': case '\'': case '"': out += escape; break;
-        case 'n': out += '\n'; break;
-        case 't': out += '\t'; break;
-        case 'r': out += '\r'; break;
-        case 'a': out += '\a'; break;
-        case 'b': out += '\b'; break;
-        case 'f': out += '\f'; break;
-        case 'v': out += '\v'; break;
-        case 'x': case 'u': case 'U': {
+        case '\n':
+          break;
+        case '\\':
+        case '\'':
+        case '"':
+          out += escape;
+          break;
+        case 'n':
+          out += '\n';
+          break;
+        case 't':
+          out += '\t';
+          break;
+        case 'r':
+          out += '\r';
+          break;
+        case 'a':
+          out += '\a';
+          break;
+        case 'b':
+          out += '\b';
+          break;
+        case 'f':
+          out += '\f';
+          break;
+        case 'v':
+          out += '\v';
+          break;
+        case 'x':
+        case 'u':
+        case 'U': {
           std::uint32_t point = 0;
-          if (!read_hex(escape == 'x' ? 2 : escape == 'u' ? 4 : 8, point) || point > 0x10FFFF ||
-              (point >= 0xD800 && point <= 0xDFFF)) {
-            fail(offset_ + position_ - 2, fmt::format("bad escape \\{} in a text: hexadecimal digits of a character are expected", escape));
+          if (!read_hex(escape == 'x'   ? 2
+                        : escape == 'u' ? 4
+                                        : 8,
+                        point) ||
+              point > 0x10FFFF || (point >= 0xD800 && point <= 0xDFFF)) {
+            fail(offset_ + position_ - 2,
+                 fmt::format("bad escape \\{} in a text: hexadecimal digits of a character are expected", escape));
             return;
           }
           append_utf8(out, point);
@@ -271,12 +305,13 @@ class Parser {
 
   std::optional<Operator> comparison_operator() {
     if (token_.kind == TokenKind::symbol) {
-      static constexpr std::array<std::pair<std::string_view, Operator>, 6> symbols = {{{"==", Operator::equal},
-                                                                                        {"!=", Operator::not_equal},
-                                                                                        {"<", Operator::less},
-                                                                                        {"<=", Operator::less_equal},
-                                                                                        {">", Operator::greater},
-                                                                                        {">=", Operator::greater_equal}}};
+      static constexpr std::array<std::pair<std::string_view, Operator>, 6> symbols = {
+          {{"==", Operator::equal},
+           {"!=", Operator::not_equal},
+           {"<", Operator::less},
+           {"<=", Operator::less_equal},
+           {">", Operator::greater},
+           {">=", Operator::greater_equal}}};
       for (const auto& [symbol, op] : symbols)
         if (take_symbol(symbol)) return op;
       return std::nullopt;
@@ -313,12 +348,11 @@ class Parser {
     }
   }
 
-  ExpressionPointer sum() {
-    return chain({{"+", Operator::add}, {"-", Operator::subtract}}, &Parser::term);
-  }
+  ExpressionPointer sum() { return chain({{"+", Operator::add}, {"-", Operator::subtract}}, &Parser::term); }
   ExpressionPointer term() {
-    return chain({{"*", Operator::multiply}, {"/", Operator::divide}, {"//", Operator::floor_divide}, {"%", Operator::modulo}},
-                 &Parser::unary);
+    return chain(
+        {{"*", Operator::multiply}, {"/", Operator::divide}, {"//", Operator::floor_divide}, {"%", Operator::modulo}},
+        &Parser::unary);
   }
 
   ExpressionPointer chain(std::initializer_list<std::pair<std::string_view, Operator>> operators,
@@ -379,7 +413,8 @@ class Parser {
     next();
     next();
     if (token_.kind != TokenKind::name || token_.text.starts_with("_")) return fail_unexpected("a name");
-    made->value = Value(fmt::format("'loop' is not defined, so there is no 'loop.{}'; use enumerate_with_last()", token_.text.substr(0, 40)));
+    made->value = Value(fmt::format("'loop' is not defined, so there is no 'loop.{}'; use enumerate_with_last()",
+                                    token_.text.substr(0, 40)));
     next();
     if (is_symbol("(")) return fail(token_.offset, "only functions can be called, by their name");
     return failed() ? nullptr : std::move(made);
@@ -390,7 +425,8 @@ class Parser {
     if (token_.kind != TokenKind::name) return fail_unexpected("the name of a method");
     const auto name = token_.text;
     const auto at = token_.offset;
-    if (name.starts_with("__")) return fail(at, fmt::format("'{}' is not available: no name with two leading underscores is", name));
+    if (name.starts_with("__"))
+      return fail(at, fmt::format("'{}' is not available: no name with two leading underscores is", name));
     next();
     if (!is_symbol("(")) return fail(at, fmt::format("attributes are not available: '.{}' must be a call", name));
     const auto* info = find_method(name);
@@ -407,7 +443,8 @@ class Parser {
     return counted(std::move(made), name, given.size(), info->arguments_min, info->arguments_max, at);
   }
 
-  ExpressionPointer counted(ExpressionPointer made, std::string_view name, std::size_t count, int least, int most, std::size_t at) {
+  ExpressionPointer counted(ExpressionPointer made, std::string_view name, std::size_t count, int least, int most,
+                            std::size_t at) {
     const auto given = static_cast<int>(count);
     if (given >= least && given <= most) return made;
     const auto wanted = least == most ? fmt::format("{}", least) : fmt::format("{} to {}", least, most);
@@ -441,7 +478,8 @@ class Parser {
     next();  // (
     while (!is_symbol(")")) {
       if (failed()) return false;
-      if (given.size() >= Limits::arguments_max) return fail(token_.offset, fmt::format("more than {} arguments", Limits::arguments_max)) != nullptr;
+      if (given.size() >= Limits::arguments_max)
+        return fail(token_.offset, fmt::format("more than {} arguments", Limits::arguments_max)) != nullptr;
       Argument argument;
       argument.offset = static_cast<std::uint32_t>(token_.offset);
       const Token before = token_;
@@ -451,7 +489,8 @@ class Parser {
         if (is_symbol("=")) {
           argument.keyword = before.text;
           for (const auto& other : given)
-            if (other.keyword == argument.keyword) return fail(before.offset, fmt::format("'{}=' is given twice", argument.keyword)) != nullptr;
+            if (other.keyword == argument.keyword)
+              return fail(before.offset, fmt::format("'{}=' is given twice", argument.keyword)) != nullptr;
           next();
         } else {  // a positional argument that begins with a name: read it again from the start
           token_ = before;
@@ -471,8 +510,10 @@ class Parser {
     if (failed()) return nullptr;
     const auto at = token_.offset;
     switch (token_.kind) {
-      case TokenKind::end: return fail_unexpected("a value");
-      case TokenKind::number: return number();
+      case TokenKind::end:
+        return fail_unexpected("a value");
+      case TokenKind::number:
+        return number();
       case TokenKind::text: {
         auto made = make(Kind::literal, at);
         std::string text;
@@ -483,8 +524,10 @@ class Parser {
         made->value = Value(std::move(text));
         return failed() ? nullptr : std::move(made);
       }
-      case TokenKind::name: return name();
-      case TokenKind::symbol: break;
+      case TokenKind::name:
+        return name();
+      case TokenKind::symbol:
+        break;
     }
     if (is_symbol("[")) {
       next();
@@ -547,7 +590,8 @@ class Parser {
     } else {
       double value = 0;
       const auto read = std::from_chars(text.data(), text.data() + text.size(), value);
-      if (read.ec != std::errc() || !std::isfinite(value)) return fail(token_.offset, fmt::format("the number {} is out of range", text.substr(0, 40)));
+      if (read.ec != std::errc() || !std::isfinite(value))
+        return fail(token_.offset, fmt::format("the number {} is out of range", text.substr(0, 40)));
       made->value = Value(value);
     }
     next();
@@ -557,7 +601,8 @@ class Parser {
   ExpressionPointer name() {
     const auto text = token_.text;
     const auto at = token_.offset;
-    if (text.starts_with("__")) return fail(at, fmt::format("'{}' is not available: no name with two leading underscores is", text));
+    if (text.starts_with("__"))
+      return fail(at, fmt::format("'{}' is not available: no name with two leading underscores is", text));
     if (text == "lambda") return fail(at, "lambda is not available");
     if (std::find(reserved.begin(), reserved.end(), text) != reserved.end()) return fail_unexpected("a value");
     next();
@@ -587,18 +632,22 @@ class Parser {
       }
       if (function->id == FunctionId::sql_and) {
         if (!check_condition(argument)) return nullptr;
-      } else if (std::find(function->keywords.begin(), function->keywords.end(), argument.keyword) == function->keywords.end()) {
-        return fail(argument.offset, fmt::format("{}() has no argument '{}='", name, argument.keyword), suggest(argument.keyword, function->keywords));
+      } else if (std::find(function->keywords.begin(), function->keywords.end(), argument.keyword) ==
+                 function->keywords.end()) {
+        return fail(argument.offset, fmt::format("{}() has no argument '{}='", name, argument.keyword),
+                    suggest(argument.keyword, function->keywords));
       }
     }
-    return counted(std::move(made), name, static_cast<std::size_t>(positional), function->positional_min, function->positional_max, at);
+    return counted(std::move(made), name, static_cast<std::size_t>(positional), function->positional_min,
+                   function->positional_max, at);
   }
 
   /// sql_and(): `column__operator=`.
   bool check_condition(const Argument& argument) {
     static constexpr std::array<std::string_view, 6> operators = {"in", "not_in", "gt", "lt", "gte", "lte"};
     const auto split = argument.keyword.rfind("__");
-    const auto op = split == std::string::npos ? std::string_view() : std::string_view(argument.keyword).substr(split + 2);
+    const auto op =
+        split == std::string::npos ? std::string_view() : std::string_view(argument.keyword).substr(split + 2);
     if (split == 0 || std::find(operators.begin(), operators.end(), op) == operators.end()) {
       fail(argument.offset, fmt::format("sql_and(): '{}' is not a column and an operator", argument.keyword),
            "write column__in=, column__not_in=, column__gt=, column__lt=, column__gte= or column__lte=");
@@ -630,7 +679,8 @@ std::expected<LoopHeader, SyntaxError> parse_loop_header(std::string_view text, 
   LoopHeader header;
   std::size_t position = 0;
   const auto skip = [&] {
-    while (position < text.size() && std::string_view(" \t\r\n").find(text[position]) != std::string_view::npos) ++position;
+    while (position < text.size() && std::string_view(" \t\r\n").find(text[position]) != std::string_view::npos)
+      ++position;
   };
   for (;;) {
     skip();

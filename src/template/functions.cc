@@ -46,13 +46,20 @@ constexpr std::array named = {
 };
 
 constexpr std::array methods = {
-    MethodInfo{Method::split, "split", 0, 2, false},       MethodInfo{Method::join, "join", 1, 1, false},
-    MethodInfo{Method::lower, "lower", 0, 0, false},       MethodInfo{Method::upper, "upper", 0, 0, false},
-    MethodInfo{Method::strip, "strip", 0, 1, false},       MethodInfo{Method::lstrip, "lstrip", 0, 1, false},
-    MethodInfo{Method::rstrip, "rstrip", 0, 1, false},     MethodInfo{Method::replace, "replace", 2, 2, false},
-    MethodInfo{Method::startswith, "startswith", 1, 1, false}, MethodInfo{Method::endswith, "endswith", 1, 1, false},
-    MethodInfo{Method::get, "get", 1, 2, true},            MethodInfo{Method::keys, "keys", 0, 0, true},
-    MethodInfo{Method::values, "values", 0, 0, true},      MethodInfo{Method::items, "items", 0, 0, true},
+    MethodInfo{Method::split, "split", 0, 2, false},
+    MethodInfo{Method::join, "join", 1, 1, false},
+    MethodInfo{Method::lower, "lower", 0, 0, false},
+    MethodInfo{Method::upper, "upper", 0, 0, false},
+    MethodInfo{Method::strip, "strip", 0, 1, false},
+    MethodInfo{Method::lstrip, "lstrip", 0, 1, false},
+    MethodInfo{Method::rstrip, "rstrip", 0, 1, false},
+    MethodInfo{Method::replace, "replace", 2, 2, false},
+    MethodInfo{Method::startswith, "startswith", 1, 1, false},
+    MethodInfo{Method::endswith, "endswith", 1, 1, false},
+    MethodInfo{Method::get, "get", 1, 2, true},
+    MethodInfo{Method::keys, "keys", 0, 0, true},
+    MethodInfo{Method::values, "values", 0, 0, true},
+    MethodInfo{Method::items, "items", 0, 0, true},
 };
 
 const std::unordered_map<std::string_view, Function>& functions() {
@@ -66,7 +73,9 @@ const std::unordered_map<std::string_view, Function>& functions() {
   return table;
 }
 
-char lower(char c) { return static_cast<char>(c >= 'A' && c <= 'Z' ? c + 32 : c); }
+char lower(char c) {
+  return static_cast<char>(c >= 'A' && c <= 'Z' ? c + 32 : c);
+}
 
 /// Edits between two short names, without regard to case; two letters swapped are one edit.
 std::size_t distance(std::string_view a, std::string_view b) {

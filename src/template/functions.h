@@ -12,8 +12,24 @@
 namespace kinglet::templates::internal {
 
 enum class FunctionId : std::uint8_t {
-  typed, array, column, columns, symbol, defined, split_to_array, enumerate_with_last, sql_and, error, custom_error,
-  tb_secret, length, range, day_diff, date_diff, max_threads, ignored,
+  typed,
+  array,
+  column,
+  columns,
+  symbol,
+  defined,
+  split_to_array,
+  enumerate_with_last,
+  sql_and,
+  error,
+  custom_error,
+  tb_secret,
+  length,
+  range,
+  day_diff,
+  date_diff,
+  max_threads,
+  ignored,
 };
 
 struct Function {
@@ -22,15 +38,28 @@ struct Function {
   int positional_min = 1;
   int positional_max = 1;
   std::span<const std::string_view> keywords = {};
-  const TypeInfo* type = nullptr;      // typed
-  std::int64_t unit_seconds = 1;       // date_diff
+  const TypeInfo* type = nullptr;  // typed
+  std::int64_t unit_seconds = 1;   // date_diff
   bool declares_parameter() const {
     return id == FunctionId::typed || id == FunctionId::array || id == FunctionId::column || id == FunctionId::columns;
   }
 };
 
 enum class Method : std::uint8_t {
-  split, join, lower, upper, strip, lstrip, rstrip, replace, startswith, endswith, get, keys, values, items,
+  split,
+  join,
+  lower,
+  upper,
+  strip,
+  lstrip,
+  rstrip,
+  replace,
+  startswith,
+  endswith,
+  get,
+  keys,
+  values,
+  items,
 };
 struct MethodInfo {
   Method id;

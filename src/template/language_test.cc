@@ -90,9 +90,39 @@ TEST(Expressions, HavePythonsMeaning) {
 }
 
 TEST(Expressions, RefuseWhatTheyCannotDo) {
-  for (const auto* text : {"'a' + 1", "1 + 'a'", "'a' * 3", "3 * 'a'", "[1] * 3", "[1] + 1", "1 / 0", "1 // 0", "1 % 0", "1.5 / 0", "'a' < 1", "[1] < [2]", "-'a'", "1 in 1",
-                           "[1]['a']", "[1][9]", "'a'[9]", "5[0]", "'\xC3\xBC'[0]", "'a'.get('b')", "[1].split(',')", "{}.split('a')", "'a'.split('')", "'a'.replace('', 'b')",
-                           "'a'.join('b')", "'a'.join([1])", "len(5)", "range(1.5)", "range(1, 5, 0)", "{[1]: 2}", "enumerate_with_last('a')", "1e308 * 10", "split_to_array('a', separator='')"}) {
+  for (const auto* text : {"'a' + 1",
+                           "1 + 'a'",
+                           "'a' * 3",
+                           "3 * 'a'",
+                           "[1] * 3",
+                           "[1] + 1",
+                           "1 / 0",
+                           "1 // 0",
+                           "1 % 0",
+                           "1.5 / 0",
+                           "'a' < 1",
+                           "[1] < [2]",
+                           "-'a'",
+                           "1 in 1",
+                           "[1]['a']",
+                           "[1][9]",
+                           "'a'[9]",
+                           "5[0]",
+                           "'\xC3\xBC'[0]",
+                           "'a'.get('b')",
+                           "[1].split(',')",
+                           "{}.split('a')",
+                           "'a'.split('')",
+                           "'a'.replace('', 'b')",
+                           "'a'.join('b')",
+                           "'a'.join([1])",
+                           "len(5)",
+                           "range(1.5)",
+                           "range(1, 5, 0)",
+                           "{[1]: 2}",
+                           "enumerate_with_last('a')",
+                           "1e308 * 10",
+                           "split_to_array('a', separator='')"}) {
     const auto error = failure(std::string("{{ ") + text + " }}");
     EXPECT_EQ(error.kind, Kind::refused) << text << ": " << error.message;
     EXPECT_TRUE(error.message.starts_with("Template Syntax Error: line 1, column ")) << error.message;
@@ -184,50 +214,78 @@ TEST(Syntax, ErrorsNameTheFaultAndThePlace) {
 
 TEST(Syntax, SuggestsTheNearestWord) {
   const std::pair<const char*, const char*> cases[] = {
-      {"{{ int32(x) }}", "did you mean 'Int32'?"},       {"{{ Bolean(x) }}", "did you mean 'Boolean'?"},      {"{{ colunm(x) }}", "did you mean 'column'?"},
-      {"{{ x.splt('a') }}", "did you mean 'split'?"},     {"{{ String(x, descripton='a') }}", "did you mean 'description'?"},
-      {"{% esle %}", "did you mean 'else'?"},             {"{% if x %}{% endif %}", "did you mean 'end'?"},   {"{{ zzzzzzzz(x) }}", ""},
+      {"{{ int32(x) }}", "did you mean 'Int32'?"},
+      {"{{ Bolean(x) }}", "did you mean 'Boolean'?"},
+      {"{{ colunm(x) }}", "did you mean 'column'?"},
+      {"{{ x.splt('a') }}", "did you mean 'split'?"},
+      {"{{ String(x, descripton='a') }}", "did you mean 'description'?"},
+      {"{% esle %}", "did you mean 'else'?"},
+      {"{% if x %}{% endif %}", "did you mean 'end'?"},
+      {"{{ zzzzzzzz(x) }}", ""},
   };
   for (const auto& [text, hint] : cases) EXPECT_EQ(syntax(text).hint, hint) << text;
 }
 
 TEST(Syntax, RefusesTornadosOtherStatements) {
-  for (const auto* word : {"while 1", "raw x", "try", "except", "finally", "import os", "from os import path", "include \"a\"", "extends \"a\"", "block a", "apply f", "module x",
-                           "autoescape None", "whitespace all"}) {
+  for (const auto* word :
+       {"while 1", "raw x", "try", "except", "finally", "import os", "from os import path", "include \"a\"",
+        "extends \"a\"", "block a", "apply f", "module x", "autoescape None", "whitespace all"}) {
     const auto error = syntax(std::string("{% ") + word + " %}{% end %}");
     EXPECT_NE(error.message.find("is not available"), std::string::npos) << word << ": " << error.message;
   }
 }
 
 TEST(Loops, RunOverListsAndStop) {
-  EXPECT_EQ(render("{% for a in [1,2,3,4] %}{% if a == 2 %}{% continue %}{% end %}{% if a == 4 %}{% break %}{% end %}{{a}};{% end %}"), "1;3;");
-  EXPECT_EQ(render("{% for a in [1,2] %}{% for b in [1,2] %}{% if b == 2 %}{% break %}{% end %}{{a}}{{b}};{% end %}{% end %}"), "11;21;");
+  EXPECT_EQ(render("{% for a in [1,2,3,4] %}{% if a == 2 %}{% continue %}{% end %}{% if a == 4 %}{% break %}{% end "
+                   "%}{{a}};{% end %}"),
+            "1;3;");
+  EXPECT_EQ(
+      render(
+          "{% for a in [1,2] %}{% for b in [1,2] %}{% if b == 2 %}{% break %}{% end %}{{a}}{{b}};{% end %}{% end %}"),
+      "11;21;");
   EXPECT_EQ(render("{% for a, b in [[1,2],[3,4]] %}{{a}}-{{b}};{% end %}"), "1-2;3-4;");
-  EXPECT_EQ(render("{% for last, c in enumerate_with_last(split_to_array('x,y')) %} sum({{symbol(c)}}) {% if not last %}, {% end %}{% end %}"), " sum(`x`) ,  sum(`y`) ");
+  EXPECT_EQ(render("{% for last, c in enumerate_with_last(split_to_array('x,y')) %} sum({{symbol(c)}}) {% if not last "
+                   "%}, {% end %}{% end %}"),
+            " sum(`x`) ,  sum(`y`) ");
   EXPECT_EQ(failure("{% for a in 'abc' %}{% end %}").kind, Kind::refused);
   EXPECT_EQ(failure("{% for a in 5 %}{% end %}").kind, Kind::refused);
   EXPECT_EQ(failure("{% for a, b in [[1,2,3]] %}{% end %}").kind, Kind::refused);
   EXPECT_EQ(failure("{% for a, b in [1] %}{% end %}").kind, Kind::refused);
-  EXPECT_NE(failure("{% for a in [1] %}{% if loop_first + 1 %}{% end %}{% end %}").message.find("loop_first"), std::string::npos);
+  EXPECT_NE(failure("{% for a in [1] %}{% if loop_first + 1 %}{% end %}{% end %}").message.find("loop_first"),
+            std::string::npos);
 }
 
 TEST(Dates, DifferencesAreWholeUnitsAndPositive) {
   const Arguments arguments = {{"f", {"2024-01-01 00:00:00"}}, {"t", {"2024-01-01 06:30:00"}}};
   EXPECT_EQ(render("{% if date_diff_in_hours(f, t) > 5 %} hourly {% end %}", arguments), " hourly ");
-  EXPECT_EQ(render("{{date_diff_in_seconds(t, f)}} {{date_diff_in_minutes(f, t)}} {{date_diff_in_hours(f, t)}} {{date_diff_in_days(f, t)}}", arguments), "23400 390 6 0");
+  EXPECT_EQ(render("{{date_diff_in_seconds(t, f)}} {{date_diff_in_minutes(f, t)}} {{date_diff_in_hours(f, t)}} "
+                   "{{date_diff_in_days(f, t)}}",
+                   arguments),
+            "23400 390 6 0");
   EXPECT_EQ(render("{{date_diff_in_hours('2024-01-01 00:00:00', '2024-01-01 23:59:59')}}"), "23");
-  EXPECT_EQ(render("{{day_diff('2024-01-01', '2024-01-01')}} {{day_diff('2024-01-02', '2024-01-01')}} {{day_diff('2024-02-28', '2024-03-01')}}"), "0 1 2");
-  EXPECT_EQ(render("{{day_diff(Date(a, '2024-01-01'), DateTime(b, '2024-01-03 23:00:00'))}} {{day_diff('2024-01-01 23:00:00', '2024-01-02 01:00:00')}}"), "2 1");
+  EXPECT_EQ(render("{{day_diff('2024-01-01', '2024-01-01')}} {{day_diff('2024-01-02', '2024-01-01')}} "
+                   "{{day_diff('2024-02-28', '2024-03-01')}}"),
+            "0 1 2");
+  EXPECT_EQ(render("{{day_diff(Date(a, '2024-01-01'), DateTime(b, '2024-01-03 23:00:00'))}} {{day_diff('2024-01-01 "
+                   "23:00:00', '2024-01-02 01:00:00')}}"),
+            "2 1");
   EXPECT_EQ(render("{{date_diff_in_seconds('2024-01-01 00:00:00.9', '2024-01-01 00:00:02.1')}}"), "1");
   EXPECT_EQ(render("{{date_diff_in_seconds(DateTime64(a, '2024-01-01 00:00:00.500'), '2024-01-01 00:00:01')}}"), "0");
-  EXPECT_EQ(render("{{date_diff_in_days('01/02/24', '03/02/24', '%d/%m/%y')}} {{date_diff_in_days('2024-01-01', '2024-01-05', date_format='%Y-%m-%d')}}"), "2 4");
+  EXPECT_EQ(render("{{date_diff_in_days('01/02/24', '03/02/24', '%d/%m/%y')}} {{date_diff_in_days('2024-01-01', "
+                   "'2024-01-05', date_format='%Y-%m-%d')}}"),
+            "2 4");
   EXPECT_EQ(render("{{date_diff_in_days('2024-01-01', '2024-01-05 00:00:00', '%Y-%m-%d %H:%M:%S', '%Y-%m-%d')}}"), "4");
   EXPECT_EQ(render("{{date_diff_in_days('x', '2024-01-05', none_if_error=True)}}"), "NULL");
-  EXPECT_EQ(render("{{date_diff_in_hours('1 Jan 2024 1:00 PM', '01 january 2024 03:00 pm', '%d %b %Y %I:%M %p')}}"), "2");
-  EXPECT_EQ(render("{{date_diff_in_minutes('2024-01-01T00:00:00+0100', '2024-01-01T00:00:00Z', '%Y-%m-%dT%H:%M:%S%z')}}"), "60");
+  EXPECT_EQ(render("{{date_diff_in_hours('1 Jan 2024 1:00 PM', '01 january 2024 03:00 pm', '%d %b %Y %I:%M %p')}}"),
+            "2");
+  EXPECT_EQ(
+      render("{{date_diff_in_minutes('2024-01-01T00:00:00+0100', '2024-01-01T00:00:00Z', '%Y-%m-%dT%H:%M:%S%z')}}"),
+      "60");
   EXPECT_EQ(render("{{date_diff_in_days('2024-060', '2024-061', '%Y-%j')}}"), "1");
-  for (const auto* bad : {"{{day_diff('x', '2024-01-01')}}", "{{day_diff('2024-02-30', '2024-01-01')}}", "{{day_diff(5, '2024-01-01')}}", "{{date_diff_in_hours('', '2024-01-01')}}",
-                          "{{date_diff_in_hours('2024-01-01', '2024-01-01', '%d/%m/%y')}}", "{{date_diff_in_days('2024-01-01x', '2024-01-01', '%Y-%m-%d')}}"})
+  for (const auto* bad :
+       {"{{day_diff('x', '2024-01-01')}}", "{{day_diff('2024-02-30', '2024-01-01')}}", "{{day_diff(5, '2024-01-01')}}",
+        "{{date_diff_in_hours('', '2024-01-01')}}", "{{date_diff_in_hours('2024-01-01', '2024-01-01', '%d/%m/%y')}}",
+        "{{date_diff_in_days('2024-01-01x', '2024-01-01', '%Y-%m-%d')}}"})
     EXPECT_EQ(failure(bad).kind, Kind::invalid_value) << bad;
   EXPECT_EQ(failure("{{date_diff_in_hours('a', 'b', '%Q')}}").kind, Kind::refused);
   EXPECT_EQ(failure("{{date_diff_in_hours('a', 'b', '%Y%')}}").kind, Kind::refused);
@@ -239,7 +297,8 @@ TEST(Discovery, FollowsTheRules) {
     EXPECT_TRUE(compiled) << text << ": " << compiled.error().message;
     return compiled->parameters();
   };
-  const auto one = parameters("{{Int32(limit, 10, description='how many', example=5, enum=[5, 10], format='f')}}").at(0);
+  const auto one =
+      parameters("{{Int32(limit, 10, description='how many', example=5, enum=[5, 10], format='f')}}").at(0);
   EXPECT_EQ(one.name, "limit");
   EXPECT_EQ(one.type, "Int32");
   EXPECT_EQ(one.default_json, "10");
@@ -254,7 +313,8 @@ TEST(Discovery, FollowsTheRules) {
   EXPECT_FALSE(parameters("{{String(a, required=False)}}")[0].required);
   EXPECT_TRUE(parameters("{{String(a, 'x', required=True)}}")[0].required) << "for a single call the word wins";
   EXPECT_TRUE(parameters("{{String(a, 'x', required=true)}}")[0].required);
-  EXPECT_FALSE(parameters("{{String(a, 'x', required=True)}}{{String(a)}}")[0].required) << "of several, a default is enough";
+  EXPECT_FALSE(parameters("{{String(a, 'x', required=True)}}{{String(a)}}")[0].required)
+      << "of several, a default is enough";
   EXPECT_TRUE(parameters("{{String(a, required=True)}}{{String(a)}}")[0].required);
 
   const auto merged = parameters("{{String(a, 'x', description='d')}}{{Int32(a, 0, description='')}}").at(0);
@@ -262,9 +322,13 @@ TEST(Discovery, FollowsTheRules) {
   EXPECT_EQ(merged.default_json, "\"x\"") << "the last that is not empty";
   EXPECT_EQ(merged.description, "d");
 
-  EXPECT_EQ(parameters("{% set s = 1 %}{{Int8(s)}}{% for i in [1] %}{{Int8(i)}}{% end %}{{error('x')}}{{custom_error({})}}").size(), 0U);
+  EXPECT_EQ(
+      parameters("{% set s = 1 %}{{Int8(s)}}{% for i in [1] %}{{Int8(i)}}{% end %}{{error('x')}}{{custom_error({})}}")
+          .size(),
+      0U);
   EXPECT_EQ(parameters("{% set a = String(a, 'x') %}{{a}}").at(0).default_json, "\"x\"");
-  EXPECT_EQ(parameters("{% if String(b) == 'x' %}{% set h = UInt16(p) %}{% end %}{{column(String(o, 'a'))}}").size(), 3U);
+  EXPECT_EQ(parameters("{% if String(b) == 'x' %}{% set h = UInt16(p) %}{% end %}{{column(String(o, 'a'))}}").size(),
+            3U);
   EXPECT_EQ(parameters("{{column(c, 'ts')}}")[0].type, "column");
   EXPECT_EQ(parameters("{{Array(a, 'Int32', '1,2')}}")[0].element_type, "Int32");
   EXPECT_EQ(parameters("{{Array(a, 'x')}}")[0].default_json, "\"x\"");
@@ -294,7 +358,9 @@ TEST(Discovery, WarnsOfPlaceholdersInQuotesAndUnbalancedBranches) {
     return found;
   };
   EXPECT_EQ(warnings("SELECT '{{x}}'"), (std::vector<TextPosition>{{1, 10}}));
-  EXPECT_EQ(warnings("SELECT 'a' , {{x}}, '{{Int8(n)}} days' -- it's {{x}}\n, {{x}} {% if a %} 'b' {% else %} /* ' */ {% end %} {{x}}"), (std::vector<TextPosition>{}));
+  EXPECT_EQ(warnings("SELECT 'a' , {{x}}, '{{Int8(n)}} days' -- it's {{x}}\n, {{x}} {% if a %} 'b' {% else %} /* ' */ "
+                     "{% end %} {{x}}"),
+            (std::vector<TextPosition>{}));
   EXPECT_EQ(warnings("{% if a %}'{% end %}"), (std::vector<TextPosition>{{1, 2}}));
   EXPECT_EQ(warnings("{% if a %}'{% else %}'x{% end %}b'"), (std::vector<TextPosition>{}));
   EXPECT_EQ(warnings("{% if a %}'{% else %}x{% end %}"), (std::vector<TextPosition>{{1, 2}}));
@@ -309,7 +375,8 @@ TEST(Discovery, MergesNodesInOrder) {
   EXPECT_EQ(all[0].default_json, "\"x\"");
   EXPECT_FALSE(all[0].required);
   EXPECT_TRUE(all[1].required);
-  EXPECT_EQ(Template::compile("%{{Array(a)}}{% set l = 'x' %}{{Array(l)}}{{String(b)}}")->array_parameters(), NameSet{"a"});
+  EXPECT_EQ(Template::compile("%{{Array(a)}}{% set l = 'x' %}{{Array(l)}}{{String(b)}}")->array_parameters(),
+            NameSet{"a"});
 }
 
 }  // namespace

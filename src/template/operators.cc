@@ -27,7 +27,8 @@ bool Evaluator::evaluate_arithmetic(const Expression& expression, Value& out) {
 namespace {
 
 constexpr std::string_view symbol_of(Operator op) {
-  constexpr std::string_view symbols[] = {"+", "-", "*", "/", "//", "%", "==", "!=", "<", "<=", ">", ">=", "in", "not in", "is", "is not"};
+  constexpr std::string_view symbols[] = {
+      "+", "-", "*", "/", "//", "%", "==", "!=", "<", "<=", ">", ">=", "in", "not in", "is", "is not"};
   return symbols[static_cast<std::size_t>(op)];
 }
 
@@ -78,9 +79,15 @@ bool Evaluator::arithmetic(Operator op, Value& left, const Value& right, std::si
     Integer result;
     if ((op == Operator::floor_divide || op == Operator::modulo) && *b == 0) return refuse(offset, "division by zero");
     switch (op) {
-      case Operator::add: result = *a + *b; break;
-      case Operator::subtract: result = *a - *b; break;
-      case Operator::multiply: result = *a * *b; break;
+      case Operator::add:
+        result = *a + *b;
+        break;
+      case Operator::subtract:
+        result = *a - *b;
+        break;
+      case Operator::multiply:
+        result = *a * *b;
+        break;
       default: {
         Integer quotient = *a / *b;
         Integer rest = *a % *b;
@@ -105,9 +112,15 @@ bool Evaluator::arithmetic(Operator op, Value& left, const Value& right, std::si
   }
   double result = 0;
   switch (op) {
-    case Operator::add: result = *x + *y; break;
-    case Operator::subtract: result = *x - *y; break;
-    case Operator::multiply: result = *x * *y; break;
+    case Operator::add:
+      result = *x + *y;
+      break;
+    case Operator::subtract:
+      result = *x - *y;
+      break;
+    case Operator::multiply:
+      result = *x * *y;
+      break;
     default:
       if (*y == 0) return refuse(offset, "division by zero");
       if (op == Operator::divide) result = *x / *y;
@@ -126,8 +139,10 @@ bool Evaluator::evaluate_comparison(const Expression& expression, Value& out) {
     Value right;
     if (!evaluate(*expression.children[i + 1], right)) return false;
     const auto op = expression.operators[i];
-    if (op == Operator::less || op == Operator::less_equal || op == Operator::greater || op == Operator::greater_equal) {
-      if (!defined_value(*expression.children[i], left) || !defined_value(*expression.children[i + 1], right)) return false;
+    if (op == Operator::less || op == Operator::less_equal || op == Operator::greater ||
+        op == Operator::greater_equal) {
+      if (!defined_value(*expression.children[i], left) || !defined_value(*expression.children[i + 1], right))
+        return false;
     }
     bool holds = false;
     if (!compare(op, left, right, holds, expression.offset)) return false;
@@ -155,7 +170,8 @@ bool Evaluator::compare(Operator op, const Value& left, const Value& right, bool
       if (!contains(right, left, out, offset)) return false;
       if (op == Operator::not_in) out = !out;
       return true;
-    default: break;
+    default:
+      break;
   }
   int order = 0;
   Integer left_held;
@@ -183,7 +199,10 @@ bool Evaluator::compare(Operator op, const Value& left, const Value& right, bool
     }
     order = *x < *y ? -1 : *x > *y ? 1 : 0;
   }
-  out = op == Operator::less ? order < 0 : op == Operator::less_equal ? order <= 0 : op == Operator::greater ? order > 0 : order >= 0;
+  out = op == Operator::less         ? order < 0
+        : op == Operator::less_equal ? order <= 0
+        : op == Operator::greater    ? order > 0
+                                     : order >= 0;
   return true;
 }
 
@@ -212,7 +231,8 @@ bool Evaluator::equal(const Value& left, const Value& right, bool& out, int dept
       return true;
     }
     // An Array parameter of one element beside a text: `level != 'ERROR'`.
-    if (right.text() != nullptr && (*a)->size() == 1 && (**a)[0].text() != nullptr) out = *(**a)[0].text() == *right.text();
+    if (right.text() != nullptr && (*a)->size() == 1 && (**a)[0].text() != nullptr)
+      out = *(**a)[0].text() == *right.text();
     return true;
   }
   if (right.as<List>() != nullptr) return equal(right, left, out, depth + 1);
@@ -221,7 +241,8 @@ bool Evaluator::equal(const Value& left, const Value& right, bool& out, int dept
     if (b == nullptr || (*a)->size() != (*b)->size()) return true;
     for (const auto& [key, value] : **a) {
       if (!charge((*b)->size(), 0)) return false;
-      const auto other = std::find_if((*b)->begin(), (*b)->end(), [&](const auto& entry) { return entry.first == key; });
+      const auto other =
+          std::find_if((*b)->begin(), (*b)->end(), [&](const auto& entry) { return entry.first == key; });
       out = false;
       if (other == (*b)->end()) return true;
       if (!equal(value, other->second, out, depth + 1)) return false;
@@ -257,7 +278,8 @@ bool Evaluator::contains(const Value& whole, const Value& item, bool& out, std::
   if (const auto* dictionary = whole.as<Dictionary>()) {
     if (item.text() == nullptr) return true;
     if (!charge((*dictionary)->size(), offset)) return false;
-    out = std::any_of((*dictionary)->begin(), (*dictionary)->end(), [&](const auto& entry) { return entry.first == *item.text(); });
+    out = std::any_of((*dictionary)->begin(), (*dictionary)->end(),
+                      [&](const auto& entry) { return entry.first == *item.text(); });
     return true;
   }
   if (whole.text() != nullptr) {
@@ -281,7 +303,9 @@ bool Evaluator::evaluate_index(const Expression& expression, Value& out) {
     Value value;
     if (!evaluate(*expression.children[i], value) || !defined_value(*expression.children[i], value)) return false;
     const auto* number = value.as<Integer>();
-    if (number == nullptr) return refuse(expression.children[i]->offset, fmt::format("an index must be an integer, not {}", kind_name(value)));
+    if (number == nullptr)
+      return refuse(expression.children[i]->offset,
+                    fmt::format("an index must be an integer, not {}", kind_name(value)));
     const std::int64_t far = std::int64_t{1} << 40;
     at = *number > far ? far : *number < -far ? -far : static_cast<std::int64_t>(*number);
     if (at < 0) at += size;
@@ -304,10 +328,12 @@ bool Evaluator::evaluate_index(const Expression& expression, Value& out) {
   }
   const auto* list = object.as<List>();
   const auto* text = object.text();
-  if (list == nullptr && text == nullptr) return refuse(expression.offset, fmt::format("{} has no items", kind_name(object)));
+  if (list == nullptr && text == nullptr)
+    return refuse(expression.offset, fmt::format("{} has no items", kind_name(object)));
   const auto size = static_cast<std::int64_t>(list != nullptr ? (*list)->size() : text->size());
   // Text is indexed by bytes only where that is the same as by characters.
-  if (text != nullptr && std::any_of(text->begin(), text->end(), [](char c) { return static_cast<unsigned char>(c) >= 0x80; }))
+  if (text != nullptr &&
+      std::any_of(text->begin(), text->end(), [](char c) { return static_cast<unsigned char>(c) >= 0x80; }))
     return refuse(expression.offset, "only texts of ASCII characters can be cut by position");
   std::int64_t low = 0;
   if (!bound(1, 0, size, low)) return false;

@@ -17,8 +17,22 @@
 namespace kinglet::templates::internal {
 
 enum class Operator : std::uint8_t {
-  add, subtract, multiply, divide, floor_divide, modulo,
-  equal, not_equal, less, less_equal, greater, greater_equal, in, not_in, is, is_not,
+  add,
+  subtract,
+  multiply,
+  divide,
+  floor_divide,
+  modulo,
+  equal,
+  not_equal,
+  less,
+  less_equal,
+  greater,
+  greater_equal,
+  in,
+  not_in,
+  is,
+  is_not,
 };
 
 struct Expression;
@@ -61,11 +75,11 @@ struct Expression {
   // Kind::call. What a type function needs is worked out once, at compile time.
   const Function* function = nullptr;
   std::vector<Argument> arguments;
-  const TypeInfo* type = nullptr;                // of a type function, or of the elements of Array()
-  const Expression* first = nullptr;             // the value
-  const Expression* default_value = nullptr;     // positional or default=
-  std::optional<Value> converted_default;        // when it is a constant that the type accepts
-  const Expression* defined_flag = nullptr;      // defined=
+  const TypeInfo* type = nullptr;             // of a type function, or of the elements of Array()
+  const Expression* first = nullptr;          // the value
+  const Expression* default_value = nullptr;  // positional or default=
+  std::optional<Value> converted_default;     // when it is a constant that the type accepts
+  const Expression* defined_flag = nullptr;   // defined=
 
   const Expression* keyword(std::string_view name) const {
     for (const auto& argument : arguments)
@@ -99,9 +113,9 @@ struct Program {
   bool is_setting = false;
   std::string source;
   Block body;
-  std::vector<std::string> names;             // by slot
-  std::vector<const Parameter*> declared;     // by slot; null for names that are no parameter
-  std::vector<bool> assigned;                 // by slot: set somewhere in the text
+  std::vector<std::string> names;          // by slot
+  std::vector<const Parameter*> declared;  // by slot; null for names that are no parameter
+  std::vector<bool> assigned;              // by slot: set somewhere in the text
   std::vector<Parameter> parameters;
   NameSet array_parameters;
   std::map<std::string, bool, std::less<>> secrets;

@@ -151,7 +151,8 @@ void SqlCursor::advance(std::string_view text) {
         }
         continue;
       }
-      case Mode::heredoc: return;
+      case Mode::heredoc:
+        return;
     }
   }
 }
@@ -164,13 +165,17 @@ void SqlCursor::value_printed(char last) {
 
 SqlCursor::Where SqlCursor::where() const {
   switch (mode_) {
-    case Mode::code: return Where::code;
+    case Mode::code:
+      return Where::code;
     case Mode::single_quotes:
     case Mode::double_quotes:
-    case Mode::backticks: return Where::quotes;
+    case Mode::backticks:
+      return Where::quotes;
     case Mode::line_comment:
-    case Mode::block_comment: return Where::comment;
-    case Mode::heredoc: return Where::heredoc;
+    case Mode::block_comment:
+      return Where::comment;
+    case Mode::heredoc:
+      return Where::heredoc;
   }
   return Where::code;
 }

@@ -30,7 +30,15 @@ class SqlCursor {
   bool plain() const { return mode_ == Mode::code && previous_ == 0; }
 
  private:
-  enum class Mode : std::uint8_t { code, single_quotes, double_quotes, backticks, line_comment, block_comment, heredoc };
+  enum class Mode : std::uint8_t {
+    code,
+    single_quotes,
+    double_quotes,
+    backticks,
+    line_comment,
+    block_comment,
+    heredoc
+  };
   Mode mode_ = Mode::code;
   char previous_ = 0;  // '-' '/' '#' in code, '*' '/' in a block comment, '\\' in quotes: may join with the next byte
   bool in_word_ = false;

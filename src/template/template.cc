@@ -27,13 +27,15 @@ std::optional<std::size_t> wrapped_marker(std::string_view sql) {
 
 enum class Origin : std::uint8_t { node, query, setting };
 
-std::expected<std::shared_ptr<const internal::Program>, CompileError> compile_text(std::string_view text, Origin origin) {
+std::expected<std::shared_ptr<const internal::Program>, CompileError> compile_text(std::string_view text,
+                                                                                   Origin origin) {
   auto program = std::make_shared<internal::Program>();
   program->source = text;
   program->is_setting = origin == Origin::setting;
   program->is_template = program->is_setting;
   std::size_t start = 0;  // of the template's text
-  if (const auto marker = text.find_first_not_of(blanks); !program->is_setting && marker != text.npos && text[marker] == '%') {
+  if (const auto marker = text.find_first_not_of(blanks);
+      !program->is_setting && marker != text.npos && text[marker] == '%') {
     program->is_template = true;
     start = marker + 1;
   } else if (const auto wrapped = origin == Origin::query ? wrapped_marker(text) : std::nullopt) {
@@ -42,7 +44,8 @@ std::expected<std::shared_ptr<const internal::Program>, CompileError> compile_te
   }
   if (!program->is_template) return program;
   const auto error_of = [&](internal::SyntaxError error) {
-    return std::unexpected(CompileError{std::move(error.message), std::move(error.hint), internal::position_at(text, error.offset)});
+    return std::unexpected(
+        CompileError{std::move(error.message), std::move(error.hint), internal::position_at(text, error.offset)});
   };
   if (text.size() > Limits::source_bytes_max)
     return error_of({fmt::format("the text is longer than {} bytes", Limits::source_bytes_max), {}, 0});
@@ -54,7 +57,9 @@ std::expected<std::shared_ptr<const internal::Program>, CompileError> compile_te
 }  // namespace
 
 Error CompileError::to_error() const {
-  return {.code = Code::invalid, .message = fmt::format("line {}, column {}: {}", position.line, position.column, message), .hint = hint};
+  return {.code = Code::invalid,
+          .message = fmt::format("line {}, column {}: {}", position.line, position.column, message),
+          .hint = hint};
 }
 
 Template::Template(std::shared_ptr<const internal::Program> program) : program_(std::move(program)) {}
@@ -77,11 +82,21 @@ std::expected<Template, CompileError> Template::compile_setting(std::string_view
   return Template(std::move(*program));
 }
 
-bool Template::is_template() const { return program_->is_template; }
-const std::vector<Parameter>& Template::parameters() const { return program_->parameters; }
-const NameSet& Template::array_parameters() const { return program_->array_parameters; }
-const std::map<std::string, bool, std::less<>>& Template::secrets() const { return program_->secrets; }
-const std::vector<Warning>& Template::warnings() const { return program_->warnings; }
+bool Template::is_template() const {
+  return program_->is_template;
+}
+const std::vector<Parameter>& Template::parameters() const {
+  return program_->parameters;
+}
+const NameSet& Template::array_parameters() const {
+  return program_->array_parameters;
+}
+const std::map<std::string, bool, std::less<>>& Template::secrets() const {
+  return program_->secrets;
+}
+const std::vector<Warning>& Template::warnings() const {
+  return program_->warnings;
+}
 
 std::expected<Rendered, RenderError> Template::render(const RenderInput& input) const {
   if (!program_->is_template) return Rendered{.sql = program_->source, .settings = {}};

@@ -59,7 +59,8 @@ namespace {
 
 using namespace std::string_view_literals;
 
-constexpr std::array statements = {"if"sv, "elif"sv, "else"sv, "for"sv, "set"sv, "end"sv, "break"sv, "continue"sv, "comment"sv};
+constexpr std::array statements = {"if"sv,  "elif"sv,  "else"sv,     "for"sv,    "set"sv,
+                                   "end"sv, "break"sv, "continue"sv, "comment"sv};
 /// Statements of Tornado that are refused, with the reason.
 constexpr std::array<std::pair<std::string_view, std::string_view>, 16> refused = {{
     {"while", "loops without a known end are not available; use {% for %}"},
@@ -80,7 +81,9 @@ constexpr std::array<std::pair<std::string_view, std::string_view>, 16> refused 
     {"super", "templates have no blocks to override"},
 }};
 
-bool blank(char c) { return c == ' ' || c == '\t' || c == '\r' || c == '\n' || c == '\f' || c == '\v'; }
+bool blank(char c) {
+  return c == ' ' || c == '\t' || c == '\r' || c == '\n' || c == '\f' || c == '\v';
+}
 
 class Parser {
  public:
@@ -92,7 +95,8 @@ class Parser {
     while (position_ < source_.size())
       if (!piece()) return false;
     if (frames_.size() > 1)
-      return fail(frames_.back().offset, fmt::format("{{% {} %}} is not closed", frames_.back().word), "close it with {% end %}");
+      return fail(frames_.back().offset, fmt::format("{{% {} %}} is not closed", frames_.back().word),
+                  "close it with {% end %}");
     return true;
   }
   SyntaxError& error() { return error_; }
@@ -152,7 +156,8 @@ class Parser {
     }
     const auto mark = kind == '{' ? "}}"sv : kind == '%' ? "%}"sv : "#}"sv;
     const auto close = source_.find(mark, open + 2);
-    if (close == source_.npos) return fail(open, fmt::format("{} is not closed with {}", source_.substr(open, 2), mark));
+    if (close == source_.npos)
+      return fail(open, fmt::format("{} is not closed with {}", source_.substr(open, 2), mark));
     position_ = close + 2;
     if (kind == '#') return true;
     std::size_t start = open + 2;
@@ -174,22 +179,24 @@ class Parser {
   bool output(std::string_view inside, std::size_t offset, std::size_t tag) {
     auto expression = parse(inside, offset);
     if (!expression) return false;
-    if (program_.is_setting && (expression->kind != Expression::Kind::call || expression->function->id != FunctionId::tb_secret))
+    if (program_.is_setting &&
+        (expression->kind != Expression::Kind::call || expression->function->id != FunctionId::tb_secret))
       return fail(offset, "only {{ tb_secret(\"name\") }} is available here");
     add(Statement::Kind::output, tag).expression = std::move(expression);
     return true;
   }
 
   bool open_block(std::string_view word, std::size_t tag) {
-    if (frames_.size() > Limits::nesting_max) return fail(tag, fmt::format("blocks nested too deeply: at most {} levels", Limits::nesting_max));
+    if (frames_.size() > Limits::nesting_max)
+      return fail(tag, fmt::format("blocks nested too deeply: at most {} levels", Limits::nesting_max));
     frames_.push_back({.word = word, .offset = tag});
     return true;
   }
 
   bool statement(std::string_view inside, std::size_t offset, std::size_t tag) {
     std::size_t length = 0;
-    while (length < inside.size() && ((inside[length] >= 'a' && inside[length] <= 'z') || (inside[length] >= 'A' && inside[length] <= 'Z') ||
-                                      inside[length] == '_'))
+    while (length < inside.size() && ((inside[length] >= 'a' && inside[length] <= 'z') ||
+                                      (inside[length] >= 'A' && inside[length] <= 'Z') || inside[length] == '_'))
       ++length;
     const auto word = inside.substr(0, length);
     const auto rest = inside.substr(length);
@@ -207,14 +214,16 @@ class Parser {
         frames_.pop_back();
         return true;
       }
-      const bool inside_loop = std::any_of(frames_.begin(), frames_.end(), [](const Frame& f) { return f.word == "for"; });
+      const bool inside_loop =
+          std::any_of(frames_.begin(), frames_.end(), [](const Frame& f) { return f.word == "for"; });
       if (!inside_loop) return fail(tag, fmt::format("'{}' outside a {{% for %}}", word));
       add(word == "break" ? Statement::Kind::leave : Statement::Kind::next, tag);
       return true;
     }
     for (const auto& [name, why] : refused)
       if (word == name) return fail(tag, fmt::format("'{}' is not available: {}", name, why));
-    if (word == "endif" || word == "endfor" || word == "endset") return fail(tag, fmt::format("unknown statement '{}'", word), "did you mean 'end'?");
+    if (word == "endif" || word == "endfor" || word == "endset")
+      return fail(tag, fmt::format("unknown statement '{}'", word), "did you mean 'end'?");
     const auto shown = word.empty() ? inside.substr(0, 20) : word;
     return fail(tag, fmt::format("unknown statement '{}'", shown), suggest(word, statements));
   }
@@ -268,7 +277,9 @@ class Parser {
   bool statement_set(std::string_view rest, std::size_t offset, std::size_t tag) {
     std::size_t start = 0;
     while (start < rest.size() && blank(rest[start])) ++start;
-    const auto is_part = [](char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_' || (c >= '0' && c <= '9'); };
+    const auto is_part = [](char c) {
+      return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_' || (c >= '0' && c <= '9');
+    };
     std::size_t end = start;
     while (end < rest.size() && is_part(rest[end])) ++end;
     const auto name = rest.substr(start, end - start);
@@ -277,7 +288,8 @@ class Parser {
     if (name.empty() || (name[0] >= '0' && name[0] <= '9') || equals == rest.size() || rest[equals] != '=' ||
         rest.substr(equals).starts_with("=="))
       return fail(offset + start, "{% set name = value %} is expected, with one name");
-    static constexpr std::array fixed = {"True"sv, "False"sv, "None"sv, "and"sv, "or"sv, "not"sv, "in"sv, "is"sv, "if"sv, "else"sv};
+    static constexpr std::array fixed = {"True"sv, "False"sv, "None"sv, "and"sv, "or"sv,
+                                         "not"sv,  "in"sv,    "is"sv,   "if"sv,  "else"sv};
     if (name.starts_with("__") || std::find(fixed.begin(), fixed.end(), name) != fixed.end())
       return fail(offset + start, fmt::format("'{}' cannot be a variable", name));
     auto value = parse(rest.substr(equals + 1), offset + equals + 1);

@@ -30,15 +30,19 @@ TEST(Conformance, TheTwentyTwoExamples) {
   EXPECT_EQ(render("{% if a == 1 %}n{% elif a == '1' %}t{% end %}", {{"a", {"1"}}}), "t");
   EXPECT_EQ(render("{% if Int8(a) == 1 %}n{% end %}", {{"a", {"1"}}}), "n");
   EXPECT_EQ(render("{% if Boolean(f) == 1 %}y{% end %}", {{"f", {"true"}}}), "y");
-  EXPECT_EQ(render("{% for i in JSON(f, '[]') %}{{ i.get('k','').split('.')[1] }}{{ Array(i.get('v', []), 'String') }}{% end %}",
-                   {{"f", {R"([{"k":"a.b","v":["x"]}])"}}}),
-            "'b'['x']");
+  EXPECT_EQ(
+      render(
+          "{% for i in JSON(f, '[]') %}{{ i.get('k','').split('.')[1] }}{{ Array(i.get('v', []), 'String') }}{% end %}",
+          {{"f", {R"([{"k":"a.b","v":["x"]}])"}}}),
+      "'b'['x']");
   EXPECT_EQ(render("{% if False %}{{Int32(z)}}{% end %}1"), "1");
   EXPECT_EQ(failure("{{Int32(z)}}").message,
-            "Template Syntax Error: Required parameter is not defined. Check the parameters z. Please provide a value or set a default "
+            "Template Syntax Error: Required parameter is not defined. Check the parameters z. Please provide a value "
+            "or set a default "
             "value in the pipe code.");
   EXPECT_EQ(failure("{{Int32(y)}} {{Int32(z)}}", {{"y", {"1"}}}).message,
-            "Template Syntax Error: Required parameter is not defined. Check the parameters y and z. Please provide a value or set a "
+            "Template Syntax Error: Required parameter is not defined. Check the parameters y and z. Please provide a "
+            "value or set a "
             "default value in the pipe code.");
   EXPECT_EQ(render("{{String(z, 'd', required=True)}}"), "'d'");
   EXPECT_EQ(render("{% if defined(svc) and svc != [''] %} svc IN {{Array(svc)}} {% end %}1", {{"svc", {""}}}), "1");
@@ -47,7 +51,8 @@ TEST(Conformance, TheTwentyTwoExamples) {
   EXPECT_FALSE(plain->is_template());
   EXPECT_EQ(plain->render({})->sql, "SELECT '{{x}}'");
   EXPECT_EQ(render("{% if x %}a{% end %}{# note #}b", {{"x", {"1"}}}), "ab");
-  EXPECT_EQ(render("{% for l, v in enumerate_with_last(['a','b']) %}{{v}}{% if not l %},{% end %}{% end %}"), "'a','b'");
+  EXPECT_EQ(render("{% for l, v in enumerate_with_last(['a','b']) %}{{v}}{% if not l %},{% end %}{% end %}"),
+            "'a','b'");
 }
 
 TEST(Marker, IsTheFirstCharacterThatIsNotBlank) {
@@ -63,7 +68,8 @@ TEST(Marker, IsTheFirstCharacterThatIsNotBlank) {
 
 TEST(Marker, MayStandInsideTheParenthesesOfAWrappedQuery) {
   const Arguments arguments = {{"a", {"7"}}};
-  for (const auto* text : {"SELECT * FROM (% SELECT {{Int32(a, 0)}}\n) LIMIT 100 FORMAT JSON", " select *\nfrom(\n %\nSELECT {{Int32(a)}})"}) {
+  for (const auto* text : {"SELECT * FROM (% SELECT {{Int32(a, 0)}}\n) LIMIT 100 FORMAT JSON",
+                           " select *\nfrom(\n %\nSELECT {{Int32(a)}})"}) {
     const auto made = Template::compile_query(text);
     ASSERT_TRUE(made) << text;
     EXPECT_TRUE(made->is_template());
@@ -71,7 +77,8 @@ TEST(Marker, MayStandInsideTheParenthesesOfAWrappedQuery) {
     EXPECT_EQ(sql.find('%'), std::string::npos) << sql;
     EXPECT_NE(sql.find("SELECT 7"), std::string::npos) << sql;
   }
-  for (const auto* text : {"SELECT * FROM (SELECT 5 % 2)", "SELECT a FROM (% {{x}})", "SELECT * FROM", "", "SELECT *", "SELECT * FROM '(%'"}) {
+  for (const auto* text : {"SELECT * FROM (SELECT 5 % 2)", "SELECT a FROM (% {{x}})", "SELECT * FROM", "", "SELECT *",
+                           "SELECT * FROM '(%'"}) {
     const auto made = Template::compile_query(text);
     ASSERT_TRUE(made) << text;
     EXPECT_FALSE(made->is_template()) << text;
@@ -123,15 +130,38 @@ TEST(Missing, ListsWhatWasMetInThisRequestAcrossNodes) {
   ASSERT_TRUE(Template::compile("% {{b}} {{a}}")->render(input));
   const auto failed = Template::compile("% {{String(c)}}")->render(input);
   ASSERT_FALSE(failed);
-  EXPECT_NE(failed.error().message.find("Check the parameters a, b and c."), std::string::npos) << failed.error().message;
+  EXPECT_NE(failed.error().message.find("Check the parameters a, b and c."), std::string::npos)
+      << failed.error().message;
 }
 
 TEST(Missing, EveryPlaceThatNeedsAValueSaysSo) {
-  for (const auto* text : {"{{x}}", "{{x + 1}}", "{{-x}}", "{% if x > 3 %}{% end %}", "{% if 3 < x %}{% end %}", "{% for a in x %}{% end %}", "{{len(x)}}",
-                           "{{x.split(',')}}", "{{x[0]}}", "{{column(x)}}", "{{columns(x)}}", "{{symbol(x)}}", "{{split_to_array(x)}}", "{{[x]}}",
-                           "{{enumerate_with_last(x)}}", "{{day_diff(x, '2024-01-01')}}", "{{date_diff_in_hours('2024-01-01', x)}}", "{{error(x)}}",
-                           "{% set y = x %}{{y}}", "{{Array(x)}}", "{{JSON(x)}}", "{{String(x, required=False)}}", "{{Int32(y, x)}}",
-                           "{{'a'.join(x)}}", "{{max_threads(x)}}", "{{x if x else x}}", "{{1 if 2 else 3 + x if 0 else x}}"}) {
+  for (const auto* text : {"{{x}}",
+                           "{{x + 1}}",
+                           "{{-x}}",
+                           "{% if x > 3 %}{% end %}",
+                           "{% if 3 < x %}{% end %}",
+                           "{% for a in x %}{% end %}",
+                           "{{len(x)}}",
+                           "{{x.split(',')}}",
+                           "{{x[0]}}",
+                           "{{column(x)}}",
+                           "{{columns(x)}}",
+                           "{{symbol(x)}}",
+                           "{{split_to_array(x)}}",
+                           "{{[x]}}",
+                           "{{enumerate_with_last(x)}}",
+                           "{{day_diff(x, '2024-01-01')}}",
+                           "{{date_diff_in_hours('2024-01-01', x)}}",
+                           "{{error(x)}}",
+                           "{% set y = x %}{{y}}",
+                           "{{Array(x)}}",
+                           "{{JSON(x)}}",
+                           "{{String(x, required=False)}}",
+                           "{{Int32(y, x)}}",
+                           "{{'a'.join(x)}}",
+                           "{{max_threads(x)}}",
+                           "{{x if x else x}}",
+                           "{{1 if 2 else 3 + x if 0 else x}}"}) {
     const auto compiled = Template::compile(std::string("%") + text);
     ASSERT_TRUE(compiled) << text << ": " << compiled.error().message;
     const auto made = compiled->render({});
@@ -141,19 +171,22 @@ TEST(Missing, EveryPlaceThatNeedsAValueSaysSo) {
     }
     ASSERT_FALSE(made) << text;
     EXPECT_EQ(made.error().kind, Kind::missing_parameter) << text;
-    EXPECT_NE(made.error().message.find("Check the parameters x."), std::string::npos) << text << ": " << made.error().message;
+    EXPECT_NE(made.error().message.find("Check the parameters x."), std::string::npos)
+        << text << ": " << made.error().message;
   }
 }
 
 TEST(Missing, UndefinedIsFalseUnequalAndInNothing) {
-  EXPECT_EQ(render("{{defined(x)}} {{x == 'a'}} {{x != 'a'}} {{x == x}} {{not x}} {{x in ['a']}} {{x not in ['a']}} {{'a' in x}} {{x is None}}"),
+  EXPECT_EQ(render("{{defined(x)}} {{x == 'a'}} {{x != 'a'}} {{x == x}} {{not x}} {{x in ['a']}} {{x not in ['a']}} "
+                   "{{'a' in x}} {{x is None}}"),
             "false false true false true false true false false");
   EXPECT_EQ(render("{{x or 'd'}} {{x and 'd' or 'e'}}"), "'d' 'e'");
 }
 
 TEST(Names, SetWinsOverTheRequestAndStaysInTheNode) {
   EXPECT_EQ(render("{{a}}{% set a = 2 %}{{a}}", {{"a", {"1"}}}), "'1'2");
-  EXPECT_EQ(render("{% if 1 %}{% set f = 1 %}{% end %}{% for i in [1,2] %}{% set g = i %}{% end %}{{f}}{{g}}{{i}}"), "122");
+  EXPECT_EQ(render("{% if 1 %}{% set f = 1 %}{% end %}{% for i in [1,2] %}{% set g = i %}{% end %}{{f}}{{g}}{{i}}"),
+            "122");
   EXPECT_EQ(render("{{true}} {{String(true)}}", {{"true", {"x"}}}), "'x' 'x'");
   EXPECT_EQ(render("{{true}} {{Boolean(c, false)}} {{defined(true)}}"), "true false false");
   EXPECT_EQ(render("{{String(end)}}{{String(range, 'r')}}", {{"end", {"e"}}}), "'e' 'r'");
@@ -161,7 +194,9 @@ TEST(Names, SetWinsOverTheRequestAndStaysInTheNode) {
 
 TEST(Names, LoopOfAnotherLanguageIsAnErrorOnlyWhereItIsReached) {
   EXPECT_EQ(render("{% for a in [1] %}{% if 0 %}{{loop.first}}{% end %}{{a}}{% end %}"), "1");
-  EXPECT_NE(failure("{% for a in [1] %}{% if not loop.first %},{% end %}{% end %}").message.find("'loop' is not defined"), std::string::npos);
+  EXPECT_NE(
+      failure("{% for a in [1] %}{% if not loop.first %},{% end %}{% end %}").message.find("'loop' is not defined"),
+      std::string::npos);
   EXPECT_EQ(Template::compile("%{{loop.index}}")->warnings().size(), 1U);
   EXPECT_FALSE(Template::compile("%{{loop.__class__}}"));
   EXPECT_FALSE(Template::compile("%{{loop.first.x}}"));
@@ -171,19 +206,33 @@ TEST(Names, LoopOfAnotherLanguageIsAnErrorOnlyWhereItIsReached) {
 
 TEST(Arrays, RepeatedKeysJoinAndOthersTakeTheFirst) {
   EXPECT_EQ(render("{{Array(a)}} {{String(b)}}", {{"a", {"1", "2,3"}}, {"b", {"x", "y"}}}), "['1','2','3'] 'x'");
-  EXPECT_EQ(render("{{len(a)}} {{a}} {{String(a)}} {{Array(a, 'Int8')}}", {{"a", {"1", "2"}}}), "2 ['1','2'] '1,2' [1,2]");
+  EXPECT_EQ(render("{{len(a)}} {{a}} {{String(a)}} {{Array(a, 'Int8')}}", {{"a", {"1", "2"}}}),
+            "2 ['1','2'] '1,2' [1,2]");
   EXPECT_EQ(render("{% if a != 'x' %}n{% else %}y{% end %}{{Array(a)}}", {{"a", {"x"}}}), "y['x']");
   const NameSet lists = {"a"};
   const Arguments arguments = {{"a", {"p,q"}}};
-  EXPECT_EQ(Template::compile("%{% for r in a %}{{r}};{% end %}")->render({.arguments = &arguments, .array_parameters = &lists})->sql, "'p';'q';");
+  EXPECT_EQ(Template::compile("%{% for r in a %}{{r}};{% end %}")
+                ->render({.arguments = &arguments, .array_parameters = &lists})
+                ->sql,
+            "'p';'q';");
 }
 
 // S11: the token's value stands whatever the request sends, and a request's own template cannot replace it.
 TEST(FixedParameters, WinOverEveryFormOfTheRequest) {
   const Arguments fixed = {{"tenant", {"7"}}};
-  for (const auto& sent : std::vector<Arguments>{{}, {{"tenant", {"1"}}}, {{"tenant", {"1", "2", ""}}}, {{"tenant", {""}}}, {{"tenant", {}}}, {{"Tenant", {"1"}}}, {{"tenant ", {"1"}}}, {{"tenant[]", {"1"}}}}) {
+  for (const auto& sent : std::vector<Arguments>{{},
+                                                 {{"tenant", {"1"}}},
+                                                 {{"tenant", {"1", "2", ""}}},
+                                                 {{"tenant", {""}}},
+                                                 {{"tenant", {}}},
+                                                 {{"Tenant", {"1"}}},
+                                                 {{"tenant ", {"1"}}},
+                                                 {{"tenant[]", {"1"}}}}) {
     const RenderInput input{.arguments = &sent, .fixed = &fixed};
-    EXPECT_EQ(Template::compile("% {{tenant}} {{Int32(tenant, 1)}} {{Array(other, tenant)}} {{defined(tenant)}}")->render(input)->sql, " '7' 7 ['7'] true");
+    EXPECT_EQ(Template::compile("% {{tenant}} {{Int32(tenant, 1)}} {{Array(other, tenant)}} {{defined(tenant)}}")
+                  ->render(input)
+                  ->sql,
+              " '7' 7 ['7'] true");
     EXPECT_EQ(Template::compile("% {{Array(tenant, 'Int32', '1')}}")->render(input)->sql, " [7]");
     EXPECT_EQ(Template::compile("% {{String(tenant, default='1')}}")->render(input)->sql, " '7'");
   }
@@ -197,8 +246,9 @@ TEST(FixedParameters, ThatAreEmptyHideTheRequestsToo) {
 }
 TEST(FixedParameters, CannotBeSetByATemplateThatTheRequestSent) {
   const Arguments fixed = {{"tenant", {"7"}}};
-  for (const auto* text : {"%{% set tenant = 1 %}{{tenant}}", "%{% for tenant in [1] %}{% end %}", "%{% for a, tenant in [[1, 2]] %}{% end %}",
-                           "%{% if 1 %}{% set tenant = String(tenant) + '0' %}{% end %}"}) {
+  for (const auto* text :
+       {"%{% set tenant = 1 %}{{tenant}}", "%{% for tenant in [1] %}{% end %}",
+        "%{% for a, tenant in [[1, 2]] %}{% end %}", "%{% if 1 %}{% set tenant = String(tenant) + '0' %}{% end %}"}) {
     const auto made = Template::compile(text)->render({.fixed = &fixed, .from_request = true});
     ASSERT_FALSE(made) << text;
     EXPECT_NE(made.error().message.find("'tenant' is fixed by the token"), std::string::npos);
@@ -214,12 +264,14 @@ TEST(Settings, MaxThreadsIsASettingAndOthersWarn) {
   EXPECT_EQ(rendered->settings, (std::vector<std::pair<std::string, std::string>>{{"max_threads", "4"}}));
   ASSERT_EQ(made->warnings().size(), 1U);
   EXPECT_EQ(made->warnings()[0].message, "cache_ttl() has no effect here");
-  for (const auto* bad : {"{{max_threads(0)}}", "{{max_threads(65)}}", "{{max_threads('4')}}", "{{max_threads(1.5)}}"}) EXPECT_EQ(failure(bad).kind, Kind::refused) << bad;
+  for (const auto* bad : {"{{max_threads(0)}}", "{{max_threads(65)}}", "{{max_threads('4')}}", "{{max_threads(1.5)}}"})
+    EXPECT_EQ(failure(bad).kind, Kind::refused) << bad;
   EXPECT_EQ(Template::compile("%{{max_threads(64)}}")->render({})->settings[0].second, "64");
 }
 
 TEST(Secrets, ArePrintedAsLiteralsAndNowhereElse) {
-  const std::function<std::optional<std::string>(std::string_view)> secrets = [](std::string_view name) -> std::optional<std::string> {
+  const std::function<std::optional<std::string>(std::string_view)> secrets =
+      [](std::string_view name) -> std::optional<std::string> {
     if (name == "key") return "p'w";
     return std::nullopt;
   };
@@ -228,11 +280,14 @@ TEST(Secrets, ArePrintedAsLiteralsAndNowhereElse) {
   EXPECT_EQ(Template::compile("%{{tb_secret(\"none\", 'd')}}")->render(input)->sql, "'d'");
   EXPECT_FALSE(Template::compile("%{{tb_secret('key')}}")->render({})) << "not for a caller of /v0/sql";
   EXPECT_FALSE(Template::compile("%{{tb_secret('key', 'd')}}")->render({}));
-  for (const auto* text : {"%{{tb_secret('none')}}", "%{{error(tb_secret('key'))}}", "%{{custom_error({'a': tb_secret('key')})}}", "%{{String(tb_secret('key'))}}",
-                           "%{{Int32(tb_secret('key'))}}", "%{{column(tb_secret('key'))}}", "%{{columns(tb_secret('key'))}}", "%{{tb_secret('key') + 'a'}}", "%{{tb_secret('key')[0]}}",
-                           "%{{tb_secret('key').lower()}}", "%{{split_to_array(tb_secret('key'))}}", "%{{len(tb_secret('key'))}}", "%{% for c in tb_secret('key') %}{% end %}",
-                           "%{{day_diff(tb_secret('key'), '2024-01-01')}}", "%{{'a' in tb_secret('key')}}", "%{% if tb_secret('key') < 'q' %}{% end %}",
-                           "%{{Array(tb_secret('key'), 'Int8')}}", "%{{error([tb_secret('key')])}}", "%'{{tb_secret('key')}}'"}) {
+  for (const auto* text :
+       {"%{{tb_secret('none')}}", "%{{error(tb_secret('key'))}}", "%{{custom_error({'a': tb_secret('key')})}}",
+        "%{{String(tb_secret('key'))}}", "%{{Int32(tb_secret('key'))}}", "%{{column(tb_secret('key'))}}",
+        "%{{columns(tb_secret('key'))}}", "%{{tb_secret('key') + 'a'}}", "%{{tb_secret('key')[0]}}",
+        "%{{tb_secret('key').lower()}}", "%{{split_to_array(tb_secret('key'))}}", "%{{len(tb_secret('key'))}}",
+        "%{% for c in tb_secret('key') %}{% end %}", "%{{day_diff(tb_secret('key'), '2024-01-01')}}",
+        "%{{'a' in tb_secret('key')}}", "%{% if tb_secret('key') < 'q' %}{% end %}",
+        "%{{Array(tb_secret('key'), 'Int8')}}", "%{{error([tb_secret('key')])}}", "%'{{tb_secret('key')}}'"}) {
     const auto compiled = Template::compile(text);
     ASSERT_TRUE(compiled) << text;
     const auto made = compiled->render(input);
@@ -247,10 +302,14 @@ TEST(Secrets, ArePrintedAsLiteralsAndNowhereElse) {
 }
 
 TEST(Secrets, PrintBareInSettings) {
-  const std::function<std::optional<std::string>(std::string_view)> secrets = [](std::string_view) { return std::optional<std::string>("p'w"); };
-  EXPECT_EQ(Template::compile_setting("user-{{ tb_secret(\"key\") }}!")->render({.secret = &secrets})->sql, "user-p'w!");
+  const std::function<std::optional<std::string>(std::string_view)> secrets = [](std::string_view) {
+    return std::optional<std::string>("p'w");
+  };
+  EXPECT_EQ(Template::compile_setting("user-{{ tb_secret(\"key\") }}!")->render({.secret = &secrets})->sql,
+            "user-p'w!");
   EXPECT_EQ(Template::compile_setting("plain")->render({})->sql, "plain");
-  for (const auto* text : {"{{x}}", "{{String(x, 'a')}}", "{% if 1 %}a{% end %}", "{{tb_secret('a') + 'b'}}"}) EXPECT_FALSE(Template::compile_setting(text)) << text;
+  for (const auto* text : {"{{x}}", "{{String(x, 'a')}}", "{% if 1 %}a{% end %}", "{{tb_secret('a') + 'b'}}"})
+    EXPECT_FALSE(Template::compile_setting(text)) << text;
 }
 
 TEST(Errors, OfTheAuthorAreExact) {
@@ -262,7 +321,8 @@ TEST(Errors, OfTheAuthorAreExact) {
   EXPECT_EQ(custom.status, 403);
   EXPECT_EQ(custom.body_json, R"({"code":7,"error":"no access"})");
   EXPECT_EQ(failure("{{ custom_error({'a': [1, None, True, 1.5]}) }}").body_json, R"({"a":[1,null,true,1.5E0]})");
-  for (const auto* bad : {"{{custom_error('x')}}", "{{custom_error({}, 200)}}", "{{custom_error({}, 'a')}}", "{{error([1])}}"})
+  for (const auto* bad :
+       {"{{custom_error('x')}}", "{{custom_error({}, 200)}}", "{{custom_error({}, 'a')}}", "{{error([1])}}"})
     EXPECT_EQ(failure(bad).kind, Kind::refused) << bad;
 }
 
@@ -277,18 +337,24 @@ TEST(Errors, ShowACallersValueCutAndClean) {
 
 TEST(StandIns, RenderBothModesOfADeploymentsCheck) {
   const auto compiled = Template::compile(
-      "% SELECT {{String(s)}}, {{Int32(n)}}, {{Date(d)}}, {{Array(a, 'Int32')}} {% if defined(x) %}, {{DateTime(x)}}{% end %} ORDER BY {{column(c)}}{% if raw == 'a' %}!{% end %}");
+      "% SELECT {{String(s)}}, {{Int32(n)}}, {{Date(d)}}, {{Array(a, 'Int32')}} {% if defined(x) %}, {{DateTime(x)}}{% "
+      "end %} ORDER BY {{column(c)}}{% if raw == 'a' %}!{% end %}");
   ASSERT_TRUE(compiled);
   EXPECT_EQ(compiled->render({.stand_ins = StandIns::none_defined})->sql,
             " SELECT '__no_value__', 0, toDate('2020-01-01'), [0]  ORDER BY 1");
   EXPECT_EQ(compiled->render({.stand_ins = StandIns::all_defined})->sql,
             " SELECT '__no_value__', 0, toDate('2020-01-01'), [0] , toDateTime('2020-01-01 00:00:00') ORDER BY 1");
-  EXPECT_EQ(Template::compile("% toTimeZone(t, {{String(tz, 'UTC')}}) {% if defined(n) %}{{Int8(n, 3)}} {{n}} {{Array(l, ['a','b'])}} {{column(c, 'ts')}}{% end %}")
+  EXPECT_EQ(Template::compile("% toTimeZone(t, {{String(tz, 'UTC')}}) {% if defined(n) %}{{Int8(n, 3)}} {{n}} "
+                              "{{Array(l, ['a','b'])}} {{column(c, 'ts')}}{% end %}")
                 ->render({.stand_ins = StandIns::all_defined})
                 ->sql,
             " toTimeZone(t, 'UTC') 3 '3' ['a','b'] `ts`");
   for (const auto mode : {StandIns::none_defined, StandIns::all_defined}) {
-    EXPECT_EQ(Template::compile("%{% if day_diff(a, b) > 1 %}x{% end %}{% if n > 3 %}{% end %}{% for i in JSON(f) %}{% end %}{{JSON(f).get('a')}}{% for r in l %}{% end %}")->render({.stand_ins = mode})->sql, "NULL");
+    EXPECT_EQ(Template::compile("%{% if day_diff(a, b) > 1 %}x{% end %}{% if n > 3 %}{% end %}{% for i in JSON(f) %}{% "
+                                "end %}{{JSON(f).get('a')}}{% for r in l %}{% end %}")
+                  ->render({.stand_ins = mode})
+                  ->sql,
+              "NULL");
     EXPECT_EQ(Template::compile("%{{x.split('.')[3]}}")->render({.stand_ins = mode})->sql, "'__no_value__'");
     EXPECT_EQ(Template::compile("%{{error('e')}}")->render({.stand_ins = mode}).error().kind, Kind::raised);
   }

@@ -253,17 +253,35 @@ bool convert(const TypeInfo& type, const Value& from, Value& to, std::string& ex
 Value stand_in(const TypeInfo& type) {
   Value value;
   switch (type.kind) {
-    case TypeClass::text: value = Value(stand_in_text); break;
-    case TypeClass::uuid: value = Value(std::string_view("00000000-0000-0000-0000-000000000000")); break;
-    case TypeClass::boolean: value = Value(false); break;
+    case TypeClass::text:
+      value = Value(stand_in_text);
+      break;
+    case TypeClass::uuid:
+      value = Value(std::string_view("00000000-0000-0000-0000-000000000000"));
+      break;
+    case TypeClass::boolean:
+      value = Value(false);
+      break;
     case TypeClass::integer:
-    case TypeClass::wide_integer: value = Value(Integer(0)); break;
-    case TypeClass::real: value = Value(0.0); break;
-    case TypeClass::decimal: value = Value(std::string_view("0.0")); break;
-    case TypeClass::date: value = Value(std::string_view("2020-01-01")); break;
+    case TypeClass::wide_integer:
+      value = Value(Integer(0));
+      break;
+    case TypeClass::real:
+      value = Value(0.0);
+      break;
+    case TypeClass::decimal:
+      value = Value(std::string_view("0.0"));
+      break;
+    case TypeClass::date:
+      value = Value(std::string_view("2020-01-01"));
+      break;
     case TypeClass::date_time:
-    case TypeClass::date_time64: value = Value(std::string_view("2020-01-01 00:00:00")); break;
-    case TypeClass::json: value = Value(Entries()); break;  // can be looped over and asked with .get()
+    case TypeClass::date_time64:
+      value = Value(std::string_view("2020-01-01 00:00:00"));
+      break;
+    case TypeClass::json:
+      value = Value(Entries());
+      break;  // can be looped over and asked with .get()
   }
   value.type = &type;
   return value;
@@ -273,8 +291,12 @@ namespace {
 
 bool append_typed_text(std::string& out, const TypeInfo& type, const std::string& text) {
   switch (type.kind) {
-    case TypeClass::date: fmt::format_to(std::back_inserter(out), "toDate('{}')", text); return true;
-    case TypeClass::date_time: fmt::format_to(std::back_inserter(out), "toDateTime('{}')", text); return true;
+    case TypeClass::date:
+      fmt::format_to(std::back_inserter(out), "toDate('{}')", text);
+      return true;
+    case TypeClass::date_time:
+      fmt::format_to(std::back_inserter(out), "toDateTime('{}')", text);
+      return true;
     case TypeClass::date_time64: {
       const auto dot = text.find('.');
       const std::size_t digits = dot == text.npos ? 0 : text.size() - dot - 1;
@@ -290,7 +312,8 @@ bool append_typed_text(std::string& out, const TypeInfo& type, const std::string
       fmt::format_to(std::back_inserter(out), "toDecimal{}('{}', {})", bits, text, scale);
       return true;
     }
-    default: return append_literal(out, text);
+    default:
+      return append_literal(out, text);
   }
 }
 
@@ -318,7 +341,8 @@ bool append_sql(std::string& out, const Value& value, std::uint32_t& budget, boo
     const auto made = to_json(value, budget);
     return made && append_literal(out, json::write(*made));
   }
-  if (const auto* text = value.text()) return type == nullptr ? append_literal(out, *text) : append_typed_text(out, *type, *text);
+  if (const auto* text = value.text())
+    return type == nullptr ? append_literal(out, *text) : append_typed_text(out, *type, *text);
   if (const auto* number = value.as<Integer>()) {
     append_integer(out, *number, type, nested);
     return true;

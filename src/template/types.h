@@ -10,7 +10,19 @@
 
 namespace kinglet::templates::internal {
 
-enum class TypeClass : std::uint8_t { text, uuid, boolean, integer, wide_integer, real, decimal, date, date_time, date_time64, json };
+enum class TypeClass : std::uint8_t {
+  text,
+  uuid,
+  boolean,
+  integer,
+  wide_integer,
+  real,
+  decimal,
+  date,
+  date_time,
+  date_time64,
+  json
+};
 
 struct TypeInfo {
   std::string_view name;

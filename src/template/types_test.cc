@@ -41,11 +41,12 @@ TEST(Types, AcceptAndPrint) {
       {"Int8", "1_0", nullptr},
       {"Int8", "--1", nullptr},
       {"Int8", "1;2", nullptr},
-      {"Int8", "\xE2\x88\x92"
-               "1",
-       nullptr},                           // U+2212, a minus sign to SQL
-      {"Int8", "\xD9\xA1", nullptr},       // Arabic digit one
-      {"Int8", "\xEF\xBC\x91", nullptr},   // full-width digit one
+      {"Int8",
+       "\xE2\x88\x92"
+       "1",
+       nullptr},                          // U+2212, a minus sign to SQL
+      {"Int8", "\xD9\xA1", nullptr},      // Arabic digit one
+      {"Int8", "\xEF\xBC\x91", nullptr},  // full-width digit one
       {"UInt8", "255", "255"},
       {"UInt8", "256", nullptr},
       {"UInt8", "-1", nullptr},
@@ -149,10 +150,13 @@ TEST(Types, AcceptAndPrint) {
 }
 
 TEST(Types, DefaultsAreConvertedAndMayBeVariables) {
-  EXPECT_EQ(render("{{Int32(n, '10')}} {{Int32(n, default=7)}} {{Int32(n, -3)}} {{Float32(n, 1)}} {{Boolean(n, 1)}} {{String(n, 5)}} {{Date(n, '20240101')}}"),
+  EXPECT_EQ(render("{{Int32(n, '10')}} {{Int32(n, default=7)}} {{Int32(n, -3)}} {{Float32(n, 1)}} {{Boolean(n, 1)}} "
+                   "{{String(n, 5)}} {{Date(n, '20240101')}}"),
             "10 7 (-3) 1.0 true '5' toDate('2024-01-01')");
   EXPECT_EQ(render("{% set d = 0.5 %}{{Float32(p, d)}} {{Float32(p, Float64(q, 2))}}"), "0.5 2.0");
-  EXPECT_EQ(render("{{Int32(n, 1, description='x', required=False, example=3, format='f')}} {{ Int32(m, required = true, 10, description = \"x\") }}"), "1 10");
+  EXPECT_EQ(render("{{Int32(n, 1, description='x', required=False, example=3, format='f')}} {{ Int32(m, required = "
+                   "true, 10, description = \"x\") }}"),
+            "1 10");
   EXPECT_EQ(failure("{{Int32(n, 'abc')}}").kind, Kind::invalid_value);
   EXPECT_EQ(Template::compile("%{{Int32(n, 'abc')}}")->warnings().at(0).message,
             "the default is not a valid Int32: an integer from -2147483648 to 2147483647 is expected");
@@ -160,7 +164,9 @@ TEST(Types, DefaultsAreConvertedAndMayBeVariables) {
 }
 
 TEST(Types, TakeExpressionsButNoConstants) {
-  EXPECT_EQ(render("{% set h = '5' %}{{UInt16(h) * 2}} {{Int8(len(x), 1)}} {{Int32(a + b)}}", {{"x", {"abc"}}, {"a", {"1"}}, {"b", {"2"}}}), "10 3 12");
+  EXPECT_EQ(render("{% set h = '5' %}{{UInt16(h) * 2}} {{Int8(len(x), 1)}} {{Int32(a + b)}}",
+                   {{"x", {"abc"}}, {"a", {"1"}}, {"b", {"2"}}}),
+            "10 3 12");
   EXPECT_EQ(syntax("{{Float32(1682892000.0)}}").message, "Float32() takes the name of a parameter, not a constant");
   EXPECT_EQ(syntax("{{String('x')}}").hint, "write the name without quotes");
   EXPECT_EQ(syntax("{{Array([1])}}").message, "Array() takes the name of a parameter, not a constant");
@@ -169,35 +175,52 @@ TEST(Types, TakeExpressionsButNoConstants) {
 }
 
 TEST(Types, BehaveAsPlainValuesInConditions) {
-  EXPECT_EQ(render("{% if String(a) == 'x' and UInt8(n) > 3 and Date(d) == '2024-01-01' and Date(d) < '2024-01-02' %}y{% end %}",
-                   {{"a", {"x"}}, {"n", {"10"}}, {"d", {"20240101"}}}),
-            "y");
-  EXPECT_EQ(render("{{Int64(a, 1) + Int64(b, 2)}} {{Int8(a, -1)}}{% set v = UInt128(a, 3) %} {{v}} {{v + 1}}"), "3 (-1) toUInt128('3') 4");
+  EXPECT_EQ(
+      render(
+          "{% if String(a) == 'x' and UInt8(n) > 3 and Date(d) == '2024-01-01' and Date(d) < '2024-01-02' %}y{% end %}",
+          {{"a", {"x"}}, {"n", {"10"}}, {"d", {"20240101"}}}),
+      "y");
+  EXPECT_EQ(render("{{Int64(a, 1) + Int64(b, 2)}} {{Int8(a, -1)}}{% set v = UInt128(a, 3) %} {{v}} {{v + 1}}"),
+            "3 (-1) toUInt128('3') 4");
 }
 
 TEST(Arrays, OfEveryKind) {
-  EXPECT_EQ(render("{{Array(a, 'Int32')}}{{Array(a, Int32)}}{{Array(a, 'Date', default='2024-01-01')}}", {{"a", {"20240101"}}}),
+  EXPECT_EQ(render("{{Array(a, 'Int32')}}{{Array(a, Int32)}}{{Array(a, 'Date', default='2024-01-01')}}",
+                   {{"a", {"20240101"}}}),
             "[20240101][20240101][toDate('2024-01-01')]");
-  EXPECT_EQ(render("{{Array(a, 'Int64', '1,666')}}{{Array(a, 'String', ['x','y'])}}{{Array(a, default=[1,2])}}{{Array(a, ['q'])}}"), "[1,666]['x','y']['1','2']['q']");
+  EXPECT_EQ(render("{{Array(a, 'Int64', '1,666')}}{{Array(a, 'String', ['x','y'])}}{{Array(a, "
+                   "default=[1,2])}}{{Array(a, ['q'])}}"),
+            "[1,666]['x','y']['1','2']['q']");
   EXPECT_EQ(render("{{Array(a)}}", {{"a", {" x , y "}}}), "[' x ',' y ']");
   EXPECT_EQ(render("{{Array(a, 'Int8')}}", {{"a", {" 1 , -2 "}}}), "[1,-2]");
   EXPECT_EQ(render("{{Array(a)}}{{Array(a, 'Int8')}}", {{"a", {""}}}), "[''][]");
-  EXPECT_EQ(render("{% for i in JSON(f) %}{{Array(i, 'Float32')}}{% end %}", {{"f", {"[[1, 2.5], []]"}}}), "[1.0,2.5][]");
+  EXPECT_EQ(render("{% for i in JSON(f) %}{{Array(i, 'Float32')}}{% end %}", {{"f", {"[[1, 2.5], []]"}}}),
+            "[1.0,2.5][]");
   EXPECT_EQ(render("{% set v = 'a,b' %}{{Array(v)}}"), "['a','b']");
-  for (const auto* bad : {"1,x", "1,,2", "1,", ",", "1;2", "[1]", "300"}) EXPECT_EQ(failure("{{Array(a, 'Int8')}}", {{"a", {bad}}}).kind, Kind::invalid_value) << bad;
+  for (const auto* bad : {"1,x", "1,,2", "1,", ",", "1;2", "[1]", "300"})
+    EXPECT_EQ(failure("{{Array(a, 'Int8')}}", {{"a", {bad}}}).kind, Kind::invalid_value) << bad;
   EXPECT_EQ(syntax("{{Array(a, 'Int23', '1')}}").hint, "did you mean 'Int32'?");
   EXPECT_EQ(Template::compile("%{{Array(a, 'int32')}}")->warnings().size(), 1U);
   EXPECT_EQ(failure("{{Array(a)}}").kind, Kind::missing_parameter);
 }
 
-TEST(Arrays, NestedPrintNested) { EXPECT_EQ(render("{{[1,[2,'a'],True,None,-5,[]]}}"), "[1,[2,'a'],true,NULL,-5,[]]"); }
+TEST(Arrays, NestedPrintNested) {
+  EXPECT_EQ(render("{{[1,[2,'a'],True,None,-5,[]]}}"), "[1,[2,'a'],true,NULL,-5,[]]");
+}
 
 TEST(Json, GivesListsDictionariesAndScalars) {
-  const Arguments arguments = {{"f", {R"({"n": 5, "t": "x", "b": true, "z": null, "l": [1, "a"], "d": {"k": 1.5}, "big": 18446744073709551615})"}}};
-  EXPECT_EQ(render("{{JSON(f).get('n')}} {{JSON(f)['t']}} {{JSON(f).get('b')}} {{JSON(f).get('z')}} {{JSON(f).get('l')}} {{JSON(f).get('d')}} {{JSON(f)['d']['k']}} {{JSON(f).get('none', 7)}} {{JSON(f).get('none')}} {{JSON(f)['big']}}", arguments),
+  const Arguments arguments = {
+      {"f",
+       {R"({"n": 5, "t": "x", "b": true, "z": null, "l": [1, "a"], "d": {"k": 1.5}, "big": 18446744073709551615})"}}};
+  EXPECT_EQ(render("{{JSON(f).get('n')}} {{JSON(f)['t']}} {{JSON(f).get('b')}} {{JSON(f).get('z')}} "
+                   "{{JSON(f).get('l')}} {{JSON(f).get('d')}} {{JSON(f)['d']['k']}} {{JSON(f).get('none', 7)}} "
+                   "{{JSON(f).get('none')}} {{JSON(f)['big']}}",
+                   arguments),
             "5 'x' true NULL [1,'a'] '{\"k\":1.5E0}' 1.5 7 NULL 18446744073709551615");
-  EXPECT_EQ(render("{% for k in JSON(f, '{\"a\":1,\"b\":2}') %}{{k}}{% end %}{% for k, v in JSON(g, '{\"a\":1}').items() %}{{k}}={{v}}{% end %}{{JSON(h, '{\"a\":1}').keys()}}{{JSON(h, '{\"a\":1}').values()}}"),
-            "'a' 'b' 'a'=1['a'][1]");
+  EXPECT_EQ(
+      render("{% for k in JSON(f, '{\"a\":1,\"b\":2}') %}{{k}}{% end %}{% for k, v in JSON(g, '{\"a\":1}').items() "
+             "%}{{k}}={{v}}{% end %}{{JSON(h, '{\"a\":1}').keys()}}{{JSON(h, '{\"a\":1}').values()}}"),
+      "'a' 'b' 'a'=1['a'][1]");
   EXPECT_EQ(render("{{String(JSON(f)['n'])}}{{Int8(JSON(f).get('q'), 3)}}", arguments), "'5'3");
   EXPECT_EQ(failure("{{JSON(f)['x']}}", arguments).kind, Kind::refused);
   EXPECT_EQ(failure("{{String(JSON(f).get('q'))}}", arguments).kind, Kind::invalid_value);
@@ -205,12 +228,16 @@ TEST(Json, GivesListsDictionariesAndScalars) {
 }
 
 TEST(SqlAnd, JoinsWhatIsThere) {
-  const auto* text = "WHERE {{sql_and(a__in=Array(a, 'Int32', defined=False), b__not_in=Array(b, 'String', defined=False), c__gte=Int32(c, defined=False))}}";
+  const auto* text =
+      "WHERE {{sql_and(a__in=Array(a, 'Int32', defined=False), b__not_in=Array(b, 'String', defined=False), "
+      "c__gte=Int32(c, defined=False))}}";
   EXPECT_EQ(render(text, {{"a", {"1,2"}}}), "WHERE a IN [1,2]");
   EXPECT_EQ(render(text), "WHERE 1");
-  EXPECT_EQ(render(text, {{"a", {"1"}}, {"b", {"x'"}}, {"c", {"-3"}}}), "WHERE a IN [1] AND b NOT IN ['x\\''] AND c >= (-3)");
+  EXPECT_EQ(render(text, {{"a", {"1"}}, {"b", {"x'"}}, {"c", {"-3"}}}),
+            "WHERE a IN [1] AND b NOT IN ['x\\''] AND c >= (-3)");
   EXPECT_EQ(render("{{sql_and(a__gt=1, b__lt=2, my__col__lte=3)}}"), "a > 1 AND b < 2 AND my__col <= 3");
-  for (const auto* bad : {"{{sql_and(a=1)}}", "{{sql_and(a__like='x')}}", "{{sql_and(__in=1)}}", "{{sql_and(1)}}"}) EXPECT_FALSE(Template::compile(std::string("%") + bad)) << bad;
+  for (const auto* bad : {"{{sql_and(a=1)}}", "{{sql_and(a__like='x')}}", "{{sql_and(__in=1)}}", "{{sql_and(1)}}"})
+    EXPECT_FALSE(Template::compile(std::string("%") + bad)) << bad;
 }
 
 }  // namespace

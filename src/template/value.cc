@@ -15,7 +15,9 @@ const Integer two_to_256 = Integer(1) << 256;
 
 }  // namespace
 
-bool fits_256(const Integer& value) { return value < two_to_256 && value >= -two_to_255; }
+bool fits_256(const Integer& value) {
+  return value < two_to_256 && value >= -two_to_255;
+}
 
 bool fits(const Integer& value, int bits, bool is_signed) {
   if (is_signed) {
@@ -71,8 +73,8 @@ bool truth(const Value& value) {
 }
 
 std::string_view kind_name(const Value& value) {
-  static constexpr std::string_view names[] = {"None",   "an undefined name", "a boolean",    "a number",   "a number",
-                                               "a text", "a list",            "a dictionary", "SQL text"};
+  static constexpr std::string_view names[] = {
+      "None", "an undefined name", "a boolean", "a number", "a number", "a text", "a list", "a dictionary", "SQL text"};
   return names[value.data.index()];
 }
 
@@ -92,12 +94,18 @@ std::optional<std::string> scalar_text(const Value& value) {
 
 Value from_json(const json::value& value) {
   switch (value.kind()) {
-    case boost::json::kind::null: return {};
-    case boost::json::kind::bool_: return Value(value.get_bool());
-    case boost::json::kind::int64: return Value(Integer(value.get_int64()));
-    case boost::json::kind::uint64: return Value(Integer(value.get_uint64()));
-    case boost::json::kind::double_: return Value(value.get_double());
-    case boost::json::kind::string: return Value(std::string_view(value.get_string()));
+    case boost::json::kind::null:
+      return {};
+    case boost::json::kind::bool_:
+      return Value(value.get_bool());
+    case boost::json::kind::int64:
+      return Value(Integer(value.get_int64()));
+    case boost::json::kind::uint64:
+      return Value(Integer(value.get_uint64()));
+    case boost::json::kind::double_:
+      return Value(value.get_double());
+    case boost::json::kind::string:
+      return Value(std::string_view(value.get_string()));
     case boost::json::kind::array: {
       Items items;
       items.reserve(value.get_array().size());

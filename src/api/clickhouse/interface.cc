@@ -19,17 +19,26 @@ struct Exception {
 
 Exception exception_of(const Error& error) {
   switch (error.code) {
-    case Code::unauthenticated: return {516, "AUTHENTICATION_FAILED", 403};
-    case Code::forbidden: return {164, "READONLY", 403};
-    case Code::not_found: return {60, "UNKNOWN_TABLE", 404};
-    case Code::timeout: return {159, "TIMEOUT_EXCEEDED", 408};
-    case Code::too_large: return {396, "TOO_MANY_ROWS_OR_BYTES", 500};
-    case Code::unsupported: return {415, "UNSUPPORTED_METHOD", 415};
-    case Code::busy: return {202, "TOO_MANY_SIMULTANEOUS_QUERIES", 429};
-    case Code::unavailable: return {202, "TOO_MANY_SIMULTANEOUS_QUERIES", 503};
+    case Code::unauthenticated:
+      return {516, "AUTHENTICATION_FAILED", 403};
+    case Code::forbidden:
+      return {164, "READONLY", 403};
+    case Code::not_found:
+      return {60, "UNKNOWN_TABLE", 404};
+    case Code::timeout:
+      return {159, "TIMEOUT_EXCEEDED", 408};
+    case Code::too_large:
+      return {396, "TOO_MANY_ROWS_OR_BYTES", 500};
+    case Code::unsupported:
+      return {415, "UNSUPPORTED_METHOD", 415};
+    case Code::busy:
+      return {202, "TOO_MANY_SIMULTANEOUS_QUERIES", 429};
+    case Code::unavailable:
+      return {202, "TOO_MANY_SIMULTANEOUS_QUERIES", 503};
     case Code::engine_refused:
       return {error.engine_code, "ENGINE_ERROR", error.engine_code == 47 || error.engine_code == 46 ? 404 : 400};
-    default: return {62, "SYNTAX_ERROR", 400};
+    default:
+      return {62, "SYNTAX_ERROR", 400};
   }
 }
 
@@ -40,8 +49,8 @@ http::Response exception_reply(const Error& error) {
   response.headers.add("Content-Type", "text/plain; charset=UTF-8");
   response.headers.add("X-ClickHouse-Exception-Code", std::to_string(exception.code));
   if (exception.status == 429 || exception.status == 503) response.headers.add("Retry-After", "1");
-  response.body = fmt::format("Code: {}. DB::Exception: {}. ({}) (version " KINGLET_VERSION ")\n", exception.code, error.message,
-                              exception.name);
+  response.body = fmt::format("Code: {}. DB::Exception: {}. ({}) (version " KINGLET_VERSION ")\n", exception.code,
+                              error.message, exception.name);
   return response;
 }
 
@@ -93,11 +102,14 @@ Task<Result<http::Response>> run(Services& services, http::Request& request) {
   CO_TRY_VOID(access.require_workspace());
   CO_TRY(const auto body, co_await request.body->read_all(body_bytes_max));
   const auto parameter = request.query.get("query").value_or("");
-  const std::string sql = parameter.empty() ? body : body.empty() ? std::string(parameter) : std::string(parameter) + "\n" + body;
+  const std::string sql = parameter.empty() ? body
+                          : body.empty()    ? std::string(parameter)
+                                            : std::string(parameter) + "\n" + body;
   const auto workspace = access.identity().workspace;
   auto& runner = services.runners.here();
-  query::Composer composer({.resources = workspace->resources.get(), .database = workspace->database, .access = &access, .secret = {}},
-                           runner.pipes(), {});
+  query::Composer composer(
+      {.resources = workspace->resources.get(), .database = workspace->database, .access = &access, .secret = {}},
+      runner.pipes(), {});
   const auto composed = composer.plain_statement(sql);
   if (!composed) co_return fail(composed.error().error);
   const auto named = request.headers.get("X-ClickHouse-Format").value_or("TabSeparated");
@@ -112,8 +124,10 @@ Task<Result<http::Response>> run(Services& services, http::Request& request) {
   response.headers.add("X-ClickHouse-Timezone", "UTC");
   response.headers.add("X-ClickHouse-Query-Id", request.id);
   response.headers.add("X-ClickHouse-Server-Display-Name", "kinglet");
-  if (answer.rest) response.stream = std::make_unique<ReplyBody>(std::move(answer));
-  else response.body = std::move(answer.first);
+  if (answer.rest)
+    response.stream = std::make_unique<ReplyBody>(std::move(answer));
+  else
+    response.body = std::move(answer.first);
   co_return response;
 }
 

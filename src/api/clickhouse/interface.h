@@ -6,7 +6,8 @@
 
 namespace kinglet::api {
 
-/// `/ping`, and queries by GET or POST with the token as password. Errors look like ClickHouse's (clickhouse-interface.md 7).
+/// `/ping`, and queries by GET or POST with the token as password. Errors look like ClickHouse's
+/// (clickhouse-interface.md 7).
 Task<http::Response> handle_clickhouse(Services& services, http::Request& request);
 
 }  // namespace kinglet::api

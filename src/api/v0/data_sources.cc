@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Data sources: lists, details, datafile text, uploads, imports, truncate and delete (http-api.md 4, tb-client.md 4.1-4.2).
+// Data sources: lists, details, datafile text, uploads, imports, truncate and delete (http-api.md 4,
+// tb-client.md 4.1-4.2).
 #include "api/reply.h"
 #include "api/services.h"
 #include "api/v0/jobs.h"
@@ -27,7 +28,8 @@ Task<std::map<std::string, Size, std::less<>>> sizes(Services& services, const c
   options.deadline = Clock::now() + std::chrono::seconds(5);
   auto& client = services.runners.here().client();
   const auto reply = co_await client.query(
-      fmt::format("SELECT name, ifNull(total_rows, 0), ifNull(total_bytes, 0) FROM system.tables WHERE database = '{}'", workspace.database),
+      fmt::format("SELECT name, ifNull(total_rows, 0), ifNull(total_bytes, 0) FROM system.tables WHERE database = '{}'",
+                  workspace.database),
       options);
   if (!reply) co_return found;
   std::string_view rest = reply->body;
@@ -44,7 +46,9 @@ Task<std::map<std::string, Size, std::less<>>> sizes(Services& services, const c
   co_return found;
 }
 
-json::value text_or_null(const std::string& text) { return text.empty() ? json::value(nullptr) : json::value(text); }
+json::value text_or_null(const std::string& text) {
+  return text.empty() ? json::value(nullptr) : json::value(text);
+}
 
 json::array used_by(query::PipeCache& cache, const catalog::Workspace& workspace, const catalog::DataSource& source) {
   json::array list;
@@ -61,20 +65,23 @@ json::object show(query::PipeCache& cache, const catalog::Workspace& workspace, 
   const auto& d = source.definition;
   json::array columns;
   for (const auto& c : d.columns)
-    columns.push_back(json::object{{"name", c.name},
-                                   {"normalized_name", c.name},
-                                   {"type", c.type},
-                                   {"nullable", c.type.starts_with("Nullable(") || c.type.starts_with("LowCardinality(Nullable(")},
-                                   {"codec", c.codec ? json::value(*c.codec) : json::value(nullptr)},
-                                   {"default_value", c.default_expression ? json::value("DEFAULT " + *c.default_expression) : json::value(nullptr)},
-                                   {"jsonpath", c.path ? json::value(c.path->text) : json::value(nullptr)}});
-  json::object engine{{"engine", d.engine.name},
-                      {"engine_sorting_key", d.engine.sorting_key},
-                      {"engine_partition_key", d.engine.partition_key},
-                      {"engine_primary_key", d.engine.primary_key.empty() ? d.engine.sorting_key : d.engine.primary_key},
-                      {"sorting_key", d.engine.sorting_key},
-                      {"partition_key", d.engine.partition_key},
-                      {"primary_key", d.engine.primary_key.empty() ? d.engine.sorting_key : d.engine.primary_key}};
+    columns.push_back(
+        json::object{{"name", c.name},
+                     {"normalized_name", c.name},
+                     {"type", c.type},
+                     {"nullable", c.type.starts_with("Nullable(") || c.type.starts_with("LowCardinality(Nullable(")},
+                     {"codec", c.codec ? json::value(*c.codec) : json::value(nullptr)},
+                     {"default_value",
+                      c.default_expression ? json::value("DEFAULT " + *c.default_expression) : json::value(nullptr)},
+                     {"jsonpath", c.path ? json::value(c.path->text) : json::value(nullptr)}});
+  json::object engine{
+      {"engine", d.engine.name},
+      {"engine_sorting_key", d.engine.sorting_key},
+      {"engine_partition_key", d.engine.partition_key},
+      {"engine_primary_key", d.engine.primary_key.empty() ? d.engine.sorting_key : d.engine.primary_key},
+      {"sorting_key", d.engine.sorting_key},
+      {"partition_key", d.engine.partition_key},
+      {"primary_key", d.engine.primary_key.empty() ? d.engine.sorting_key : d.engine.primary_key}};
   const auto option = [&](const char* key, const std::string& value) {
     if (!value.empty()) engine[key] = value;
   };
@@ -87,7 +94,8 @@ json::object show(query::PipeCache& cache, const catalog::Workspace& workspace, 
   option("engine_sampling_key", d.engine.sampling_key);
   json::array indexes;
   for (const auto& i : d.indexes)
-    indexes.push_back(json::object{{"name", i.name}, {"expr", i.expression}, {"type_full", i.type}, {"granularity", i.granularity}});
+    indexes.push_back(
+        json::object{{"name", i.name}, {"expr", i.expression}, {"type_full", i.type}, {"granularity", i.granularity}});
   const auto find = [&](const std::string& table) {
     const auto it = all_sizes.find(table);
     return it == all_sizes.end() ? Size{} : it->second;
@@ -125,7 +133,8 @@ Task<Result<http::Response>> list(Call& call) {
   const auto all_sizes = co_await sizes(call.services, access.workspace());
   json::array sources;
   for (const auto& [name, source] : access.workspace().resources->data_sources.by_name())
-    if (access.reads(*source)) sources.push_back(show(call.services.runners.here().pipes(), access.workspace(), *source, all_sizes));
+    if (access.reads(*source))
+      sources.push_back(show(call.services.runners.here().pipes(), access.workspace(), *source, all_sizes));
   co_return json_reply(json::object{{"datasources", std::move(sources)}});
 }
 
@@ -146,7 +155,8 @@ struct Upload {
   std::string url;
 };
 
-Result<FileFormat> wanted_format(std::optional<std::string_view> named, std::string_view file_name, std::string_view media_type) {
+Result<FileFormat> wanted_format(std::optional<std::string_view> named, std::string_view file_name,
+                                 std::string_view media_type) {
   if (named && !named->empty()) {
     const auto format = jobs::file_format(*named);
     if (!format) return fail(Code::invalid, "format is csv, ndjson or parquet, not '{}'", named->substr(0, 32));
@@ -158,14 +168,16 @@ Result<FileFormat> wanted_format(std::optional<std::string_view> named, std::str
   return FileFormat::csv;
 }
 
-Result<jobs::ImportRequest> import_request(const Call& call, const auth::Access& access, std::string_view name, ImportMode mode,
-                                           const http::QueryParameters& fields) {
+Result<jobs::ImportRequest> import_request(const Call& call, const auth::Access& access, std::string_view name,
+                                           ImportMode mode, const http::QueryParameters& fields) {
   if (name.empty()) return fail(Code::invalid, "the parameter `name` is missing: the data source");
   TRY(auto source, access.appendable_data_source(name));
   if (mode == ImportMode::replace) TRY_VOID(access.may_create_data_sources());
   if (const auto condition = fields.get("replace_condition"); condition && !condition->empty())
-    return fail(Code::invalid, "replace_condition is not available yet: replace all rows, or delete the old ones first");
-  TRY(const auto csv, ingest::parse_csv_dialect(fields.get("dialect_delimiter").value_or(""), fields.get("dialect_escapechar").value_or(""),
+    return fail(Code::invalid,
+                "replace_condition is not available yet: replace all rows, or delete the old ones first");
+  TRY(const auto csv, ingest::parse_csv_dialect(fields.get("dialect_delimiter").value_or(""),
+                                                fields.get("dialect_escapechar").value_or(""),
                                                 fields.get("dialect_new_line").value_or("")));
   return jobs::ImportRequest{.workspace = access.identity().workspace,
                              .source = std::move(source),
@@ -191,8 +203,12 @@ http::Response import_reply(const catalog::DataSource& source, const jobs::Impor
 
 http::Response job_reply(const Services& services, const catalog::Job& job) {
   const auto shown = show_job(services, job);
-  json::object body{{"id", job.id}, {"job_id", job.id}, {"import_id", job.id}, {"job_url", shown.at("job_url")},
-                    {"status", catalog::job_status_name(job.status)}, {"kind", job.kind}};
+  json::object body{{"id", job.id},
+                    {"job_id", job.id},
+                    {"import_id", job.id},
+                    {"job_url", shown.at("job_url")},
+                    {"status", catalog::job_status_name(job.status)},
+                    {"kind", job.kind}};
   if (shown.contains("datasource")) body["datasource"] = shown.at("datasource");
   if (job.kind == "delete_data") {
     body["delete_id"] = job.id;
@@ -204,7 +220,8 @@ http::Response job_reply(const Services& services, const catalog::Job& job) {
 
 Task<Result<http::Response>> run_upload(Call& call, const auth::Access& access, Upload upload, http::BodyReader& body) {
   if (!upload.url.empty()) {
-    CO_TRY(const auto job, co_await call.services.jobs.import_url(std::move(upload.request), upload.url, access.identity().token_id));
+    CO_TRY(const auto job,
+           co_await call.services.jobs.import_url(std::move(upload.request), upload.url, access.identity().token_id));
     co_return job_reply(call.services, *job);
   }
   const auto source = upload.request.source;
@@ -258,7 +275,8 @@ Task<Result<http::Response>> upload_multipart(Call& call, const auth::Access& ac
     co_return reply;
   }
   const std::string url(fields.get("url").value_or(""));
-  if (url.empty()) co_return fail(Code::invalid, "the form holds no file: send one part with a file name, or a field `url`");
+  if (url.empty())
+    co_return fail(Code::invalid, "the form holds no file: send one part with a file name, or a field `url`");
   Upload upload{.request = {}, .url = url};
   CO_TRY(upload.request, import_request(call, access, fields.get("name").value_or(""), mode_of(fields), fields));
   CO_TRY(upload.request.format, wanted_format(fields.get("format"), url, ""));
@@ -276,7 +294,10 @@ Task<Result<http::Response>> upload(Call& call) {
   if (const auto mode = fields.get("mode"); mode && *mode != "create" && !known_mode(*mode))
     co_return fail(Code::invalid, "mode is append or replace, not '{}'", mode->substr(0, 32));
   if (media_type == "multipart/form-data") {
-    if (fields.get("mode") == "create") co_return fail(Code::invalid, "This is a Tinybird Forward workspace: data sources come from deployments; mode=create exists only in Tinybird Classic workspaces");
+    if (fields.get("mode") == "create")
+      co_return fail(Code::invalid,
+                     "This is a Tinybird Forward workspace: data sources come from deployments; mode=create exists "
+                     "only in Tinybird Classic workspaces");
     auto reply = co_await upload_multipart(call, access, content_type);
     co_return reply;
   }
@@ -285,12 +306,16 @@ Task<Result<http::Response>> upload(Call& call) {
     CO_TRY(const auto body, co_await call.request.body->read_all(8u << 20));
     CO_TRY(const auto form, http::parse_query(body));
     if (!form.contains("url") && !form.contains("schema"))
-      co_return fail(Code::invalid, "send the file as multipart/form-data, as a body with its own Content-Type (text/csv, application/x-ndjson), or give `url`");
+      co_return fail(Code::invalid,
+                     "send the file as multipart/form-data, as a body with its own Content-Type (text/csv, "
+                     "application/x-ndjson), or give `url`");
     for (const auto& [name, value] : form) fields.add(name, value);
   }
   const auto mode = fields.get("mode").value_or("create");
   if (!known_mode(mode))
-    co_return fail(Code::invalid, "This is a Tinybird Forward workspace: data sources come from deployments; mode=create exists only in Tinybird Classic workspaces");
+    co_return fail(Code::invalid,
+                   "This is a Tinybird Forward workspace: data sources come from deployments; mode=create exists only "
+                   "in Tinybird Classic workspaces");
   Upload wanted;
   CO_TRY(wanted.request, import_request(call, access, fields.get("name").value_or(""),
                                         mode == "replace" ? ImportMode::replace : ImportMode::append, fields));
@@ -310,14 +335,19 @@ Task<Result<http::Response>> import_v1(Call& call, ImportMode mode) {
   const auto media_type = http::media_type(call.request.headers.get("Content-Type").value_or(""));
   CO_TRY(request.format, wanted_format(fields.get("format"), url, media_type));
   if (url.empty()) request.content_encoding = call.request.headers.get("Content-Encoding").value_or("");
-  auto started = url.empty()
-                     ? co_await call.services.jobs.import_later(std::move(request), *call.request.body, access.identity().token_id)
-                     : co_await call.services.jobs.import_url(std::move(request), url, access.identity().token_id);
+  auto started =
+      url.empty()
+          ? co_await call.services.jobs.import_later(std::move(request), *call.request.body, access.identity().token_id)
+          : co_await call.services.jobs.import_url(std::move(request), url, access.identity().token_id);
   if (!started) co_return fail(std::move(started.error()));
   co_return job_reply(call.services, **started);
 }
-Task<Result<http::Response>> append_v1(Call& call) { return import_v1(call, ImportMode::append); }
-Task<Result<http::Response>> replace_v1(Call& call) { return import_v1(call, ImportMode::replace); }
+Task<Result<http::Response>> append_v1(Call& call) {
+  return import_v1(call, ImportMode::append);
+}
+Task<Result<http::Response>> replace_v1(Call& call) {
+  return import_v1(call, ImportMode::replace);
+}
 
 Task<Result<http::Response>> truncate(Call& call) {
   CO_TRY(const auto access, call.authenticate_workspace());
@@ -343,7 +373,8 @@ Task<Result<http::Response>> remove_rows(Call& call) {
                                     .condition = std::string(fields.get("delete_condition").value_or("")),
                                     .token_id = access.identity().token_id};
   if (request.condition.empty())
-    co_return fail(Code::invalid, "the field `delete_condition` is missing: a SQL condition that selects the rows to delete");
+    co_return fail(Code::invalid,
+                   "the field `delete_condition` is missing: a SQL condition that selects the rows to delete");
   if (fields.get("dry_run") == "true") {
     CO_TRY(const auto rows, co_await call.services.jobs.count_rows(request));
     co_return json_reply(json::object{{"rows_to_be_deleted", rows}, {"status", "ok"}});
@@ -354,8 +385,9 @@ Task<Result<http::Response>> remove_rows(Call& call) {
 
 Task<Result<http::Response>> classic(Call& call) {
   CO_TRY(const auto access, call.authenticate_workspace());
-  co_return fail(Code::invalid, "This is a Tinybird Forward workspace: data sources change by deployments. The operation exists "
-                                "only in Tinybird Classic workspaces; change the project's files and deploy them");
+  co_return fail(Code::invalid,
+                 "This is a Tinybird Forward workspace: data sources change by deployments. The operation exists "
+                 "only in Tinybird Classic workspaces; change the project's files and deploy them");
 }
 
 }  // namespace

@@ -28,29 +28,35 @@ Task<Result<http::Response>> events(Call& call) {
     co_return fail(Code::invalid, "format is ndjson or json, not '{}'", format.substr(0, 32));
   CO_TRY(const bool wait, flag(call.request, "wait"));
   const auto key = call.request.headers.get("Idempotency-Key").value_or("");
-  if (key.size() > key_bytes_max) co_return fail(Code::invalid, "Idempotency-Key has more than {} bytes", key_bytes_max);
+  if (key.size() > key_bytes_max)
+    co_return fail(Code::invalid, "Idempotency-Key has more than {} bytes", key_bytes_max);
 
-  ingest::EventsRequest request{.workspace = access.identity().workspace,
-                                .source = source,
-                                .format = format == "json" ? ingest::InputFormat::json : ingest::InputFormat::ndjson,
-                                .content_encoding = std::string(call.request.headers.get("Content-Encoding").value_or("")),
-                                .idempotency_key = std::string(key),
-                                .request_id = call.request.id,
-                                .wait = wait,
-                                .body_bytes_max = call.services.limits.events_body_bytes_max,
-                                .wait_deadline = Clock::now() + wait_patience};
+  ingest::EventsRequest request{
+      .workspace = access.identity().workspace,
+      .source = source,
+      .format = format == "json" ? ingest::InputFormat::json : ingest::InputFormat::ndjson,
+      .content_encoding = std::string(call.request.headers.get("Content-Encoding").value_or("")),
+      .idempotency_key = std::string(key),
+      .request_id = call.request.id,
+      .wait = wait,
+      .body_bytes_max = call.services.limits.events_body_bytes_max,
+      .wait_deadline = Clock::now() + wait_patience};
   CO_TRY(const auto answer, co_await call.services.intake.events(std::move(request), *call.request.body));
   const json::object counts{{"successful_rows", answer.successful_rows}, {"quarantined_rows", answer.quarantined_rows}};
   if (!wait) co_return json_reply(counts, 202);
   using Kind = ingest::FlushOutcome::Kind;
   switch (answer.outcome.kind) {
-    case Kind::stored: co_return json_reply(counts, 200);
+    case Kind::stored:
+      co_return json_reply(counts, 200);
     // Durable, not stored yet: what 202 says.
-    case Kind::pending: co_return json_reply(counts, 202);
-    case Kind::dropped: co_return fail(Code::not_found, "the data source was deleted meanwhile");
+    case Kind::pending:
+      co_return json_reply(counts, 202);
+    case Kind::dropped:
+      co_return fail(Code::not_found, "the data source was deleted meanwhile");
     case Kind::view_failed: {
       auto body = counts;
-      body["error"] = "the rows are stored, but a materialized view of this data source refused them; do not send them again";
+      body["error"] =
+          "the rows are stored, but a materialized view of this data source refused them; do not send them again";
       co_return json_reply(body, 422);
     }
     case Kind::failed: {

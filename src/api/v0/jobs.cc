@@ -28,8 +28,9 @@ json::object show_job(const Services& services, const catalog::Job& job) {
     if (!job.url.empty()) o["url"] = job.url;
     o["quarantine_rows"] = job.quarantine_rows.value_or(0);
     o["invalid_lines"] = job.invalid_lines.value_or(0);
-    o["statistics"] = job.row_count ? json::value(json::object{{"bytes", number(job.bytes)}, {"row_count", number(job.row_count)}})
-                                    : json::value(nullptr);
+    o["statistics"] =
+        job.row_count ? json::value(json::object{{"bytes", number(job.bytes)}, {"row_count", number(job.row_count)}})
+                      : json::value(nullptr);
   }
   if (job.kind == "delete_data") {
     o["delete_id"] = job.id;
@@ -45,7 +46,8 @@ Task<Result<http::Response>> list(Call& call) {
   CO_TRY(const auto access, call.authenticate_workspace());
   CO_TRY_VOID(access.may_read_workspace());
   const auto text = [&](std::string_view name) { return std::string(call.request.query.get(name).value_or("")); };
-  catalog::JobFilter filter{.kind = text("kind"), .status = text("status"), .pipe_id = text("pipe_id"), .pipe_name = text("pipe_name")};
+  catalog::JobFilter filter{
+      .kind = text("kind"), .status = text("status"), .pipe_id = text("pipe_id"), .pipe_name = text("pipe_name")};
   if (const auto after = text("created_after"); !after.empty()) {
     CO_TRY(filter.created_after, catalog::parse_time(after));
   }

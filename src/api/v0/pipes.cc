@@ -11,21 +11,29 @@ namespace {
 
 std::string_view type_name(datafile::PipeType type) {
   switch (type) {
-    case datafile::PipeType::plain: return "default";
-    case datafile::PipeType::endpoint: return "endpoint";
-    case datafile::PipeType::materialized: return "materialized";
-    case datafile::PipeType::copy: return "copy";
-    case datafile::PipeType::sink: return "sink";
+    case datafile::PipeType::plain:
+      return "default";
+    case datafile::PipeType::endpoint:
+      return "endpoint";
+    case datafile::PipeType::materialized:
+      return "materialized";
+    case datafile::PipeType::copy:
+      return "copy";
+    case datafile::PipeType::sink:
+      return "sink";
   }
   return "default";
 }
 
-json::value text_or_null(const std::string& text) { return text.empty() ? json::value(nullptr) : json::value(text); }
+json::value text_or_null(const std::string& text) {
+  return text.empty() ? json::value(nullptr) : json::value(text);
+}
 
 json::array show_parameters(const std::vector<templates::Parameter>& parameters) {
   json::array list;
   for (const auto& p : parameters) {
-    json::object o{{"name", p.name}, {"type", p.type}, {"required", p.required}, {"description", text_or_null(p.description)}};
+    json::object o{
+        {"name", p.name}, {"type", p.type}, {"required", p.required}, {"description", text_or_null(p.description)}};
     o["default"] = nullptr;
     if (p.default_json)
       if (auto value = json::parse(*p.default_json)) o["default"] = std::move(*value);
@@ -43,12 +51,19 @@ json::object show(const Services& services, const catalog::Workspace& workspace,
   for (std::size_t i = 0; i < definition.nodes.size(); ++i) {
     const auto& node = definition.nodes[i];
     const bool output = i == definition.output_node;
-    json::object o{{"id", pipe.node_ids[i]},     {"name", node.name},     {"sql", node.sql},
+    json::object o{{"id", pipe.node_ids[i]},
+                   {"name", node.name},
+                   {"sql", node.sql},
                    {"description", text_or_null(node.description)},
                    {"node_type", output ? type_name(definition.type) : "standard"},
-                   {"created_at", created},      {"updated_at", updated}, {"version", 0},
-                   {"project", nullptr},         {"result", nullptr},     {"cluster", nullptr},
-                   {"ignore_sql_errors", false}, {"tags", json::object{}}};
+                   {"created_at", created},
+                   {"updated_at", updated},
+                   {"version", 0},
+                   {"project", nullptr},
+                   {"result", nullptr},
+                   {"cluster", nullptr},
+                   {"ignore_sql_errors", false},
+                   {"tags", json::object{}}};
     o["materialized"] = nullptr;
     if (output && definition.type == datafile::PipeType::materialized) {
       const auto target = workspace.data_source(definition.target);
@@ -59,9 +74,15 @@ json::object show(const Services& services, const catalog::Workspace& workspace,
   }
   const json::array dependencies(compiled.reads.begin(), compiled.reads.end());
   for (auto& node : nodes) node.as_object()["dependencies"] = dependencies;
-  json::object o{{"id", pipe.id},         {"name", pipe.name},       {"description", text_or_null(definition.description)},
-                 {"type", type_name(definition.type)}, {"created_at", created}, {"updated_at", updated},
-                 {"parent", nullptr},     {"nodes", std::move(nodes)}, {"tags", json::object{}}};
+  json::object o{{"id", pipe.id},
+                 {"name", pipe.name},
+                 {"description", text_or_null(definition.description)},
+                 {"type", type_name(definition.type)},
+                 {"created_at", created},
+                 {"updated_at", updated},
+                 {"parent", nullptr},
+                 {"nodes", std::move(nodes)},
+                 {"tags", json::object{}}};
   o["endpoint"] = nullptr;
   if (definition.type == datafile::PipeType::endpoint) {
     o["endpoint"] = pipe.output_node_id();
@@ -141,8 +162,9 @@ Task<Result<http::Response>> post(Call& call) {
 /// Classic management of pipes: this is a Forward workspace (http-api.md 0.2).
 Task<Result<http::Response>> classic(Call& call) {
   CO_TRY(const auto access, call.authenticate_workspace());
-  co_return fail(Code::invalid, "This is a Tinybird Forward workspace: pipes come from deployments. The operation exists only "
-                                "in Tinybird Classic workspaces; change the project's files and deploy them");
+  co_return fail(Code::invalid,
+                 "This is a Tinybird Forward workspace: pipes come from deployments. The operation exists only "
+                 "in Tinybird Classic workspaces; change the project's files and deploy them");
 }
 
 }  // namespace

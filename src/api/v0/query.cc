@@ -45,9 +45,10 @@ http::Response refusal_reply(const query::Refusal& refusal) {
 
 enum class BodyText : std::uint8_t { sql, form };
 
-/// What a POST body adds: form fields, JSON fields, or the text itself as `q`. `unlabelled`: what a body is that neither has a
-/// field `q` nor begins like SQL.
-Status add_body(http::QueryParameters& parameters, std::string body, std::string_view content_type, BodyText unlabelled) {
+/// What a POST body adds: form fields, JSON fields, or the text itself as `q`. `unlabelled`: what a body is that
+/// neither has a field `q` nor begins like SQL.
+Status add_body(http::QueryParameters& parameters, std::string body, std::string_view content_type,
+                BodyText unlabelled) {
   const auto first = body.find_first_not_of(" \t\r\n");
   if (first == body.npos) return {};
   if (body[first] == '{') {
@@ -73,9 +74,11 @@ Status add_body(http::QueryParameters& parameters, std::string body, std::string
     TRY(const auto form, http::parse_query(body));
     const std::string_view start = std::string_view(body).substr(first, 6);
     const auto begins = [&](std::string_view word) {
-      return std::ranges::equal(start.substr(0, word.size()), word, {}, [](unsigned char c) { return std::tolower(c); });
+      return std::ranges::equal(start.substr(0, word.size()), word, {},
+                                [](unsigned char c) { return std::tolower(c); });
     };
-    const bool sql = unlabelled == BodyText::sql || begins("select") || begins("with") || begins("from") || start.starts_with('%') || start.starts_with('(');
+    const bool sql = unlabelled == BodyText::sql || begins("select") || begins("with") || begins("from") ||
+                     start.starts_with('%') || start.starts_with('(');
     if (form.contains("q") || !sql) {
       for (const auto& [name, value] : form) parameters.add(name, value);
       return {};
@@ -99,7 +102,8 @@ Result<engine::Settings> settings_of(const http::QueryParameters& parameters) {
   for (const auto* name : request_settings) {
     const auto value = parameters.get(name);
     if (!value) continue;
-    if (*value != "0" && *value != "1") return fail(Code::invalid, "{} is 0 or 1, not '{}'", name, value->substr(0, 32));
+    if (*value != "0" && *value != "1")
+      return fail(Code::invalid, "{} is 0 or 1, not '{}'", name, value->substr(0, 32));
     settings.emplace_back(name, std::string(*value));
   }
   return settings;
@@ -137,7 +141,8 @@ void observe(Call& call, http::Response& response, const auth::Access& access, c
   record.read_bytes = summary.read_bytes;
   record.result_rows = summary.result_rows;
   if (response.status >= 400) record.error = response.body.substr(0, 1024);
-  response.on_finished = [&observer = call.services.observer, record = std::move(record)](const http::Finished& f) mutable {
+  response.on_finished = [&observer = call.services.observer,
+                          record = std::move(record)](const http::Finished& f) mutable {
     record.status_code = f.status;
     record.duration_seconds = std::chrono::duration<double>(f.duration).count();
     if (!f.complete && record.error.empty()) record.error = "the reply was not read to its end";
@@ -157,8 +162,10 @@ Task<http::Response> run(Call& call, const auth::Access& access, const query::Co
   summary = answer->summary;
   http::Response response;
   response.headers.add("Content-Type", std::string(format.content_type));
-  if (answer->rest) response.stream = std::make_unique<ReplyBody>(std::move(*answer));
-  else response.body = std::move(answer->first);
+  if (answer->rest)
+    response.stream = std::make_unique<ReplyBody>(std::move(*answer));
+  else
+    response.body = std::move(answer->first);
   co_return response;
 }
 
@@ -190,7 +197,8 @@ Task<Result<http::Response>> sql(Call& call) {
   if (const auto name = parameters.get("pipeline"); name && !name->empty()) {
     CO_TRY(pipeline, access.readable_pipe(*name));
   }
-  query::Composer composer(world_of(call.services, access), call.services.runners.here().pipes(), arguments_of(parameters));
+  query::Composer composer(world_of(call.services, access), call.services.runners.here().pipes(),
+                           arguments_of(parameters));
   const auto composed = composer.statement(*text, pipeline);
   engine::Summary summary;
   http::Response response;
@@ -198,8 +206,10 @@ Task<Result<http::Response>> sql(Call& call) {
     response = refusal_reply(composed.error());
   } else {
     const auto format = query::format_of_word(composed->format.value_or("JSON"));
-    if (!format) response = error_reply(400, fmt::format("unknown output format '{}'", *composed->format));
-    else response = co_await run(call, access, *composed, *format, parameters, summary);
+    if (!format)
+      response = error_reply(400, fmt::format("unknown output format '{}'", *composed->format));
+    else
+      response = co_await run(call, access, *composed, *format, parameters, summary);
   }
   observe(call, response, access, nullptr, parameters, summary);
   co_return response;
@@ -217,7 +227,8 @@ Task<Result<http::Response>> call_endpoint(Call& call, std::string_view name, st
   CO_TRY(const auto parameters, co_await parameters_of(call.request, BodyText::form));
   const auto q = parameters.get("q");
   if (q) CO_TRY_VOID(check_sql_size(*q));
-  query::Composer composer(world_of(call.services, access), call.services.runners.here().pipes(), arguments_of(parameters));
+  query::Composer composer(world_of(call.services, access), call.services.runners.here().pipes(),
+                           arguments_of(parameters));
   const auto composed = composer.endpoint(pipe, q);
   engine::Summary summary;
   http::Response response;

@@ -22,14 +22,19 @@ json::object show(const catalog::Token& token) {
     if (!scope.filter.empty()) o["filter"] = scope.filter;
     scopes.push_back(std::move(o));
   }
-  return {{"id", token.id},       {"name", token.name},   {"description", token.description},
-          {"scopes", std::move(scopes)}, {"token", token.value}, {"origin", token.origin == catalog::TokenOrigin::datafile ? "DATAFILE" : "C"}};
+  return {{"id", token.id},
+          {"name", token.name},
+          {"description", token.description},
+          {"scopes", std::move(scopes)},
+          {"token", token.value},
+          {"origin", token.origin == catalog::TokenOrigin::datafile ? "DATAFILE" : "C"}};
 }
 
 /// A token that can do more than the caller may hand out is not the caller's to see or change (platform.md 2.3).
 bool within_reach(const auth::Access& access, const catalog::Token& token) {
-  return access.is_admin() ||
-         std::ranges::all_of(token.all_scopes(), [&](const auto& scope) { return access.may_grant(scope).has_value(); });
+  return access.is_admin() || std::ranges::all_of(token.all_scopes(), [&](const auto& scope) {
+           return access.may_grant(scope).has_value();
+         });
 }
 
 Result<std::shared_ptr<const catalog::Token>> reachable_token(const auth::Access& access, std::string_view reference) {
@@ -60,7 +65,8 @@ Task<Result<http::Response>> list(Call& call) {
 
 Task<Result<http::Response>> create_jwt(const auth::Access& access, const Fields& fields, std::string_view expiration) {
   auth::JwtClaims claims;
-  const auto [end, error] = std::from_chars(expiration.data(), expiration.data() + expiration.size(), claims.expires_at);
+  const auto [end, error] =
+      std::from_chars(expiration.data(), expiration.data() + expiration.size(), claims.expires_at);
   if (error != std::errc() || end != expiration.data() + expiration.size())
     co_return fail(Code::invalid, "expiration_time is a Unix time in seconds, not '{}'", expiration);
   claims.workspace_id = access.workspace().id;

@@ -21,9 +21,11 @@ Task<Result<Sent>> read_project(http::Request& request) {
   sent.from_tb = request.query.contains("cli_version");
   const std::string type(request.headers.get("Content-Type").value_or(""));
   if (http::media_type(type) != "multipart/form-data")
-    co_return fail(Code::unsupported,
-                   "send the project as multipart/form-data: one part named data_project:// for each file, with its file name");
-  CO_TRY(auto parts, co_await http::read_all_parts(*request.body, type, Limits::project_bytes_max, {.parts_max = parts_max}));
+    co_return fail(
+        Code::unsupported,
+        "send the project as multipart/form-data: one part named data_project:// for each file, with its file name");
+  CO_TRY(auto parts,
+         co_await http::read_all_parts(*request.body, type, Limits::project_bytes_max, {.parts_max = parts_max}));
   for (auto& part : parts) {
     if (part.head.name == "context://") sent.from_tb = true;
     if (part.head.name != "data_project://") continue;
@@ -53,8 +55,11 @@ json::array errors_of(const deploy::Outcome& outcome) {
   json::array errors;
   for (const auto& d : outcome.diagnostics)
     if (d.severity == datafile::Severity::error)
-      errors.push_back(json::object{{"filename", d.file}, {"type", kind_of(d.file)}, {"error", text_of(d)},
-                                    {"line", d.position.line}, {"column", d.position.column}});
+      errors.push_back(json::object{{"filename", d.file},
+                                    {"type", kind_of(d.file)},
+                                    {"error", text_of(d)},
+                                    {"line", d.position.line},
+                                    {"column", d.position.column}});
   return errors;
 }
 
@@ -68,7 +73,8 @@ json::array feedback_of(const deploy::Outcome& outcome, bool with_errors) {
     const auto kind = kind_of(d.file);
     const auto label = kind == "datasource" ? "Datasource" : kind == "pipe" ? "Pipe" : "Connection";
     feedback.push_back(json::object{{"resource", fmt::format("{} {}", label, base)},
-                                    {"level", error ? "ERROR" : "WARNING"}, {"message", text_of(d)}});
+                                    {"level", error ? "ERROR" : "WARNING"},
+                                    {"message", text_of(d)}});
   }
   return feedback;
 }
@@ -117,20 +123,25 @@ Task<Result<http::Response>> build_now(Call& call) {
   CO_TRY(const auto access, call.authenticate_workspace());
   CO_TRY_VOID(access.may_deploy());
   CO_TRY(auto sent, co_await read_project(call.request));
-  deploy::Request request{.workspace_id = access.workspace().id, .files = std::move(sent.files),
-                          .mode = deploy::Mode::build, .allow_destructive = true, .deployment_id = {}};
+  deploy::Request request{.workspace_id = access.workspace().id,
+                          .files = std::move(sent.files),
+                          .mode = deploy::Mode::build,
+                          .allow_destructive = true,
+                          .deployment_id = {}};
   CO_TRY(const auto outcome, co_await call.services.deployer.deploy(std::move(request)));
   using Kind = deploy::Outcome::Result;
   if (outcome.result == Kind::failed)
-    co_return json_reply(json::object{{"result", "failed"}, {"error", "the project has errors"}, {"errors", errors_of(outcome)}});
-  json::object build{{"feedback", feedback_of(outcome, false)}, {"datasources", json::array{}}, {"pipes", json::array{}}};
+    co_return json_reply(
+        json::object{{"result", "failed"}, {"error", "the project has errors"}, {"errors", errors_of(outcome)}});
+  json::object build{
+      {"feedback", feedback_of(outcome, false)}, {"datasources", json::array{}}, {"pipes", json::array{}}};
   build["id"] = outcome.deployment ? outcome.deployment->id : "";
   const auto resources = call.services.catalog.snapshot()->workspace(access.workspace().id)->resources;
   for (const auto& [name, source] : resources->data_sources.by_name())
     build["datasources"].as_array().push_back(json::object{{"name", name}, {"type", "datasource"}});
   for (const auto& [name, pipe] : resources->pipes.by_name())
-    build["pipes"].as_array().push_back(
-        json::object{{"name", name}, {"type", pipe->definition.type == datafile::PipeType::endpoint ? "endpoint" : "pipe"}});
+    build["pipes"].as_array().push_back(json::object{
+        {"name", name}, {"type", pipe->definition.type == datafile::PipeType::endpoint ? "endpoint" : "pipe"}});
   add_changes(build, outcome.data_sources, outcome.pipes, outcome.connections);
   const bool same = outcome.result == Kind::no_changes && !sent.from_tb;
   co_return json_reply(json::object{{"result", same ? "no_changes" : "success"}, {"build", std::move(build)}});
@@ -150,12 +161,15 @@ Task<Result<http::Response>> deploy_now(Call& call) {
   if (!check) {
     for (const auto& d : *access.workspace().deployments)
       if (!d->live && d->status != catalog::DeploymentStatus::deleted && d->status != catalog::DeploymentStatus::failed)
-        co_return fail(Code::conflict, "there is already a deployment in progress: #{} waits to be promoted or discarded", d->id);
+        co_return fail(Code::conflict,
+                       "there is already a deployment in progress: #{} waits to be promoted or discarded", d->id);
   }
   CO_TRY(auto sent, co_await read_project(call.request));
   deploy::Request request{.workspace_id = access.workspace().id,
                           .files = std::move(sent.files),
-                          .mode = check ? deploy::Mode::check : promote ? deploy::Mode::live : deploy::Mode::stage,
+                          .mode = check     ? deploy::Mode::check
+                                  : promote ? deploy::Mode::live
+                                            : deploy::Mode::stage,
                           .allow_destructive = flag("allow_destructive_operations"),
                           .deployment_id = {}};
   CO_TRY(const auto outcome, co_await call.services.deployer.deploy(std::move(request)));
@@ -189,7 +203,8 @@ Task<Result<http::Response>> list(Call& call) {
   const bool deleted = call.request.query.get("include_deleted") == "true";
   json::array live, others;
   for (const auto& d : *access.workspace().deployments) {
-    const bool gone = d->status == catalog::DeploymentStatus::deleted || d->status == catalog::DeploymentStatus::deleting;
+    const bool gone =
+        d->status == catalog::DeploymentStatus::deleted || d->status == catalog::DeploymentStatus::deleting;
     if (gone && !deleted) continue;
     (d->live ? live : others).push_back(show(*d));
   }
@@ -212,11 +227,14 @@ Task<Result<http::Response>> set_live(Call& call) {
   if (!d) co_return fail(Code::not_found, "there is no deployment #{}", call.path[0].substr(0, 32));
   if (d->live) co_return json_reply(json::object{{"result", "success"}, {"deployment", show(*d)}});
   if (d->status != catalog::DeploymentStatus::data_ready)
-    co_return fail(Code::conflict, "deployment #{} is {}, so it cannot become live", d->id, catalog::deployment_status_name(d->status));
+    co_return fail(Code::conflict, "deployment #{} is {}, so it cannot become live", d->id,
+                   catalog::deployment_status_name(d->status));
   CO_TRY(const auto outcome, co_await call.services.deployer.promote(access.workspace().id, d->id));
   if (outcome.result == deploy::Outcome::Result::failed)
-    co_return json_reply(json::object{{"result", "failed"}, {"error", "the project no longer fits the workspace"},
-                                      {"errors", errors_of(outcome)}}, 400);
+    co_return json_reply(json::object{{"result", "failed"},
+                                      {"error", "the project no longer fits the workspace"},
+                                      {"errors", errors_of(outcome)}},
+                         400);
   const auto after = call.services.catalog.snapshot()->workspace(access.workspace().id)->deployment(d->id);
   co_return json_reply(json::object{{"result", "success"}, {"deployment", show(after ? *after : *d)}});
 }

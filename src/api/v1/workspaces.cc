@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Workspaces of this server, and the side questions that clients ask before they work (http-api.md 11, tb-client.md 2-4).
+// Workspaces of this server, and the side questions that clients ask before they work (http-api.md 11, tb-client.md
+// 2-4).
 #include "api/reply.h"
 #include "api/services.h"
 #include "deploy/deployer.h"
@@ -9,15 +10,16 @@ namespace {
 
 json::object show(const catalog::Snapshot& snapshot, const catalog::Workspace& workspace, bool with_token) {
   const auto& account = *snapshot.account;
-  json::object o{{"id", workspace.id},
-                 {"name", workspace.name},
-                 {"role", "admin"},
-                 {"owner", account.user_id},
-                 {"plan", "Custom"},
-                 {"is_branch", false},
-                 {"main", nullptr},
-                 {"created_at", catalog::format_time(workspace.created_at)},
-                 {"members", json::array{json::object{{"id", account.user_id}, {"email", account.email}, {"role", "admin"}}}}};
+  json::object o{
+      {"id", workspace.id},
+      {"name", workspace.name},
+      {"role", "admin"},
+      {"owner", account.user_id},
+      {"plan", "Custom"},
+      {"is_branch", false},
+      {"main", nullptr},
+      {"created_at", catalog::format_time(workspace.created_at)},
+      {"members", json::array{json::object{{"id", account.user_id}, {"email", account.email}, {"role", "admin"}}}}};
   if (with_token) o["token"] = workspace.admin_token->value;
   return o;
 }
@@ -28,7 +30,8 @@ Task<Result<http::Response>> current(Call& call) {
   if (access.identity().workspace == nullptr) CO_TRY_VOID(access.may_list_workspaces());
   const auto workspace = access.identity().workspace ? access.identity().workspace : call.snapshot->default_workspace();
   if (access.identity().kind == auth::TokenKind::workspace) CO_TRY_VOID(access.may_read_workspace());
-  if (access.identity().kind == auth::TokenKind::jwt) co_return fail(Code::forbidden, "a JWT reads endpoints and data sources only");
+  if (access.identity().kind == auth::TokenKind::jwt)
+    co_return fail(Code::forbidden, "a JWT reads endpoints and data sources only");
   const auto& account = *call.snapshot->account;
   co_return json_reply(json::object{{"id", workspace->id},
                                     {"name", workspace->name},
@@ -110,8 +113,11 @@ Task<Result<http::Response>> connectors(Call& call) {
   CO_TRY_VOID(access.may_read_workspace());
   json::array list;
   for (const auto& [name, connection] : access.workspace().resources->connections.by_name())
-    list.push_back(json::object{{"id", connection->id}, {"name", name}, {"service", connection->definition.type},
-                                {"settings", json::object{}}, {"linkers", json::array{}}});
+    list.push_back(json::object{{"id", connection->id},
+                                {"name", name},
+                                {"service", connection->definition.type},
+                                {"settings", json::object{}},
+                                {"linkers", json::array{}}});
   co_return json_reply(json::object{{"connectors", std::move(list)}});
 }
 

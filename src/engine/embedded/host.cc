@@ -123,7 +123,9 @@ Result<Listening> listen_loopback(const std::string& ip, std::uint16_t port) {
 }
 
 bool follow_parent(pid_t parent) {
-  ::prctl(PR_SET_PDEATHSIG, SIGTERM);
+  // Not SIGTERM: an engine that hangs would keep the folder's lock, and the next server would have none. What it has
+  // acknowledged is on disk, and the server sends the rest again.
+  ::prctl(PR_SET_PDEATHSIG, SIGKILL);
   return ::getppid() == parent;  // asked after: it may have ended before the line above
 }
 

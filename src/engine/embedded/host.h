@@ -30,7 +30,7 @@ Result<Listening> listen_unix(const std::string& path);
 /// `ip` must be of this machine's loopback. Errors: invalid, unavailable.
 Result<Listening> listen_loopback(const std::string& ip, std::uint16_t port);
 
-/// Asks for SIGTERM when the parent thread ends; false when the parent is already another one.
+/// Asks to be killed when the parent thread ends; false when the parent is already another one.
 bool follow_parent(pid_t parent);
 
 /// Takes the library's code and constants out of this process's resident set: starting up touches 130 MB of it once,
