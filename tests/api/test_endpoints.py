@@ -84,7 +84,7 @@ TYPE endpoint
     "endpoints/scrape.pipe": """NODE n
 SQL >
     SELECT 'visits_total' AS name, toFloat64(count()) AS value, 'How many' AS help, 'counter' AS type,
-           map('page', page) AS labels
+           map('page', CAST(page, 'String')) AS labels
     FROM visits GROUP BY page ORDER BY page
 TYPE endpoint
 """,
@@ -192,9 +192,8 @@ def pages(reply):
 @pytest.mark.parametrize("query", ["pages=/&pages=/docs", "pages=/,/docs", "pages=%2F%2C%2Fdocs", "pages=/docs&pages=/"])
 def test_arrays_repeated_or_with_commas(ws, query):
     """http-api.md 21.6"""
-    assert pages(ws.get("/v0/pipes/top.json?" + query)) == ["/"]  # /docs has no rows: squares modulo 4 are 0 and 1
-    both = ws.get("/v0/pipes/top.json?" + query.replace("docs", "x").replace("/x", "/docs"))
-    assert both.status_code == 200
+    assert pages(ws.get("/v0/pipes/top.json?" + query)) == ["/", "/docs"]
+    assert pages(ws.get("/v0/pipes/top.json?" + query.replace("docs", "x"))) == ["/"]
 
 
 def test_array_parameters_reach_every_element(ws, new_workspace):
@@ -312,7 +311,7 @@ def test_a_slow_query_is_408(start_server):
 
 @pytest.mark.parametrize("value", [
     "'; DROP TABLE visits; --", "' OR '1'='1", "\\' OR 1=1 --", "\\", "'", "''", "{country:String}", "{{country}}", "%",
-    "ＥＳ＇ OR 1=1", "ʼ OR 1=1 --", "\u0000", "a\nb", "/* */", "ES' UNION ALL SELECT * FROM visits --", "$$", "{% raw %}", "0x41",
+    "ＥＳ＇ OR 1=1", "ʼ OR 1=1 --", "a\nb", "/* */", "ES' UNION ALL SELECT * FROM visits --", "$$", "{% raw %}", "0x41",
 ])
 def test_s2_string_parameters_are_always_literals(ws, value):
     """S2: whatever the text, it is compared with, never run."""
@@ -321,6 +320,11 @@ def test_s2_string_parameters_are_always_literals(ws, value):
     assert ws.get("/v0/pipes/needs.json", number="1", text=value).json()["data"][0]["text"] == value
     reply = ws.get("/v0/pipes/top.json", pages=value)
     assert reply.status_code == 200 and reply.json()["data"] == [], reply.text
+
+
+def test_s2_a_nul_byte_is_refused(ws):
+    """S2: the engine's texts end at NUL in places; such a value never gets there."""
+    assert ws.get("/v0/pipes/needs.json?number=1&text=a%00b").status_code == 400
 
 
 @pytest.mark.parametrize("value", ["1 OR 1=1", "1; SELECT 1", "1)", "0x10", "1e3", "٣", "1 --", "", " ", "NULL", "true", "1,2"])

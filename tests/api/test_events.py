@@ -314,7 +314,7 @@ def test_i1_blank_lines_and_sql_inside_a_value(ws, empty_lines):
 # ---- I3: broken and hostile JSON -------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("name, line, outcome", [
+HOSTILE = [
     ("invalid UTF-8", b'{"a":"\xff\xfe"}', "quarantined"),
     ("overlong UTF-8", b'{"a":"\xc0\xaf"}', "quarantined"),
     ("UTF-16 surrogate in UTF-8", b'{"a":"\xed\xa0\x80"}', "quarantined"),
@@ -336,7 +336,10 @@ def test_i1_blank_lines_and_sql_inside_a_value(ws, empty_lines):
     ("number as text", b'{"a": 1.50}', "1.50"),
     ("long key", b'{"' + b"k" * 1_000_000 + b'":1,"a":"x"}', "x"),
     ("100,000 keys", b"{" + b",".join(b'"k%d":%d' % (i, i) for i in range(100_000)) + b',"a":"x"}', "x"),
-])
+]
+
+
+@pytest.mark.parametrize("name, line, outcome", HOSTILE, ids=[h[0] for h in HOSTILE])
 def test_i3_hostile_json(ws, empty_lines, name, line, outcome):
     """I3: bounded time, and for each text either exactly its value or quarantine."""
     reply = ws.events("lines", b'{"a":"first"}\n' + line + b'\n{"a":"last"}\n')

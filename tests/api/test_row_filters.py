@@ -64,8 +64,7 @@ ESCAPES = [
     "SELECT org, count() FROM {t} GROUP BY org WITH TOTALS ORDER BY org",
     "WITH c AS (SELECT * FROM {t}) SELECT count() FROM c WHERE org LIKE '%'",
     "SELECT countIf(org = 'other'), countIf(1) FROM {t}",
-    "SELECT count() FROM {t} SAMPLE 1" if False else "SELECT count() FROM {t} LIMIT 1",
-    "SELECT min(id) FROM {t} LIMIT 1 BY org",
+    "SELECT org, min(id) FROM {t} GROUP BY org LIMIT 1 BY org",
     "SELECT * EXCEPT (org) FROM {t} ORDER BY id",
     "SELECT * REPLACE ('acme' AS org) FROM {t} ORDER BY id",
     "SELECT count() FROM {t} WHERE org = org",
@@ -86,7 +85,7 @@ def test_s10_a_filtered_table_is_a_table_of_those_rows(ws, token, q):
                                "SELECT getSetting('additional_table_filters')", "SELECT * FROM merge('', 'rows')"])
 def test_s10_ways_around(ws, token, q):
     reply = ws.sql(q, token=token)
-    assert reply.status_code in (400, 403, 404) and "acme" not in reply.text
+    assert reply.status_code in (400, 403, 404) and "'acme'" not in reply.text and '"data"' not in reply.text
 
 
 @pytest.mark.parametrize("condition, ids", [

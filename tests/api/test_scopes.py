@@ -86,6 +86,8 @@ def test_a3_route_by_token(ws, tokens, method, path, arguments, let_in):
         reply = ws.request(method, path, token=tokens[kind], **arguments)
         if kind == "foreign_admin" and (path.split("?")[0] in OWN_LISTS or reply.status_code in (400, 404, 415)):
             continue  # it speaks of its own workspace: nothing of this one is there
+        if kind == "foreign_jwt" and "/top" in path and reply.status_code == 404:
+            continue  # names a pipe that its own workspace does not have
         inside = reply.status_code != 403
         if inside != (kind in let_in) or reply.status_code >= 500:
             wrong.append((kind, reply.status_code, reply.text[:120]))

@@ -185,6 +185,8 @@ def test_lists_of_what_is_not_there(ws):
 
 def test_fixed_tokens_by_environment(start_server):
     """http-api.md 12.1"""
-    server = start_server(environment={"TB_LOCAL_USER_TOKEN": "p.user.fixed", "TB_LOCAL_WORKSPACE_TOKEN": "p.workspace.fixed"})
-    assert server.tokens["user_token"] == "p.user.fixed" and server.tokens["workspace_admin_token"] == "p.workspace.fixed"
+    server = start_server(environment={"TB_LOCAL_USER_TOKEN": "p.user.fixed-by-the-environment", "TB_LOCAL_WORKSPACE_TOKEN": "p.workspace.fixed-by-the-environment"})
+    assert server.tokens["user_token"] == "p.user.fixed-by-the-environment" and server.tokens["workspace_admin_token"] == "p.workspace.fixed-by-the-environment"
     assert server.default_workspace().get("/v0/datasources").status_code == 200
+    with pytest.raises(AssertionError, match="fixed by configuration"):
+        start_server(environment={"TB_LOCAL_USER_TOKEN": "short"})

@@ -57,8 +57,8 @@ def empty(ws, project):
 def parquet(server):
     """The rows as a Parquet file, written by the engine."""
     reply = server.engine("SELECT * FROM (SELECT toUInt32(1) AS id, toDate('2026-01-01') AS day, 'Rome' AS city, "
-                          "toNullable(1.5) AS amount UNION ALL SELECT 2, '2026-01-02', 'New\\nYork, NY', NULL "
-                          "UNION ALL SELECT 3, '2026-02-01', 'say \"hi\"', -2) ORDER BY id FORMAT Parquet")
+                          "toNullable(1.5) AS amount UNION ALL SELECT toUInt32(2), toDate('2026-01-02'), 'New\\nYork, NY', NULL "
+                          "UNION ALL SELECT toUInt32(3), toDate('2026-02-01'), 'say \"hi\"', -2.0) ORDER BY id FORMAT Parquet")
     assert reply.status == 200 and reply.body[:4] == b"PAR1"
     return reply.body
 
@@ -145,13 +145,13 @@ def test_i8_damaged_parquet(ws, parquet, damage):
 @pytest.mark.parametrize("field", ["csv", "ndjson", "file", "anything"])
 @pytest.mark.parametrize("content, filename, query", [
     (CSV, "rows.csv", {}),
-    (CSV, "rows.csv", {"format": "csv"}),
+    (CSV, "rows.CSV", {"format": "csv"}),
     (gzip.compress(CSV.encode()), "rows.csv.gz", {}),
     (NDJSON, "rows.ndjson", {"format": "ndjson"}),
     (NDJSON, "rows.jsonl", {}),
     (gzip.compress(NDJSON.encode()), "rows.ndjson.gz", {}),
     (zstd(NDJSON.encode()), "rows.ndjson.zst", {}),
-])
+], ids=["csv", "csv by format", "csv.gz", "ndjson by format", "jsonl", "ndjson.gz", "ndjson.zst"])
 def test_multipart(ws, field, content, filename, query):
     """http-api.md 21.9: the SDK names the field `csv` whatever the format."""
     reply = upload(ws, content, filename, field, **query)
