@@ -34,8 +34,14 @@ class Cancellable {
                      asio::bind_cancellation_slot(signal_.slot(), std::move(ended)));
     });
   }
+  /// Returns once the cancellation was delivered, so that nothing released after it can overtake it.
   void cancel() {
-    asio::post(threads_.executor(0), [this] { signal_.emit(asio::cancellation_type::terminal); });
+    std::promise<void> delivered;
+    asio::post(threads_.executor(0), [&] {
+      signal_.emit(asio::cancellation_type::terminal);
+      delivered.set_value();
+    });
+    delivered.get_future().wait();
   }
   /// Nothing: it ended by an exception.
   std::optional<T> result() { return result_.get_future().get(); }

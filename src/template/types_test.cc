@@ -216,7 +216,7 @@ TEST(Json, GivesListsDictionariesAndScalars) {
                    "{{JSON(f).get('l')}} {{JSON(f).get('d')}} {{JSON(f)['d']['k']}} {{JSON(f).get('none', 7)}} "
                    "{{JSON(f).get('none')}} {{JSON(f)['big']}}",
                    arguments),
-            "5 'x' true NULL [1,'a'] '{\"k\":1.5E0}' 1.5 7 NULL 18446744073709551615");
+            "5 'x' true NULL [1,'a'] '{\"k\":1.5}' 1.5 7 NULL 18446744073709551615");
   EXPECT_EQ(
       render("{% for k in JSON(f, '{\"a\":1,\"b\":2}') %}{{k}}{% end %}{% for k, v in JSON(g, '{\"a\":1}').items() "
              "%}{{k}}={{v}}{% end %}{{JSON(h, '{\"a\":1}').keys()}}{{JSON(h, '{\"a\":1}').values()}}"),
