@@ -479,3 +479,44 @@ def test_a_view_that_fails_is_422_and_the_rows_are_stored(new_workspace):
     assert ws.rows("SELECT x FROM landing ORDER BY x") == [[1], [13]]
     ws.must_append("landing", [{"x": 2}])  # one poisoned batch does not stop the next
     assert ws.rows("SELECT y FROM target ORDER BY y") == [[1], [2]]
+
+
+def test_r10_keys_and_rows_survive_a_restart(start_server):
+    """R10: a request repeated after the server came back is known by its key; rows accepted just before are there."""
+    server = start_server(flags=["--flush-interval-ms", "600000"])
+    ws = server.default_workspace()
+    ws.must_build({"lines.datasource": PROJECT["datasources/lines.datasource"]})
+    headers = {"Idempotency-Key": "over-restart"}
+    assert ws.post("/v0/events", '{"a":"1"}\n{"a":"2"}', name="lines", headers=headers).status_code == 202
+    server.stop()
+    server.start()
+    ws = server.default_workspace()
+    reply = ws.events("lines", '{"a":"1"}\n{"a":"2"}', headers=headers)
+    assert (reply.status_code, reply.json()) == (200, {"successful_rows": 2, "quarantined_rows": 0})
+    assert ws.value("SELECT count() FROM lines") == 2
+
+
+def test_the_books_balance(start_server):
+    """design.md 4: accepted = stored + quarantined + deduplicated, per data source, whatever way the rows came in."""
+    server = start_server(flags=["--flush-interval-ms", "50"])
+    ws = server.default_workspace()
+    ws.must_build({"lines.datasource": PROJECT["datasources/lines.datasource"]})
+    body = '{"a":"1"}\n{"b":"2"}\n{"a":"3"}'
+
+    def books():
+        found = {}
+        for line in ws.get("/metrics", token=None).text.splitlines():
+            if line.startswith("kinglet_data_source_rows"):
+                name, value = line.rsplit(" ", 1)
+                found[name.split('outcome="')[-1].rstrip('"}') if "outcome" in name else "pending"] = int(value)
+        return found
+
+    for _ in range(2):
+        ws.events("lines", body, headers={"Idempotency-Key": "m"})
+    assert eventually(lambda: books() == {"accepted": 6, "stored": 2, "quarantined": 1, "deduplicated": 3, "pending": 0}), books()
+    for mode in ("append", "replace"):
+        reply = ws.post("/v0/datasources", body, name="lines", mode=mode, headers={"Content-Type": "application/x-ndjson"})
+        assert (reply.json()["successful_rows"], reply.json()["quarantined_rows"]) == (2, 1)
+        assert eventually(lambda: books()["pending"] == 0, 3), (mode, books())
+    assert ws.post("/v0/datasources", body + "\n\x1f\x8b rubbish", name="lines", mode="append", headers={"Content-Type": "application/x-ndjson"}).status_code == 200
+    assert eventually(lambda: books()["pending"] == 0, 3), books()

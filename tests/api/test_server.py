@@ -181,6 +181,7 @@ def test_a_workspace_admin_sees_only_its_own(ws):
 def test_lists_of_what_is_not_there(ws):
     assert ws.get("/v0/connectors").json() == {"connectors": []}
     assert ws.get("/v1/environments").json() == {"environments": []}
+    assert ws.get("/v0/environments/nope", with_token="true").status_code == 404  # http-api.md 13.3: this status, no other
 
 
 def test_fixed_tokens_by_environment(start_server):

@@ -1,6 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """/v0/sql: the forms of a request, formats, and what is refused before it reaches the engine (http-api.md 6, sql-resolution.md 8, 14)."""
+import socket
+
 import pytest
+
+from kinglet_server import eventually
 
 PROJECT = {
     "events.datasource": """
@@ -287,3 +291,16 @@ def test_s13_s16_texts_that_hurt(ws, q):
     """S13, S16: deep and long texts end in an answer, and the server goes on."""
     assert ws.sql(q).status_code in (200, 400, 413)
     assert ws.value("SELECT 1") == 1
+
+
+@pytest.mark.parametrize("word", ["JSON", "JSONEachRow"])
+def test_s14_a_client_that_leaves_stops_its_query(ws, word):
+    """S14, design.md 5.4: cancelling works; the engine does not go on for nobody."""
+    running = "SELECT count() FROM system.processes WHERE query LIKE '%cityHash64(%4711%' AND query NOT LIKE '%system.processes%'"
+    q = f"SELECT count() FROM numbers(100000000000000) WHERE cityHash64(number, 4711) = 1 FORMAT {word}"
+    host, port = ws.base.removeprefix("http://").split(":")
+    with socket.create_connection((host, int(port)), 10) as raw:
+        raw.sendall(f"POST /v0/sql HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {ws.token}\r\nContent-Type: text/plain\r\n"
+                    f"Content-Length: {len(q)}\r\n\r\n{q}".encode())
+        assert eventually(lambda: ws.server.engine(running).text == "1\n", 5)
+    assert eventually(lambda: ws.server.engine(running).text == "0\n", 4)
