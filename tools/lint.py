@@ -12,6 +12,7 @@ import subprocess
 import sys
 
 sys.path.insert(0, os.path.dirname(__file__))
+import attack_coverage  # noqa: E402
 import check_layers  # noqa: E402
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
@@ -85,6 +86,7 @@ def main():
     steps = [
         ("formatting", lambda: formatting(code)),
         ("layers", check_layers.check),
+        ("attack page", attack_coverage.check),
         ("rules", lambda: rules(code)),
     ]
     if not options.no_tidy:
