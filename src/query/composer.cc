@@ -49,8 +49,9 @@ struct Composer::State {
   std::map<std::string, std::string> filters;  // physical "db.table" -> condition
   std::set<std::string> data_sources, pipes;
   std::vector<const catalog::Pipe*> open_pipes;  // being rendered, outermost first
-  /// Nodes already resolved in this request: used twice, rendered once.
-  std::map<std::pair<const catalog::Pipe*, std::size_t>, std::shared_ptr<const sql::Query>> done;
+  /// Nodes already resolved in this request, by what the token fixed for them: used twice, rendered once. Null: at
+  /// work.
+  std::map<std::tuple<const catalog::Pipe*, std::size_t, templates::Arguments>, std::shared_ptr<const sql::Query>> done;
 
   std::unexpected<Error> raise(Refusal refusal) {
     auto error = refusal.error;
@@ -174,7 +175,8 @@ struct Composer::State {
   }
 
   Result<std::shared_ptr<const sql::Query>> node_query(const CompiledPipePtr& pipe, std::size_t index) {
-    const auto key = std::pair(pipe->pipe.get(), index);
+    auto fixed = fixed_for(*pipe->pipe);
+    const auto key = std::tuple(pipe->pipe.get(), index, std::move(fixed));
     if (const auto found = done.find(key); found != done.end()) {
       if (!found->second)
         return fail(Code::invalid, "node '{}' of pipe '{}' reads itself", pipe->definition().nodes[index].name,
@@ -184,9 +186,8 @@ struct Composer::State {
     if (open_pipes.size() >= pipe_depth_max)
       return fail(Code::invalid, "pipes are nested more than {} deep at '{}'", pipe_depth_max, pipe->pipe->name);
     done[key] = nullptr;
-    const auto fixed = fixed_for(*pipe->pipe);
     open_pipes.push_back(pipe->pipe.get());
-    auto made = make_node(pipe, index, fixed);
+    auto made = make_node(pipe, index, std::get<2>(key));
     open_pipes.pop_back();
     if (!made) {
       done.erase(key);

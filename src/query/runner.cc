@@ -6,6 +6,7 @@
 #include <charconv>
 
 #include "base/check.h"
+#include "base/ids.h"
 
 namespace kinglet::query {
 
@@ -31,6 +32,23 @@ void apply_setting(engine::Settings& settings, const std::string& name, const st
 
 }  // namespace
 
+namespace {
+/// " (0d2f0b5e-…)" after a table's name: the engine's own id of it.
+void cut_ids(std::string& text) {
+  constexpr std::size_t id_size = 36;
+  for (std::size_t at = 0; (at = text.find('(', at)) != text.npos;) {
+    const bool id = at + id_size + 1 < text.size() && text[at + id_size + 1] == ')' &&
+                    is_uuid(std::string_view(text).substr(at + 1, id_size));
+    if (!id) {
+      ++at;
+      continue;
+    }
+    text.erase(at, id_size + 2);
+    if (at > 0 && text[at - 1] == ' ') text.erase(--at, 1);
+  }
+}
+}  // namespace
+
 Error presentable(Error error, const catalog::Resources& resources, std::string_view database) {
   if (error.engine_code == 0) return error;
   auto& text = error.message;
@@ -51,6 +69,20 @@ Error presentable(Error error, const catalog::Resources& resources, std::string_
     case 241:
       text = "the query needs more memory than it may use";
       return error;
+    // Files, sums, disk space, exceptions from below the engine: their texts hold paths of the host.
+    case 33:
+    case 40:
+    case 74:
+    case 75:
+    case 76:
+    case 107:
+    case 226:
+    case 243:
+    case 1000:
+    case 1001:
+    case 1002:
+      text = "the engine could not do it";
+      return error;
     default:
       break;
   }
@@ -60,8 +92,9 @@ Error presentable(Error error, const catalog::Resources& resources, std::string_
     if (at == text.npos) break;
     text.erase(0, at + 15);
   }
-  for (const std::string_view mark : {" In scope", ": In scope", " in scope", "Maybe you meant", "maybe you meant",
-                                      ": while ", ": While ", "(version", " (version", ": default expression"})
+  for (const std::string_view mark :
+       {" In scope", ": In scope", " in scope", "Maybe you meant", "maybe you meant", ": while ", ": While ",
+        " while processing ", "(version", " (version", ": default expression"})
     if (const auto at = text.find(mark); at != text.npos) text.erase(at);
   // The error's name in brackets at the end: "(UNKNOWN_IDENTIFIER)".
   while (!text.empty() && (text.back() == ' ' || text.back() == '.' || text.back() == ':')) text.pop_back();
@@ -72,6 +105,7 @@ Error presentable(Error error, const catalog::Resources& resources, std::string_
         std::ranges::all_of(name, [](char c) { return (c >= 'A' && c <= 'Z') || c == '_' || (c >= '0' && c <= '9'); }))
       text.erase(open);
   }
+  cut_ids(text);
   for (const auto& [name, source] : resources.data_sources.by_name()) {
     if (text.find(source->table) == text.npos && text.find(source->quarantine_table) == text.npos) continue;
     replace_all(text, source->quarantine_table, name + "_quarantine");
@@ -80,6 +114,7 @@ Error presentable(Error error, const catalog::Resources& resources, std::string_
   if (!database.empty()) {
     replace_all(text, fmt::format("`{}`.", database), "");
     replace_all(text, fmt::format("{}.", database), "");
+    replace_all(text, database, "the workspace");
   }
   while (!text.empty() && (text.back() == ' ' || text.back() == '.' || text.back() == ',')) text.pop_back();
   text = fmt::format("[Error] {}", text);
