@@ -2,14 +2,11 @@
 #include "api/services.h"
 
 #include "api/reply.h"
+#include "base/clock.h"
 
 namespace kinglet::api {
 
 namespace {
-catalog::Time wall_now() {
-  return std::chrono::time_point_cast<std::chrono::microseconds>(std::chrono::system_clock::now());
-}
-
 std::string scalar_text(const json::value& v) {
   if (v.is_string()) return std::string(v.get_string());
   return v.is_null() ? std::string() : json::write(v);
@@ -30,6 +27,16 @@ void add_object(http::QueryParameters& out, const json::object& object) {
 }
 }  // namespace
 
+Status check_rate(auth::RateLimiter& limiter, const auth::Access& access, auth::RateDecision& decision) {
+  const auto& identity = access.identity();
+  if (identity.requests_per_second <= 0) return {};
+  decision =
+      limiter.check(identity.workspace->id + "/" + identity.token_name, identity.requests_per_second, Clock::now());
+  if (decision.allowed) return {};
+  return fail(Code::busy, "rate limit of {} requests per second reached; retry in {} s", decision.limit,
+              decision.retry_after_seconds);
+}
+
 Result<auth::Access> Call::authenticate() const {
   std::string_view token;
   if (const auto header = request.headers.get("Authorization")) {
@@ -41,14 +48,7 @@ Result<auth::Access> Call::authenticate() const {
   if (token.empty()) token = request.query.get("token").value_or("");
   while (token.starts_with(' ')) token.remove_prefix(1);
   TRY(auto access, auth::authenticate(*snapshot, token, wall_now()));
-  const auto& identity = access.identity();
-  if (identity.requests_per_second > 0) {
-    const auto key = identity.workspace->id + "/" + identity.token_name;
-    const auto decision = services.limiter.check(key, identity.requests_per_second, Clock::now());
-    if (!decision.allowed)
-      return fail(Code::busy, "rate limit of {} requests per second reached; retry in {} s", decision.limit,
-                  decision.retry_after_seconds);
-  }
+  TRY_VOID(check_rate(services.limiter, access, rate));
   return access;
 }
 
@@ -75,12 +75,22 @@ Task<Result<Fields>> read_fields(http::Request& request) {
 }
 
 namespace {
+/// http-api.md 1.8: in seconds, on every reply to a caller that has a limit.
+void add_rate_headers(http::Response& response, const auth::RateDecision& rate) {
+  if (rate.limit == 0) return;
+  response.headers.set("X-RateLimit-Limit", std::to_string(rate.limit));
+  response.headers.set("X-RateLimit-Remaining", std::to_string(rate.remaining));
+  response.headers.set("X-RateLimit-Reset", std::to_string(rate.reset_seconds));
+  if (!rate.allowed) response.headers.set("Retry-After", std::to_string(rate.retry_after_seconds));
+}
+
 Task<http::Response> run(Services& services, const CallHandler& handler, http::Request& request,
                          const PathArguments& path) {
   Call call{.services = services, .request = request, .path = path, .snapshot = services.catalog.snapshot()};
   auto reply = co_await handler(call);
-  if (!reply) co_return error_reply(reply.error());
-  co_return std::move(*reply);
+  http::Response response = reply ? std::move(*reply) : error_reply(reply.error());
+  add_rate_headers(response, call.rate);
+  co_return response;
 }
 }  // namespace
 

@@ -60,11 +60,15 @@ struct Call {
 
   /// Who calls: `Authorization: Bearer`, else `?token=`. Errors: unauthenticated; busy when a JWT's rate is used up.
   Result<auth::Access> authenticate() const;
-  /// What the rate limit said to this request, for the X-RateLimit-* headers; `limit` 0: the caller has none.
-  mutable auth::RateDecision rate = {};
   /// As authenticate(), and the token belongs to a workspace.
   Result<auth::Access> authenticate_workspace() const;
+
+  /// What the rate limit said to this caller, for the X-RateLimit-* headers; `limit` 0: it has none.
+  mutable auth::RateDecision rate = {};
 };
+
+/// Counts the request against the caller's own limit, whatever door it came through (A6). Errors: busy.
+Status check_rate(auth::RateLimiter& limiter, const auth::Access& access, auth::RateDecision& decision);
 
 /// Fields of a request from the query string and, after those, from an urlencoded or JSON-object body.
 struct Fields {

@@ -7,22 +7,26 @@
 #include <string>
 #include <string_view>
 
+#include "base/clock.h"
+#include "base/ids.h"
 #include "base/result.h"
 
 namespace kinglet::catalog {
 
-/// UTC, microseconds: what the API prints.
-using Time = std::chrono::sys_time<std::chrono::microseconds>;
-
-/// "2026-03-02 10:11:12.123456"
-std::string format_time(Time time);
-/// The form above, with or without the fraction (1 to 6 digits), `T` or a blank between, optional `Z`.
+/// UTC, microseconds: what the API prints, by format_time().
+using Time = WallTime;
+using kinglet::format_time;
+/// The form of format_time(), with or without the fraction (1 to 6 digits), `T` or a blank between, optional `Z`.
 Result<Time> parse_time(std::string_view text);
 
 /// A random (version 4) UUID.
-std::string new_uuid();
+inline std::string new_uuid() {
+  return make_uuid();
+}
 /// `t_` and 32 hex digits: data sources, pipes, nodes, connections.
-std::string new_resource_id();
+inline std::string new_resource_id() {
+  return make_resource_id();
+}
 /// `count` bytes from the operating system's generator, as base64url without padding.
 std::string random_text(std::size_t count);
 

@@ -2,6 +2,7 @@
 #include "cli/data_commands.h"
 
 #include <CLI/CLI.hpp>
+#include <charconv>
 #include <filesystem>
 #include <fstream>
 
@@ -78,15 +79,30 @@ Status show_query(const Session& session, const Terminal& terminal, Session::Req
   return {};
 }
 
+/// The query stands one line lower in what is sent than in what the user wrote.
+std::string with_own_lines(std::string message) {
+  constexpr std::string_view word = "line ";
+  const auto at = message.find(word);
+  if (at == message.npos) return message;
+  unsigned line = 0;
+  const auto* begin = message.data() + at + word.size();
+  const auto [end, error] = std::from_chars(begin, message.data() + message.size(), line);
+  if (error != std::errc() || line < 2) return message;
+  message.replace(at + word.size(), static_cast<std::size_t>(end - begin), std::to_string(line - 1));
+  return message;
+}
+
 Status sql(const Session& session, const Terminal& terminal, const std::string& query, std::uint64_t limit) {
   Session::Request request{.method = "POST", .path = "/v0/sql"};
   auto body = query;
   while (!body.empty() && (std::isspace(static_cast<unsigned char>(body.back())) != 0 || body.back() == ';'))
     body.pop_back();
   const auto format = terminal.output() == Output::csv ? "CSVWithNames" : "JSON";
-  request.body = fmt::format("SELECT * FROM ({}\n) LIMIT {} FORMAT {}", body, limit, format);
+  request.body = fmt::format("SELECT * FROM (\n{}\n) LIMIT {} FORMAT {}", body, limit, format);
   request.content_type = "text/plain";
-  return show_query(session, terminal, std::move(request));
+  auto shown = show_query(session, terminal, std::move(request));
+  if (!shown) shown.error().message = with_own_lines(std::move(shown.error().message));
+  return shown;
 }
 
 Status list_data_sources(const Session& session, const Terminal& terminal) {

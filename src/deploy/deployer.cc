@@ -3,11 +3,14 @@
 
 #include <algorithm>
 #include <charconv>
+#include <map>
+#include <set>
 
 #include "base/log.h"
 #include "datafile/ddl.h"
 #include "deploy/plan.h"
 #include "deploy/views.h"
+#include "runtime/deadline.h"
 #include "runtime/guarded.h"
 
 namespace kinglet::deploy {
@@ -17,6 +20,11 @@ namespace {
 constexpr auto ddl_patience = std::chrono::seconds(30);
 constexpr auto backfill_patience = std::chrono::hours(1);
 constexpr auto hold_patience = std::chrono::seconds(30);
+/// What must be taken back waits for an engine that is away: with a view left behind, its source could take no rows.
+constexpr auto undo_patience = std::chrono::minutes(5);
+constexpr auto undo_pause = std::chrono::milliseconds(100);
+/// Rows of before on their way into a target that others fill too stand in `<view>_backfill`.
+constexpr std::string_view backfill_suffix = "_backfill";
 
 std::string backquoted(std::string_view name) {
   return datafile::quote_identifier(name);
@@ -56,11 +64,22 @@ struct Deployer::State {
     co_return status;
   }
 
+  /// As execute(), and again for as long as the engine is away. For statements that may run twice.
+  Task<Status> insist(std::string sql, Deadline deadline) {
+    for (;;) {
+      auto status = co_await execute(sql, std::min(deadline, Clock::now() + ddl_patience));
+      const bool away = !status && status.error().engine_code == 0;
+      if (!away || Clock::now() >= deadline) co_return status;
+      co_await sleep_until(Clock::now() + undo_pause);
+    }
+  }
+
   Task<void> undo(Undo statements) {
+    const auto deadline = Clock::now() + undo_patience;
     for (auto it = statements.rbegin(); it != statements.rend(); ++it) {
-      const auto status = co_await execute(*it, Clock::now() + ddl_patience);
-      // The next start drops what nobody knows, so a failing undo only takes room until then.
-      if (!status) log::warning("a deployment could not be undone at once", {{"error", status.error().message}});
+      const auto status = co_await insist(*it, deadline);
+      // The next start drops what nobody knows.
+      if (!status) log::error("a deployment could not be undone", {{"error", status.error().message}});
     }
   }
 
@@ -80,6 +99,7 @@ struct Deployer::State {
       const std::array statements{std::pair(table, datafile::create_table_ddl(source->definition, table)),
                                   std::pair(quarantine, datafile::quarantine_ddl(source->definition, quarantine))};
       for (const auto& [name, ddl] : statements) {
+        made.push_back(fmt::format("DROP TABLE IF EXISTS {} SYNC", name));  // first: it may be made without an answer
         auto status = co_await execute(ddl, Clock::now() + ddl_patience);
         if (!status) {
           if (status.error().engine_code == 0) co_return fail(std::move(status.error()));
@@ -87,7 +107,6 @@ struct Deployer::State {
           good = false;
           break;
         }
-        made.push_back(fmt::format("DROP TABLE IF EXISTS {} SYNC", name));
       }
     }
     co_return good;
@@ -138,8 +157,7 @@ struct Deployer::State {
 
   /// Other views that fire when rows come into `target`.
   static bool feeds_views(const Plan& plan, const catalog::Resources& live, const std::string& target) {
-    const auto reads_target = [&](const ViewPlan& v) { return std::ranges::find(v.reads, target) != v.reads.end(); };
-    if (std::ranges::any_of(plan.views, reads_target)) return false;  // made later in this deployment, filled by itself
+    if (read_by_plan(plan, target)) return false;  // made later in this deployment, filled by itself
     for (const auto& [name, pipe] : live.pipes.by_name()) {
       if (pipe->view.empty()) continue;
       for (const auto& node : pipe->definition.nodes)
@@ -153,18 +171,25 @@ struct Deployer::State {
     const auto target = plan.proposed.data_sources.find(view.target);
     const auto name = qualified(workspace.database, view.pipe->view);
     const auto into = qualified(workspace.database, target->table);
-    if (view.backfill) CO_TRY_VOID(co_await backfill(workspace, plan, view, *target, into));
+    if (view.backfill) CO_TRY_VOID(co_await backfill(workspace, plan, view, *target, into, made));
     made.push_back(fmt::format("DROP VIEW IF EXISTS {} SYNC", name));
     auto status = co_await execute(fmt::format("CREATE MATERIALIZED VIEW {} TO {} AS {}", name, into, view.sql),
                                    Clock::now() + ddl_patience);
     co_return status;
   }
 
+  static bool read_by_plan(const Plan& plan, const std::string& source) {
+    return std::ranges::any_of(plan.views,
+                               [&](const ViewPlan& v) { return std::ranges::find(v.reads, source) != v.reads.end(); });
+  }
+
   /// A new target is filled in place: it is dropped when the deployment fails. An old one is filled by way of a table
-  /// beside it, whose partitions then move over.
+  /// beside it, whose partitions move over once the deployment is live (finish_backfills): a deployment that fails or
+  /// is killed has added no row. Only when another view of this deployment is filled from the target do they move at
+  /// once.
   Task<Status> backfill(const catalog::Workspace& workspace, const Plan& plan, const ViewPlan& view,
-                        const catalog::DataSource& target, const std::string& into) {
-    const bool fresh = std::ranges::any_of(plan.new_tables, [&](const auto& t) { return t->name == target.name; });
+                        const catalog::DataSource& target, const std::string& into, Undo& made) {
+    const bool fresh = is_new_table(plan, target.name);
     const engine::Settings settings{{"deduplicate_insert_select", "disable"}, {"max_partitions_per_insert_block", "0"}};
     const auto fill = [&](const std::string& table) {
       return fmt::format("INSERT INTO {} {} {}", table, columns_of(view), view.sql);
@@ -179,15 +204,48 @@ struct Deployer::State {
           "data source '{}' already exists and feeds other materialized views, so rows of before cannot be added to "
           "it; `BACKFILL skip` in its file makes the view for new rows only",
           target.name);
-    const auto beside = qualified(workspace.database, target.table + "_backfill");
-    CO_TRY_VOID(co_await execute(fmt::format("DROP TABLE IF EXISTS {} SYNC", beside), Clock::now() + ddl_patience));
+    const auto beside = qualified(workspace.database, beside_of(view.pipe->view));
+    const auto drop = fmt::format("DROP TABLE IF EXISTS {} SYNC", beside);
+    CO_TRY_VOID(co_await execute(drop, Clock::now() + ddl_patience));
+    made.push_back(drop);
     CO_TRY_VOID(co_await execute(datafile::create_table_ddl(target.definition, beside), Clock::now() + ddl_patience));
     auto status = co_await execute(fill(beside), Clock::now() + backfill_patience, settings);
-    if (status) status = co_await move_partitions(workspace, target.table + "_backfill", beside, into);
-    const auto dropped =
-        co_await execute(fmt::format("DROP TABLE IF EXISTS {} SYNC", beside), Clock::now() + ddl_patience);
-    if (status && !dropped) status = dropped;
+    if (status && read_by_plan(plan, target.name))
+      status = co_await move_backfill(workspace.database, view.pipe->view, target.table);
     co_return status;
+  }
+
+  static std::string beside_of(const std::string& view) { return fmt::format("{}{}", view, backfill_suffix); }
+  static bool is_new_table(const Plan& plan, const std::string& name) {
+    return std::ranges::any_of(plan.new_tables, [&](const auto& t) { return t->name == name; });
+  }
+
+  /// What backfill() left beside the targets goes in. The deployment is live: what fails here is done by reconcile().
+  Task<void> finish_backfills(const catalog::Workspace& workspace, const Plan& plan) {
+    const auto deadline = Clock::now() + undo_patience;
+    for (const auto& view : plan.views) {
+      if (!view.backfill || is_new_table(plan, view.target) || read_by_plan(plan, view.target)) continue;
+      const auto target = plan.proposed.data_sources.find(view.target);
+      for (;;) {
+        const auto status = co_await move_backfill(workspace.database, view.pipe->view, target->table);
+        if (status) break;
+        if (status.error().engine_code != 0 || Clock::now() >= deadline) {
+          log::error("rows of before wait beside a view's target for the next start",
+                     {{"target", view.target}, {"error", status.error().message}});
+          break;
+        }
+        co_await sleep_until(Clock::now() + undo_pause);
+      }
+    }
+  }
+
+  /// Moves the partitions that stand beside `into` and drops the table. May run again: a partition that moved is gone.
+  Task<Status> move_backfill(const std::string& database, const std::string& view, const std::string& into) {
+    const auto table = beside_of(view);
+    const auto beside = qualified(database, table);
+    CO_TRY_VOID(co_await move_partitions(database, table, beside, qualified(database, into)));
+    auto dropped = co_await execute(fmt::format("DROP TABLE IF EXISTS {} SYNC", beside), Clock::now() + ddl_patience);
+    co_return dropped;
   }
 
   /// Column names that the statement gives, in its order: INSERT … SELECT maps by position.
@@ -197,7 +255,7 @@ struct Deployer::State {
     return list + ")";
   }
 
-  Task<Status> move_partitions(const catalog::Workspace& workspace, const std::string& table, const std::string& from,
+  Task<Status> move_partitions(const std::string& database, const std::string& table, const std::string& from,
                                const std::string& to) {
     engine::QueryOptions options;
     options.format = "TabSeparated";
@@ -208,7 +266,7 @@ struct Deployer::State {
            co_await client.query(
                fmt::format(
                    "SELECT DISTINCT partition_id FROM system.parts WHERE active AND database = '{}' AND table = '{}'",
-                   workspace.database, table),
+                   database, table),
                options));
     std::string_view rest = listed.body;
     while (!rest.empty()) {
@@ -267,7 +325,8 @@ struct Deployer::State {
     return outcome;
   }
 
-  Task<Result<Outcome>> apply(const Request& request, const catalog::Workspace& workspace, Plan plan, Undo& made) {
+  Task<Result<Outcome>> apply(const Request& request, const catalog::Workspace& workspace, Plan plan, Undo& made,
+                              std::vector<ingest::Spool::Hold>& holds) {
     CO_TRY(const bool tables, co_await create_tables(workspace, plan, made));
     bool good = tables;
     if (good) {
@@ -295,7 +354,6 @@ struct Deployer::State {
       co_return outcome;
     }
 
-    std::vector<ingest::Spool::Hold> holds;
     CO_TRY(holds, co_await hold_sources(workspace, plan));
     for (const auto& view : plan.views) {
       auto status = co_await create_view(workspace, plan, view, made);
@@ -316,6 +374,7 @@ struct Deployer::State {
     // Before the sources flow again: a view that was replaced would store each row a second time.
     co_await drop_views(workspace, plan);
     holds.clear();
+    co_await finish_backfills(workspace, plan);
     co_await drop_tables(workspace, plan);
     co_return outcome;
   }
@@ -342,7 +401,9 @@ Task<Result<Outcome>> Deployer::deploy(Request request) {
                       .deployment = nullptr};
 
   Undo made;
-  auto outcome = co_await state_->apply(request, *workspace, std::move(plan), made);
+  // Until all is undone: rows that flow before would meet views whose targets are gone.
+  std::vector<ingest::Spool::Hold> holds;
+  auto outcome = co_await state_->apply(request, *workspace, std::move(plan), made, holds);
   // Whatever was made and did not become live goes again: after a check, a failure, and for a staged deployment, whose
   // tables are made when it is promoted.
   co_await state_->undo(std::move(made));
@@ -379,6 +440,7 @@ Task<Status> Deployer::drop_database(std::string database) {
 Task<Status> Deployer::reconcile() {
   const auto snapshot = state_->catalog.snapshot();
   std::set<std::string> known, databases;
+  std::map<std::string, std::string> targets;  // of backfills whose deployment is live
   for (const auto& [id, workspace] : snapshot->workspaces) {
     databases.insert(workspace->database);
     CO_TRY_VOID(co_await create_database(workspace->database));
@@ -387,7 +449,11 @@ Task<Status> Deployer::reconcile() {
       known.insert(workspace->database + "." + source->quarantine_table);
     }
     for (const auto& [name, pipe] : workspace->resources->pipes.by_name())
-      if (!pipe->view.empty()) known.insert(workspace->database + "." + pipe->view);
+      if (!pipe->view.empty()) {
+        known.insert(workspace->database + "." + pipe->view);
+        if (const auto target = workspace->resources->data_sources.find(pipe->definition.target))
+          targets.emplace(workspace->database + "." + State::beside_of(pipe->view), target->table);
+      }
   }
   engine::QueryOptions options;
   options.format = "TabSeparated";
@@ -408,6 +474,12 @@ Task<Status> Deployer::reconcile() {
     if (second == line.npos) continue;
     const std::string database(line.substr(0, first)), name(line.substr(first + 1, second - first - 1));
     if (known.contains(database + "." + name) || !databases.contains(database)) continue;
+    if (const auto target = targets.find(database + "." + name); target != targets.end()) {
+      log::warning("finishing an interrupted deployment: rows of before go into a view's target", {{"table", name}});
+      const auto view = name.substr(0, name.size() - backfill_suffix.size());
+      CO_TRY_VOID(co_await state_->move_backfill(database, view, target->second));
+      continue;
+    }
     log::warning("dropping what an interrupted deployment left", {{"table", name}});
     CO_TRY_VOID(co_await state_->execute(fmt::format("DROP TABLE IF EXISTS {} SYNC", qualified(database, name)),
                                          Clock::now() + ddl_patience));

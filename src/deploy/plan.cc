@@ -268,7 +268,13 @@ class Planner {
             // A template that asks for a parameter through error() is right to refuse stand-ins.
             if (composed.error().status != 0 && stand_ins == templates::StandIns::none_defined) continue;
             if (composed.error().status != 0 && composed.error().body_json) continue;
-            if (first_sql.empty()) plan_.diagnostics.push_back(node_diagnostic(*pipe, i, composed.error().error));
+            auto finding = node_diagnostic(*pipe, i, composed.error().error);
+            if (!first_sql.empty()) {
+              // Its branches may exclude each other, so this is no proof that a request will fail.
+              finding.severity = datafile::Severity::warning;
+              finding.message += " (when every optional parameter is sent)";
+            }
+            plan_.diagnostics.push_back(std::move(finding));
             break;
           }
           if (composed->sql == first_sql) break;

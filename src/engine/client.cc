@@ -2,6 +2,7 @@
 #include "engine/client.h"
 
 #include "base/ids.h"
+#include "base/log.h"
 #include "engine/exception.h"
 #include "http/client.h"
 #include "json/document.h"
@@ -144,6 +145,7 @@ struct Client::State {
   Options options;
   http::Endpoint endpoint;
   http::Client client;
+  bool away = false;  // and the log says so
 
   /// Sends `body` to `target`; a reply with status 200, or the Error it stands for.
   Task<Result<std::unique_ptr<http::ClientReply>>> exchange(std::string target, std::string body,
@@ -171,8 +173,14 @@ Task<Result<std::unique_ptr<http::ClientReply>>> Client::State::exchange(std::st
     Error error = std::move(reply).error();
     if (error.code == Code::busy) error.code = Code::unavailable;  // our pool, not the caller's limit
     if (error.code == Code::timeout) error.message = "The engine did not answer in time";
+    if (error.code == Code::unavailable) {
+      // The operator's: it names the engine's address. Callers hear only that it is away.
+      if (!std::exchange(away, true)) log::warning("the engine does not answer", {{"error", error.message}});
+      error.message = "The engine does not answer; try again in a moment";
+    }
     co_return fail(std::move(error));
   }
+  away = false;
   if ((*reply)->status() == 200) co_return reply;
 
   (*reply)->do_not_reuse();

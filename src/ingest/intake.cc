@@ -3,6 +3,7 @@
 
 #include <limits>
 
+#include "base/clock.h"
 #include "ingest/decompress.h"
 
 namespace kinglet::ingest {
@@ -151,8 +152,7 @@ SpoolCallbacks Intake::spool_callbacks(catalog::Catalog& catalog, observe::Obser
       account->store(landed.rows);
       account->quarantine(landed.quarantined_rows);
       observe::OperationRecord record;
-      record.start =
-          std::chrono::time_point_cast<std::chrono::microseconds>(std::chrono::system_clock::now() - part.elapsed);
+      record.start = wall_now() - part.elapsed;
       record.workspace_id = workspace->id;
       record.event_type = "append-hfi";
       record.operation_id = part.token;

@@ -36,6 +36,9 @@ class SpoolSink final : public Sink {
     append.meta.import_id = id_;
     append.room_deadline = Clock::now() + room_patience;
     CO_TRY(const auto receipt, co_await tools_.intake.spool().append(std::move(append)));
+    // Booked when durable, batch by batch: an import that fails later has still brought these.
+    tools_.observer.rows(request_.workspace->id, request_.source->id, request_.source->name)
+        ->accept(receipt.successful_rows + receipt.quarantined_rows);
     co_return Status{};
   }
 
@@ -227,8 +230,11 @@ Task<Status> import_parquet(const ImportTools& tools, Import& import, const Impo
   engine::QueryOptions options;
   options.format = "JSONEachRow";
   options.deadline = Clock::now() + decode_patience;
-  options.settings = {{"output_format_json_quote_64bit_integers", "0"},
-                      {"output_format_json_escape_forward_slashes", "0"}};
+  // The rows come as fast as the spool takes them, so the engine's time for an ordinary query is too short.
+  options.settings = {
+      {"max_execution_time", std::to_string(std::chrono::duration_cast<std::chrono::seconds>(decode_patience).count())},
+      {"output_format_json_quote_64bit_integers", "0"},
+      {"output_format_json_escape_forward_slashes", "0"}};
   auto reply =
       co_await client.open(fmt::format("SELECT * FROM file({}, 'Parquet')", sql::quote_string(file.path())), options);
   for (;;) {

@@ -45,6 +45,7 @@ struct ImportTools {
   engine::Address reader_address;
   std::string scratch;  // folder that the reader engine may read
   catalog::Catalog& catalog;
+  observe::Observer& observer;
 };
 
 /// Runs one import. `body` is read to its end. Errors: invalid (the file), too_large, unsupported, unavailable.

@@ -7,6 +7,7 @@
 #include <filesystem>
 #include <fstream>
 
+#include "base/clock.h"
 #include "base/log.h"
 #include "http/address_policy.h"
 #include "http/client.h"
@@ -57,7 +58,8 @@ struct Jobs::State : std::enable_shared_from_this<State> {
             .reader = parts.reader,
             .reader_address = reader,
             .scratch = options.scratch,
-            .catalog = parts.catalog};
+            .catalog = parts.catalog,
+            .observer = parts.observer};
   }
 
   Task<Result<std::shared_ptr<const catalog::Job>>> write(std::string workspace_id, catalog::Job job, bool is_new) {
@@ -81,7 +83,7 @@ struct Jobs::State : std::enable_shared_from_this<State> {
       }
       ++self->running;
       j.status = catalog::JobStatus::working;
-      j.started_at = std::chrono::time_point_cast<std::chrono::microseconds>(std::chrono::system_clock::now());
+      j.started_at = wall_now();
       if (auto begun = co_await self->write(workspace, j, false); begun) j = **begun;
       const Status ended = co_await w(j);
       --self->running;
@@ -99,7 +101,7 @@ struct Jobs::State : std::enable_shared_from_this<State> {
 
   void record(const ImportRequest& request, const Result<ImportResult>& result, std::string_view id, bool is_job) {
     observe::OperationRecord record;
-    record.start = std::chrono::time_point_cast<std::chrono::microseconds>(std::chrono::system_clock::now());
+    record.start = wall_now();
     record.workspace_id = request.workspace->id;
     record.event_type = request.mode == ImportMode::append ? "append" : "replace";
     record.operation_id = record.import_id = id;
@@ -111,9 +113,6 @@ struct Jobs::State : std::enable_shared_from_this<State> {
     } else {
       record.rows = record.written_rows = result->successful_rows;
       record.rows_quarantine = result->quarantined_rows;
-      if (request.mode == ImportMode::append)
-        parts.observer.rows(request.workspace->id, request.source->id, request.source->name)
-            ->accept(result->successful_rows + result->quarantined_rows);
     }
     parts.observer.record(std::move(record));
   }

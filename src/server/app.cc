@@ -25,6 +25,8 @@ namespace {
 
 namespace fs = std::filesystem;
 constexpr auto engine_start_patience = std::chrono::seconds(60);
+/// A start goes on without an engine behind a URL that is away this long.
+constexpr auto engine_url_patience = std::chrono::seconds(3);
 constexpr auto reader_idle_seconds = "60";
 constexpr auto engine_stop_grace = std::chrono::milliseconds(5000);
 /// sun_path holds 108 bytes with its end; a longer data folder gets its sockets under the system's folder for such
@@ -133,13 +135,14 @@ struct App::Parts {
     TRY(const auto binary, engine_binary(config));
     TRY(const auto made, make_folder(folder));
     TRY(const auto socket, socket_path(role));
-    engine::Process::Options options{.name = role,
-                                     .executable = binary,
-                                     .arguments = {"--role", role, "--data", made.string(), "--socket", socket,
-                                                   "--parent-pid", std::to_string(::getpid())},
-                                     .address = {},
-                                     .on_demand = on_demand,
-                                     .on_up = {}};
+    engine::Process::Options options{
+        .name = role,
+        .executable = binary,
+        .arguments = {"--role", role, "--data", made.string(), "--socket", socket, "--parent-pid",
+                      std::to_string(::getpid()), "--log-format", config.log_format},
+        .address = {},
+        .on_demand = on_demand,
+        .on_up = {}};
     options.address.socket_path = socket;
     if (on_demand) options.arguments.insert(options.arguments.end(), {"--idle-seconds", reader_idle_seconds});
     if (!config.libchdb.empty()) options.arguments.insert(options.arguments.end(), {"--libchdb", config.libchdb});
@@ -153,7 +156,12 @@ struct App::Parts {
       address.socket_path = (run / "store.sock").string();
       store->start();
     } else {
-      TRY(address, engine::Address::parse(config.engine));
+      auto parsed = engine::Address::parse(config.engine);
+      if (!parsed) {
+        parsed.error().message = "--engine is `embedded` or the URL of an engine: " + parsed.error().message;
+        return fail(std::move(parsed.error()));
+      }
+      address = std::move(*parsed);
     }
     // Files that users bring are decoded by a process of ours whatever engine holds the tables. Without the program,
     // only such files are refused.
@@ -196,13 +204,19 @@ struct App::Parts {
       return {};
     }
     if (store) return status;
-    log::warning("the engine does not answer yet", {{"error", status.error().message}});
+    log::warning("started without the engine; rows wait in the spool until it answers",
+                 {{"error", status.error().message}});
     asio::co_spawn(threads->executor(0), settle_later(), asio::detached);
     return {};
   }
 
   Task<Status> settle(Deadline deadline) {
-    CO_TRY_VOID(co_await runners->here().engine_ready(deadline));
+    auto& runner = runners->here();
+    CO_TRY_VOID(co_await runner.engine_ready(deadline));
+    if (!store) {
+      const bool answers = co_await runner.client().ping(Clock::now() + engine_url_patience);
+      if (!answers) co_return fail(Code::unavailable, "no answer from the engine's URL");
+    }
     auto status = co_await deployer->reconcile();
     co_return status;
   }

@@ -17,7 +17,13 @@ std::string variable_name(std::string_view flag) {
 
 template <class T>
 CLI::Option* add(CLI::App& app, const std::string& name, T& value, const std::string& help) {
-  return app.add_option("--" + name, value, help)->envname(variable_name(name))->capture_default_str();
+  auto* option = app.add_option("--" + name, value, help)->envname(variable_name(name))->capture_default_str();
+  // CLI11 reads -1 as the largest number of an unsigned type: a limit would become none.
+  if constexpr (std::is_unsigned_v<T> && !std::is_same_v<T, bool>)
+    option->check(CLI::Validator(
+        [](std::string& text) { return text.find('-') == text.npos ? std::string() : "not a number from 0: " + text; },
+        ""));
+  return option;
 }
 }  // namespace
 
@@ -87,6 +93,7 @@ Status apply_file(CLI::App& serve, const std::string& path) {
   const auto parsed = toml::parse_file(path);
   if (!parsed) {
     const auto& error = parsed.error();
+    if (error.source().begin.line == 0) return fail(Code::invalid, "{}: {}", path, error.description());
     return fail(Code::invalid, "{}:{}:{}: {}", path, error.source().begin.line, error.source().begin.column,
                 error.description());
   }

@@ -77,7 +77,11 @@ int main(int argc, char** argv) {
   std::function<int()> command;
   kinglet::cli::add_commands(app, command);
 
-  CLI11_PARSE(app, argc, argv);
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    return app.exit(error) == 0 ? 0 : 2;  // --help and --version are no errors; wrong usage is 2, whatever its kind
+  }
   if (*serve) {
     if (!config_file.empty())
       if (const auto read = kinglet::server::apply_file(*serve, config_file); !read) {

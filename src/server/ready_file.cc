@@ -20,8 +20,10 @@ Status write_ready_file(const std::string& path, const ReadyFile& ready) {
     out << json::write(document) << '\n';
     if (!out.flush()) return fail(Code::unavailable, "the ready file {} cannot be written", path);
   }
-  if (std::rename(beside.c_str(), path.c_str()) != 0)
+  if (std::rename(beside.c_str(), path.c_str()) != 0) {
+    (void)std::remove(beside.c_str());  // nothing reads it; the error below is what counts
     return fail(Code::unavailable, "the ready file {} cannot be put in place", path);
+  }
   return {};
 }
 

@@ -3,6 +3,8 @@
 
 #include <boost/beast/core/detail/base64.hpp>
 
+#include "api/reply_body.h"
+#include "base/clock.h"
 #include "query/runner.h"
 
 namespace kinglet::api {
@@ -82,24 +84,13 @@ std::string token_of(const http::Request& request) {
   return std::string(request.query.get("password").value_or(request.query.get("token").value_or("")));
 }
 
-class ReplyBody final : public http::BodySource {
- public:
-  explicit ReplyBody(query::Answer answer) : answer_(std::move(answer)) {}
-  Task<Result<std::string>> next() override {
-    if (!answer_.first.empty()) co_return std::exchange(answer_.first, {});
-    auto more = co_await answer_.rest->next();
-    co_return more;
-  }
-
- private:
-  query::Answer answer_;
-};
-
 Task<Result<http::Response>> run(Services& services, http::Request& request) {
   const auto snapshot = services.catalog.snapshot();
-  const auto now = std::chrono::time_point_cast<std::chrono::microseconds>(std::chrono::system_clock::now());
+  const auto now = wall_now();
   CO_TRY(const auto access, auth::authenticate(*snapshot, token_of(request), now));
   CO_TRY_VOID(access.require_workspace());
+  auth::RateDecision rate;
+  CO_TRY_VOID(check_rate(services.limiter, access, rate));
   CO_TRY(const auto body, co_await request.body->read_all(body_bytes_max));
   const auto parameter = request.query.get("query").value_or("");
   const std::string sql = parameter.empty() ? body

@@ -130,6 +130,7 @@ json::object show(query::PipeCache& cache, const catalog::Workspace& workspace, 
 
 Task<Result<http::Response>> list(Call& call) {
   CO_TRY(const auto access, call.authenticate_workspace());
+  CO_TRY_VOID(access.may_read_workspace());  // JWTs call endpoints and run queries, nothing else (platform.md 2.7)
   const auto all_sizes = co_await sizes(call.services, access.workspace());
   json::array sources;
   for (const auto& [name, source] : access.workspace().resources->data_sources.by_name())
@@ -140,6 +141,7 @@ Task<Result<http::Response>> list(Call& call) {
 
 Task<Result<http::Response>> get(Call& call) {
   CO_TRY(const auto access, call.authenticate_workspace());
+  CO_TRY_VOID(access.may_read_workspace());
   std::string_view name = call.path[0];
   const bool by_suffix = name.ends_with(".datasource");
   if (by_suffix) name.remove_suffix(std::string_view(".datasource").size());

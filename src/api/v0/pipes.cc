@@ -112,6 +112,7 @@ void restrict_to(json::object& object, std::optional<std::string_view> attribute
 
 Task<Result<http::Response>> list(Call& call) {
   CO_TRY(const auto access, call.authenticate_workspace());
+  CO_TRY_VOID(access.may_read_workspace());  // JWTs call endpoints and run queries, nothing else (platform.md 2.7)
   auto& cache = call.services.runners.here().pipes();
   json::array pipes;
   for (const auto& [name, pipe] : access.workspace().resources->pipes.by_name()) {
@@ -138,13 +139,10 @@ Task<Result<http::Response>> get(Call& call) {
     co_return reply;
   }
   CO_TRY(const auto access, call.authenticate_workspace());
+  CO_TRY_VOID(access.may_read_workspace());
   const bool wants_text = suffix == "pipe" || call.request.query.get("format") == "pipe";
   CO_TRY(const auto pipe, access.readable_pipe(suffix == "pipe" ? name : text));
-  if (wants_text) {
-    // The author's text holds token names and SQL of others' tables: for those who may read the workspace.
-    CO_TRY_VOID(access.may_read_workspace());
-    co_return text_reply(pipe->text);
-  }
+  if (wants_text) co_return text_reply(pipe->text);
   CO_TRY(const auto compiled, call.services.runners.here().pipes().get(pipe));
   co_return json_reply(show(call.services, access.workspace(), *compiled));
 }

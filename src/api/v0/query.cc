@@ -5,6 +5,8 @@
 #include <array>
 
 #include "api/reply.h"
+#include "api/reply_body.h"
+#include "base/clock.h"
 #include "base/log.h"
 #include "query/runner.h"
 
@@ -16,19 +18,6 @@ namespace {
 constexpr std::array request_settings{"output_format_json_quote_64bit_integers", "output_format_json_quote_denormals",
                                       "output_format_parquet_string_as_string"};
 constexpr std::array reserved{"token", "q", "from", "pipeline", "explain", "release_replacements", "cli_version"};
-
-class ReplyBody final : public http::BodySource {
- public:
-  explicit ReplyBody(query::Answer answer) : answer_(std::move(answer)) {}
-  Task<Result<std::string>> next() override {
-    if (!answer_.first.empty()) co_return std::exchange(answer_.first, {});
-    auto more = co_await answer_.rest->next();
-    co_return more;
-  }
-
- private:
-  query::Answer answer_;
-};
 
 http::Response refusal_reply(const query::Refusal& refusal) {
   if (refusal.body_json) {
@@ -125,7 +114,7 @@ query::World world_of(const Services& services, const auth::Access& access) {
 void observe(Call& call, http::Response& response, const auth::Access& access, const catalog::Pipe* pipe,
              const http::QueryParameters& parameters, const engine::Summary& summary) {
   observe::RequestRecord record;
-  record.start = std::chrono::time_point_cast<std::chrono::microseconds>(std::chrono::system_clock::now());
+  record.start = wall_now();
   record.workspace_id = access.workspace().id;
   record.pipe_id = pipe == nullptr ? "query_api" : pipe->id;
   record.pipe_name = pipe == nullptr ? "query_api" : pipe->name;

@@ -6,13 +6,10 @@
 #include "api/services.h"
 #include "auth/jwt.h"
 #include "auth/scope_text.h"
+#include "base/clock.h"
 
 namespace kinglet::api {
 namespace {
-
-catalog::Time wall_now() {
-  return std::chrono::time_point_cast<std::chrono::microseconds>(std::chrono::system_clock::now());
-}
 
 json::object show(const catalog::Token& token) {
   json::array scopes;
@@ -37,8 +34,10 @@ bool within_reach(const auth::Access& access, const catalog::Token& token) {
          });
 }
 
-Result<std::shared_ptr<const catalog::Token>> reachable_token(const auth::Access& access, std::string_view reference) {
-  auto token = access.workspace().tokens->find(reference);
+/// By id, name or value (platform.md 2.6).
+Result<std::shared_ptr<const catalog::Token>> reachable_token(const Call& call, const auth::Access& access,
+                                                              std::string_view reference) {
+  auto token = call.snapshot->token(access.workspace(), reference);
   if (!token || !within_reach(access, *token))
     return fail(Code::not_found, "there is no token with this id, name or value");
   return token;
@@ -107,14 +106,14 @@ Task<Result<http::Response>> create(Call& call) {
 Task<Result<http::Response>> get(Call& call) {
   CO_TRY(const auto access, call.authenticate_workspace());
   CO_TRY_VOID(access.may_manage_tokens());
-  CO_TRY(const auto token, reachable_token(access, call.path[0]));
+  CO_TRY(const auto token, reachable_token(call, access, call.path[0]));
   co_return json_reply(show(*token));
 }
 
 Task<Result<http::Response>> put(Call& call) {
   CO_TRY(const auto access, call.authenticate_workspace());
   CO_TRY_VOID(access.may_manage_tokens());
-  CO_TRY(const auto known, reachable_token(access, call.path[0]));
+  CO_TRY(const auto known, reachable_token(call, access, call.path[0]));
   CO_TRY(const auto fields, co_await read_fields(call.request));
   catalog::TokenUpdate update;
   if (const auto name = fields.get("name")) update.name = std::string(*name);
@@ -132,7 +131,7 @@ Task<Result<http::Response>> put(Call& call) {
 Task<Result<http::Response>> refresh(Call& call) {
   CO_TRY(const auto access, call.authenticate_workspace());
   CO_TRY_VOID(access.may_manage_tokens());
-  CO_TRY(const auto known, reachable_token(access, call.path[0]));
+  CO_TRY(const auto known, reachable_token(call, access, call.path[0]));
   auto change = [workspace = access.workspace().id, reference = known->id](catalog::Transaction& t) {
     return t.refresh_token(workspace, reference);
   };
@@ -143,7 +142,7 @@ Task<Result<http::Response>> refresh(Call& call) {
 Task<Result<http::Response>> remove(Call& call) {
   CO_TRY(const auto access, call.authenticate_workspace());
   CO_TRY_VOID(access.may_manage_tokens());
-  CO_TRY(const auto known, reachable_token(access, call.path[0]));
+  CO_TRY(const auto known, reachable_token(call, access, call.path[0]));
   auto change = [workspace = access.workspace().id, reference = known->id](catalog::Transaction& t) -> Result<bool> {
     TRY_VOID(t.delete_token(workspace, reference));
     return true;

@@ -105,6 +105,7 @@ Task<Result<http::Response>> regions(Call& call) {
 
 Task<Result<http::Response>> no_branches(Call& call) {
   CO_TRY(const auto access, call.authenticate_workspace());
+  CO_TRY_VOID(access.may_read_workspace());
   co_return json_reply(json::object{{"environments", json::array{}}});
 }
 
