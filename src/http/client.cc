@@ -500,6 +500,8 @@ Task<Result<std::unique_ptr<ClientReply>>> Client::send_following(Url url, Clien
 Result<FetchedReply> fetch(const Url& url, ClientRequest request, FetchOptions options) {
   asio::io_context context(1);
   Result<FetchedReply> result = fail(Code::internal, "The fetch did not end");
+  // The loop below runs it to its end inside this call.
+  // NOLINTNEXTLINE(cppcoreguidelines-avoid-capturing-lambda-coroutines)
   auto run = [&]() -> Task<void> {
     Client client(context.get_executor(), options.client);
     Result<std::unique_ptr<ClientReply>> reply;

@@ -282,7 +282,7 @@ Task<Flusher::Step> Flusher::land_part(std::shared_ptr<Landing> landing, Table* 
     worsen(part->worst, FlushOutcome::Kind::failed, read.error());
     co_return Step::ended;
   }
-  const std::shared_ptr<const Loaded> loaded = *read;
+  const std::shared_ptr<const Loaded>& loaded = *read;
   const PartRange whole{0, part->item_count};
   const auto& plan = loaded->plan[part->index];
 

@@ -30,6 +30,7 @@ class Arena {
 
   template <class T>
   T* allocate(std::uint32_t count) {
+    // NOLINTNEXTLINE(bugprone-sizeof-expression): T may be a pointer, and its size is meant
     return static_cast<T*>(memory_.allocate(sizeof(T) * count, alignof(T)));
   }
 
@@ -47,6 +48,7 @@ class List {
     if (size_ == capacity_) {
       const std::uint32_t capacity = capacity_ == 0 ? 2 : capacity_ * 2;
       T* data = arena.allocate<T>(capacity);
+      // NOLINTNEXTLINE(bugprone-sizeof-expression)
       if (size_ != 0) std::memcpy(static_cast<void*>(data), data_, sizeof(T) * size_);
       data_ = data;
       capacity_ = capacity;
