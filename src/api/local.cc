@@ -31,9 +31,11 @@ Task<Result<http::Response>> tokens(Call& call) {
     co_return fail(Code::forbidden,
                    "/tokens answers only programs on the server's own machine, by its loopback address");
   const auto& snapshot = *call.snapshot;
-  co_return json_reply(json::object{{"user_token", snapshot.account->user_token->value},
-                                    {"admin_token", snapshot.account->admin_token->value},
-                                    {"workspace_admin_token", snapshot.default_workspace()->admin_token->value}});
+  auto reply = json_reply(json::object{{"user_token", snapshot.account->user_token->value},
+                                       {"admin_token", snapshot.account->admin_token->value},
+                                       {"workspace_admin_token", snapshot.default_workspace()->admin_token->value}});
+  reply.headers.set("Cache-Control", "no-store");
+  co_return reply;
 }
 
 Task<Result<http::Response>> health(Call& call) {
