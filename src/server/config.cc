@@ -5,6 +5,7 @@
 #include <toml++/toml.h>
 
 #include <CLI/CLI.hpp>
+#include <filesystem>
 #include <type_traits>
 
 namespace kinglet::server {
@@ -91,6 +92,8 @@ void add_serve_options(CLI::App& serve, Config& c, std::string& config_file) {
 }
 
 Status apply_file(CLI::App& serve, const std::string& path) {
+  if (std::error_code ignored; std::filesystem::is_directory(path, ignored))
+    return fail(Code::invalid, "{}: a folder, not a TOML file", path);
   const auto parsed = toml::parse_file(path);
   if (!parsed) {
     const auto& error = parsed.error();

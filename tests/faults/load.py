@@ -70,13 +70,13 @@ def total_of(request, rows):
 
 
 class Load:
-    """Sends `requests` requests of `rows` rows by `connections` threads. With `keys`, a request without an answer is sent again
+    """Sends `count` requests of `rows` rows by `connections` threads, numbered from `first`. With `keys`, a request without an answer is sent again
     under its key until it is acknowledged; without, it is sent once."""
 
-    def __init__(self, workspace, count, rows=100, connections=8, keys=True, released=None):
+    def __init__(self, workspace, count, rows=100, connections=8, keys=True, released=None, first=0):
         self.workspace, self.count, self.rows, self.keys = workspace, count, rows, keys
         self.lock = threading.Condition()
-        self.next, self.released = 0, count if released is None else released
+        self.first, self.next, self.released = first, 0, count if released is None else released
         self.acknowledged, self.refused, self.unanswered, self.retries = set(), {}, set(), 0
         self.faults = []
         self.stopping = False
@@ -121,7 +121,7 @@ class Load:
             if self.stopping or self.next == self.count:
                 return None
             self.next += 1
-            return self.next - 1
+            return self.first + self.next - 1
 
     def _run(self):
         connection = None
