@@ -1,8 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "deploy/deployer.h"
 
+#include <sys/stat.h>
+
 #include <algorithm>
 #include <charconv>
+#include <filesystem>
 #include <map>
 #include <set>
 
@@ -31,6 +34,19 @@ std::string backquoted(std::string_view name) {
 }
 std::string qualified(std::string_view database, std::string_view table) {
   return fmt::format("`{}`.`{}`", database, table);
+}
+
+/// Device and inode of a part's column files. Empty when its folder is not on this machine.
+std::set<std::pair<std::uint64_t, std::uint64_t>> data_files(const std::string& part_folder) {
+  std::set<std::pair<std::uint64_t, std::uint64_t>> files;
+  std::error_code error;
+  for (auto it = std::filesystem::directory_iterator(part_folder, error);
+       !error && it != std::filesystem::directory_iterator(); it.increment(error)) {
+    struct ::stat found{};
+    if (it->path().extension() == ".bin" && ::stat(it->path().c_str(), &found) == 0)
+      files.emplace(found.st_dev, found.st_ino);
+  }
+  return files;
 }
 
 /// Statements that undo what a deployment has made so far, newest first.
@@ -243,9 +259,64 @@ struct Deployer::State {
   Task<Status> move_backfill(const std::string& database, const std::string& view, const std::string& into) {
     const auto table = beside_of(view);
     const auto beside = qualified(database, table);
-    CO_TRY_VOID(co_await move_partitions(database, table, beside, qualified(database, into)));
+    // No merges meanwhile, nor after a crash: a merged part no longer tells whose files it came from. Set back before
+    // the table beside goes, so that an interrupted run comes by here again.
+    const auto target = qualified(database, into);
+    CO_TRY_VOID(
+        co_await execute(fmt::format("ALTER TABLE {} MODIFY SETTING max_bytes_to_merge_at_max_space_in_pool = 1, "
+                                     "max_bytes_to_merge_at_min_space_in_pool = 1",
+                                     target),
+                         Clock::now() + ddl_patience));
+    CO_TRY_VOID(co_await drop_moved_parts(database, table, into));
+    CO_TRY_VOID(co_await move_partitions(database, table, beside, target));
+    CO_TRY_VOID(co_await execute(fmt::format("ALTER TABLE {} RESET SETTING max_bytes_to_merge_at_max_space_in_pool, "
+                                             "max_bytes_to_merge_at_min_space_in_pool",
+                                             target),
+                                 Clock::now() + ddl_patience));
     auto dropped = co_await execute(fmt::format("DROP TABLE IF EXISTS {} SYNC", beside), Clock::now() + ddl_patience);
     co_return dropped;
+  }
+
+  struct Part {
+    std::string name, path;
+  };
+  Task<Result<std::vector<Part>>> active_parts(const std::string& database, const std::string& table) {
+    engine::QueryOptions options;
+    options.format = "TabSeparatedRaw";
+    options.read_only = false;
+    options.deadline = Clock::now() + ddl_patience;
+    CO_TRY(const auto listed,
+           co_await runners.here().client().query(
+               fmt::format("SELECT name, path FROM system.parts WHERE active AND database = '{}' AND table = '{}'",
+                           database, table),
+               options));
+    std::vector<Part> parts;
+    std::string_view rest = listed.body;
+    while (!rest.empty()) {
+      const auto line = rest.substr(0, std::min(rest.find('\n'), rest.size()));
+      rest.remove_prefix(std::min(line.size() + 1, rest.size()));
+      if (const auto tab = line.find('\t'); tab != line.npos)
+        parts.push_back({.name = std::string(line.substr(0, tab)), .path = std::string(line.substr(tab + 1))});
+    }
+    co_return parts;
+  }
+
+  /// An engine killed inside a MOVE PARTITION may have the part in both tables. A moved part is hard links to the same
+  /// files, so equal files, not equal content, tell it. With an engine elsewhere there is nothing to see and nothing to
+  /// do: it finishes its MOVE whatever becomes of us.
+  Task<Status> drop_moved_parts(const std::string& database, const std::string& table, const std::string& into) {
+    CO_TRY(const auto waiting, co_await active_parts(database, table));
+    if (waiting.empty()) co_return Status{};
+    CO_TRY(const auto standing, co_await active_parts(database, into));
+    std::set<std::pair<std::uint64_t, std::uint64_t>> there;
+    for (const auto& part : standing) there.merge(data_files(part.path));
+    for (const auto& part : waiting) {
+      const auto files = data_files(part.path);
+      if (std::ranges::none_of(files, [&](const auto& file) { return there.contains(file); })) continue;
+      CO_TRY_VOID(co_await execute(fmt::format("ALTER TABLE {} DROP PART '{}'", qualified(database, table), part.name),
+                                   Clock::now() + ddl_patience));
+    }
+    co_return Status{};
   }
 
   /// Column names that the statement gives, in its order: INSERT … SELECT maps by position.

@@ -123,6 +123,10 @@ auto BlockingPool::run(Deadline deadline, F work) -> Task<typename internal::AsR
     co_await asio::this_coro::reset_cancellation_state(asio::enable_terminal_cancellation());
     co_await asio::this_coro::throw_if_cancelled(true);
     if (cancelled) throw boost::system::system_error(asio::error::operation_aborted, "cancelled");
+  } else if (const auto state = co_await asio::this_coro::cancellation_state;
+             state.cancelled() != asio::cancellation_type::none) {
+    // Cancelled and finished in the same turn of the loop: the caller unwinds all the same.
+    throw boost::system::system_error(asio::error::operation_aborted, "cancelled");
   }
   co_return std::move(*cell->result);
 }

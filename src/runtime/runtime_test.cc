@@ -34,19 +34,26 @@ class Cancellable {
                      asio::bind_cancellation_slot(signal_.slot(), std::move(ended)));
     });
   }
-  /// Returns once the cancellation was delivered, so that nothing released after it can overtake it.
+  /// Returns once the task has seen the cancellation, so that nothing released after it can overtake it: the second
+  /// turn of the loop comes after what the emission queued.
   void cancel() {
-    std::promise<void> delivered;
-    asio::post(threads_.executor(0), [&] {
-      signal_.emit(asio::cancellation_type::terminal);
-      delivered.set_value();
-    });
-    delivered.get_future().wait();
+    on_loop([this] { signal_.emit(asio::cancellation_type::terminal); });
+    on_loop([] {});
   }
   /// Nothing: it ended by an exception.
   std::optional<T> result() { return result_.get_future().get(); }
 
  private:
+  template <class F>
+  void on_loop(F f) {
+    std::promise<void> ran;
+    asio::post(threads_.executor(0), [&] {
+      f();
+      ran.set_value();
+    });
+    ran.get_future().wait();
+  }
+
   IoThreads& threads_;
   asio::cancellation_signal signal_;
   std::promise<std::optional<T>> result_;

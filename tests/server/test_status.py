@@ -59,7 +59,8 @@ def metrics(server):
     return parse_metrics(reply.text)
 
 
-def test_health(server):
+def test_health(start_server):
+    server = start_server()
     reply = requests.get(server.url + "/health", timeout=10)
     assert reply.status_code == 200
     shown = reply.json()
