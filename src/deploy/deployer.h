@@ -51,9 +51,9 @@ class Deployer {
   Task<Result<Outcome>> deploy(Request request);
   /// Makes a staged deployment live. Errors: not_found, conflict.
   Task<Result<Outcome>> promote(std::string workspace_id, std::string deployment_id);
-  /// Drops tables and views that no workspace knows, moves in rows of before that still stand beside the target of a live
-  /// view (`<view>_backfill`), and makes missing views again: what a killed deployment or replace
-  /// left. Before the first insert of a start.
+  /// Drops tables and views that no workspace knows, moves in rows of before that still stand beside the target of a
+  /// live view (`<view>_backfill`), and makes missing views again: what a killed deployment or replace left. Before the
+  /// first insert of a start.
   Task<Status> reconcile();
   /// The database of a new workspace. Idempotent.
   Task<Status> create_database(std::string database);
