@@ -13,6 +13,7 @@
 #include "datafile/ddl.h"
 #include "deploy/plan.h"
 #include "deploy/views.h"
+#include "engine/system_rows.h"
 #include "runtime/deadline.h"
 #include "runtime/guarded.h"
 
@@ -281,23 +282,13 @@ struct Deployer::State {
     std::string name, path;
   };
   Task<Result<std::vector<Part>>> active_parts(const std::string& database, const std::string& table) {
-    engine::QueryOptions options;
-    options.format = "TabSeparatedRaw";
-    options.read_only = false;
-    options.deadline = Clock::now() + ddl_patience;
-    CO_TRY(const auto listed,
-           co_await runners.here().client().query(
-               fmt::format("SELECT name, path FROM system.parts WHERE active AND database = '{}' AND table = '{}'",
-                           database, table),
-               options));
+    auto sql = fmt::format("SELECT name, path FROM system.parts WHERE active AND database = '{}' AND table = '{}'",
+                           database, table);
+    CO_TRY(const auto rows,
+           co_await engine::system_rows(runners.here().client(), std::move(sql), Clock::now() + ddl_patience));
     std::vector<Part> parts;
-    std::string_view rest = listed.body;
-    while (!rest.empty()) {
-      const auto line = rest.substr(0, std::min(rest.find('\n'), rest.size()));
-      rest.remove_prefix(std::min(line.size() + 1, rest.size()));
-      if (const auto tab = line.find('\t'); tab != line.npos)
-        parts.push_back({.name = std::string(line.substr(0, tab)), .path = std::string(line.substr(tab + 1))});
-    }
+    for (const auto& row : rows)
+      if (row.size() == 2) parts.push_back({.name = row[0], .path = row[1]});
     co_return parts;
   }
 
@@ -328,26 +319,15 @@ struct Deployer::State {
 
   Task<Status> move_partitions(const std::string& database, const std::string& table, const std::string& from,
                                const std::string& to) {
-    engine::QueryOptions options;
-    options.format = "TabSeparated";
-    options.read_only = false;
-    options.deadline = Clock::now() + ddl_patience;
-    auto& client = runners.here().client();
-    CO_TRY(const auto listed,
-           co_await client.query(
-               fmt::format(
-                   "SELECT DISTINCT partition_id FROM system.parts WHERE active AND database = '{}' AND table = '{}'",
-                   database, table),
-               options));
-    std::string_view rest = listed.body;
-    while (!rest.empty()) {
-      const auto end = std::min(rest.find('\n'), rest.size());
-      const auto id = rest.substr(0, end);
-      rest.remove_prefix(std::min(end + 1, rest.size()));
-      if (id.empty()) continue;
-      CO_TRY_VOID(co_await execute(fmt::format("ALTER TABLE {} MOVE PARTITION ID '{}' TO TABLE {}", from, id, to),
-                                   Clock::now() + backfill_patience));
-    }
+    auto sql =
+        fmt::format("SELECT DISTINCT partition_id FROM system.parts WHERE active AND database = '{}' AND table = '{}'",
+                    database, table);
+    CO_TRY(const auto partitions,
+           co_await engine::system_rows(runners.here().client(), std::move(sql), Clock::now() + ddl_patience));
+    for (const auto& partition : partitions)
+      CO_TRY_VOID(
+          co_await execute(fmt::format("ALTER TABLE {} MOVE PARTITION ID '{}' TO TABLE {}", from, partition[0], to),
+                           Clock::now() + backfill_patience));
     co_return Status{};
   }
 
@@ -526,24 +506,15 @@ Task<Status> Deployer::reconcile() {
           targets.emplace(workspace->database + "." + State::beside_of(pipe->view), target->table);
       }
   }
-  engine::QueryOptions options;
-  options.format = "TabSeparated";
-  options.read_only = false;
-  options.deadline = Clock::now() + ddl_patience;
-  auto& client = state_->runners.here().client();
-  CO_TRY(const auto listed,
-         co_await client.query("SELECT database, name, engine FROM system.tables WHERE startsWith(database, 'ws_') "
-                               "ORDER BY engine = 'MaterializedView' DESC",
-                               options));
-  std::string_view rest = listed.body;
-  while (!rest.empty()) {
-    const auto end = std::min(rest.find('\n'), rest.size());
-    const auto line = rest.substr(0, end);
-    rest.remove_prefix(std::min(end + 1, rest.size()));
-    const auto first = line.find('\t');
-    const auto second = line.find('\t', first + 1);
-    if (second == line.npos) continue;
-    const std::string database(line.substr(0, first)), name(line.substr(first + 1, second - first - 1));
+  std::string sql =
+      "SELECT database, name, engine FROM system.tables WHERE startsWith(database, 'ws_') "
+      "ORDER BY engine = 'MaterializedView' DESC";
+  CO_TRY(const auto tables,
+         co_await engine::system_rows(state_->runners.here().client(), std::move(sql), Clock::now() + ddl_patience));
+  for (const auto& row : tables) {
+    if (row.size() != 3) continue;
+    const auto& database = row[0];
+    const auto& name = row[1];
     if (known.contains(database + "." + name) || !databases.contains(database)) continue;
     if (const auto target = targets.find(database + "." + name); target != targets.end()) {
       log::warning("finishing an interrupted deployment: rows of before go into a view's target", {{"table", name}});

@@ -4,6 +4,7 @@
 #include "api/reply.h"
 #include "api/services.h"
 #include "api/v0/jobs.h"
+#include "engine/system_rows.h"
 #include "http/multipart.h"
 #include "jobs/jobs.h"
 #include "query/runner.h"
@@ -22,26 +23,18 @@ struct Size {
 /// sources is no reason to wait for it.
 Task<std::map<std::string, Size, std::less<>>> sizes(Services& services, const catalog::Workspace& workspace) {
   std::map<std::string, Size, std::less<>> found;
-  engine::QueryOptions options;
-  options.format = "TabSeparated";
-  options.read_only = false;
-  options.deadline = Clock::now() + std::chrono::seconds(5);
-  auto& client = services.runners.here().client();
-  const auto reply = co_await client.query(
+  auto sql =
       fmt::format("SELECT name, ifNull(total_rows, 0), ifNull(total_bytes, 0) FROM system.tables WHERE database = '{}'",
-                  workspace.database),
-      options);
-  if (!reply) co_return found;
-  std::string_view rest = reply->body;
-  while (!rest.empty()) {
-    const auto line = rest.substr(0, std::min(rest.find('\n'), rest.size()));
-    rest.remove_prefix(std::min(line.size() + 1, rest.size()));
-    const auto a = line.find('\t'), b = line.find('\t', a + 1);
-    if (b == line.npos) continue;
+                  workspace.database);
+  const auto rows = co_await engine::system_rows(services.runners.here().client(), std::move(sql),
+                                                 Clock::now() + std::chrono::seconds(5));
+  if (!rows) co_return found;
+  for (const auto& row : *rows) {
+    if (row.size() != 3) continue;
     Size size;
-    std::from_chars(line.data() + a + 1, line.data() + b, size.rows);
-    std::from_chars(line.data() + b + 1, line.data() + line.size(), size.bytes);
-    found[std::string(line.substr(0, a))] = size;
+    std::from_chars(row[1].data(), row[1].data() + row[1].size(), size.rows);
+    std::from_chars(row[2].data(), row[2].data() + row[2].size(), size.bytes);
+    found[row[0]] = size;
   }
   co_return found;
 }
