@@ -3,9 +3,9 @@
 
 #include <CLI/CLI.hpp>
 
-#include "cli/project_files.h"
 #include "datafile/check.h"
 #include "http/multipart.h"
+#include "project/files.h"
 
 namespace kinglet::cli {
 namespace {
@@ -87,7 +87,7 @@ int send_project(const GlobalFlags& flags, const Options& options, const std::st
                  const std::string& what) {
   const Terminal terminal(flags.output);
   const auto started = std::chrono::steady_clock::now();
-  const auto files = read_project(options.folder);
+  const auto files = project::read_project(options.folder);
   if (!files) {
     terminal.failed(files.error());
     return 1;
@@ -152,7 +152,7 @@ int send_project(const GlobalFlags& flags, const Options& options, const std::st
 /// Reads and checks the files without a server.
 int check(const GlobalFlags& flags, const Options& options) {
   const Terminal terminal(flags.output);
-  const auto files = read_project(options.folder);
+  const auto files = project::read_project(options.folder);
   if (!files) {
     terminal.failed(files.error());
     return 1;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Which files of a folder are the project.
-#include "cli/project_files.h"
+#include "project/files.h"
 
 #include <gtest/gtest.h>
 #include <stdlib.h>
@@ -8,7 +8,7 @@
 #include <filesystem>
 #include <fstream>
 
-namespace kinglet::cli {
+namespace kinglet::project {
 namespace {
 
 namespace fs = std::filesystem;
@@ -102,4 +102,4 @@ TEST_F(ProjectFilesTest, ALinkInACircleEnds) {
 }
 
 }  // namespace
-}  // namespace kinglet::cli
+}  // namespace kinglet::project

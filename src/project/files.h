@@ -8,7 +8,7 @@
 #include "base/result.h"
 #include "datafile/parse.h"
 
-namespace kinglet::cli {
+namespace kinglet::project {
 
 struct ProjectLimits {
   static constexpr std::size_t files_max = 10'000;
@@ -19,4 +19,4 @@ struct ProjectLimits {
 /// and vendor/ are left out. Errors: invalid (no such folder, no datafile in it, limits).
 Result<std::vector<datafile::SourceFile>> read_project(const std::string& folder);
 
-}  // namespace kinglet::cli
+}  // namespace kinglet::project

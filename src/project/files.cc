@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "cli/project_files.h"
+#include "project/files.h"
 
 #include <algorithm>
 #include <filesystem>
 #include <fstream>
 #include <sstream>
 
-namespace kinglet::cli {
+namespace kinglet::project {
 
 namespace fs = std::filesystem;
 
@@ -43,4 +43,4 @@ Result<std::vector<datafile::SourceFile>> read_project(const std::string& folder
   return files;
 }
 
-}  // namespace kinglet::cli
+}  // namespace kinglet::project
