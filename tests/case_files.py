@@ -4,7 +4,8 @@ import dataclasses
 import json
 import re
 
-SECTIONS = {"file": 1, "rows": 1, "token": 2, "request": 2, "expect": 1}
+SECTIONS = {"file": 1, "rows": 1, "token": 2, "request": 2, "expect": 1, "refused": 0, "case": 1}
+LAST = ("expect", "refused")  # what a case ends with
 ANYTHING = "…"
 
 
@@ -33,6 +34,8 @@ def parse(text):
                 raise CaseError(f"line {number}: '=== {kind}' takes at least {SECTIONS[kind]} word(s)")
             if kind == "expect" and not re.fullmatch(r"[1-5]\d\d", words[0]):
                 raise CaseError(f"line {number}: expect takes a status of three digits, not '{words[0]}'")
+            if kind == "case" and sections and sections[-1].kind not in (*LAST, "file", "rows", "token"):
+                raise CaseError(f"line {number}: the request of line {sections[-1].line} has no expect")
             if kind == "expect" and (not sections or sections[-1].kind != "request"):
                 raise CaseError(f"line {number}: expect follows a request")
             if kind != "expect" and sections and sections[-1].kind == "request":
@@ -52,11 +55,33 @@ def parse(text):
                 here.headers[name.strip()] = value.strip()
             else:
                 here.body += line + "\n"
-    if not sections or sections[-1].kind != "expect":
-        raise CaseError(f"line {len(lines)}: a case ends with an expect")
+    if not sections or sections[-1].kind not in LAST:
+        raise CaseError(f"line {len(lines)}: a case ends with an expect or refused")
     for section in sections:
         section.body = section.body.strip("\n")
     return sections
+
+
+def cases(sections):
+    """[(title, sections)]: a file without `=== case` is one case without a title; else each case begins with the sections
+    that stand before the first. A file of the case takes the place of a common one of the same path."""
+    starts = [i for i, s in enumerate(sections) if s.kind == "case"]
+    if not starts:
+        return [("", sections)]
+    common, found = sections[:starts[0]], []
+    for start, end in zip(starts, [*starts[1:], len(sections)]):
+        own = sections[start + 1:end]
+        if not own or own[-1].kind not in LAST:
+            raise CaseError(f"line {sections[start].line}: a case ends with an expect or refused")
+        found.append((" ".join(sections[start].words), common + own))
+    return found
+
+
+def finding(error):
+    """One error of a refused build as `file:line:column: message`."""
+    name, text = error.get("filename", ""), error["error"]
+    place = re.match(r"\d+:\d+: ", text)
+    return (f"{name}:" + ("" if place else " ") if name else "") + text
 
 
 def text_matches(want, got):
@@ -121,6 +146,14 @@ def check_reply(expect, reply):
 def run(sections, ws):
     """Runs a case in an empty workspace. Raises AssertionError where an answer differs."""
     files = {s.words[0]: s.body + "\n" for s in sections if s.kind == "file"}
+    refused = next((s for s in sections if s.kind == "refused"), None)
+    if refused:
+        answer = ws.build(files).json()
+        assert answer["result"] == "failed", "the project was expected to be refused"
+        got = "\n".join(sorted(finding(e) for e in answer["errors"]))
+        want = "\n".join(sorted(refused.body.splitlines()))
+        assert text_matches(want, got), f"line {refused.line}: expected\n{want}\ngot\n{got}"
+        files = None
     if files:
         answer = ws.build(files).json()
         assert answer["result"] == "success", f"the case's project has faults: {json.dumps(answer.get('errors'), indent=2)}"

@@ -10,9 +10,16 @@ CASES = pathlib.Path(__file__).parent / "cases"
 FILES = sorted(CASES.rglob("*.test"))
 
 
-@pytest.mark.parametrize("path", FILES, ids=[str(f.relative_to(CASES)) for f in FILES])
-def test_case(path, new_workspace):
-    case_files.run(case_files.parse(path.read_text()), new_workspace())
+def all_cases():
+    for path in FILES:
+        for title, sections in case_files.cases(case_files.parse(path.read_text())):
+            name = str(path.relative_to(CASES)) + (f": {title}" if title else "")
+            yield pytest.param(sections, id=name.replace("[", "(").replace("]", ")"))
+
+
+@pytest.mark.parametrize("sections", all_cases())
+def test_case(sections, new_workspace):
+    case_files.run(sections, new_workspace())
 
 
 def test_there_are_cases():
@@ -30,11 +37,19 @@ def test_there_are_cases():
     ("=== expect 200\n", "line 1: expect follows a request"),
     ("=== request GET /x\n=== expect fine\n", "line 2: expect takes a status"),
     ("=== request GET /x\n=== rows a\n{}\n", "line 2: the request of line 1 has no expect"),
+    ("=== request GET /x\n=== case b\n", "line 2: the request of line 1 has no expect"),
+    ("=== refused\n=== case b\n=== file a\n=== case c\n=== refused\n", "line 2: a case ends with"),
     ("=== request GET /x\n> Name value\n=== expect 200\n", "line 2: a header is written"),
 ])
 def test_files_that_break_the_format(text, message):
     with pytest.raises(case_files.CaseError, match=message.replace("(", "\\(")):
-        case_files.parse(text)
+        case_files.cases(case_files.parse(text))
+
+
+def test_common_sections_lead_each_case():
+    found = case_files.cases(case_files.parse("=== file a.pipe\nx\n=== case one mistake\n=== refused\nm\n=== case two\n=== request GET /\n=== expect 200\n"))
+    assert [(title, [s.kind for s in sections]) for title, sections in found] == [
+        ("one mistake", ["file", "refused"]), ("two", ["file", "request", "expect"])]
 
 
 def test_a_file_is_read_as_written():

@@ -14,6 +14,7 @@ import sys
 sys.path.insert(0, os.path.dirname(__file__))
 import attack_coverage  # noqa: E402
 import check_layers  # noqa: E402
+import error_page  # noqa: E402
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 LINES_MAX = 900
@@ -87,6 +88,7 @@ def main():
         ("formatting", lambda: formatting(code)),
         ("layers", check_layers.check),
         ("attack page", attack_coverage.check),
+        ("errors page", error_page.check),
         ("rules", lambda: rules(code)),
     ]
     if not options.no_tidy:
