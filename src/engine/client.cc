@@ -12,6 +12,7 @@ namespace {
 
 constexpr std::size_t error_bytes_max = 64 << 10;
 constexpr std::size_t read_bytes = 64 << 10;
+constexpr std::size_t tree_bytes_max = 64 << 20;  // of 1 MiB of SQL: a line for each node, indented by its depth
 constexpr std::chrono::seconds default_time{60};
 
 http::Endpoint endpoint_of(const Address& address) {
@@ -236,6 +237,15 @@ Task<Result<Client::Whole>> Client::query(std::string sql, QueryOptions options,
   }
   whole.summary = reply->summary();
   co_return whole;
+}
+
+Task<Result<std::string>> Client::explain_tree(std::string_view sql, Deadline deadline) {
+  QueryOptions options;
+  options.format = "TabSeparatedRaw";
+  options.whole = true;
+  options.deadline = deadline;
+  CO_TRY(auto explained, co_await query(fmt::format("EXPLAIN AST {}", sql), std::move(options), tree_bytes_max));
+  co_return std::move(explained.body);
 }
 
 Task<Status> Client::execute(std::string sql, Deadline deadline, Settings settings) {

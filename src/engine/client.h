@@ -75,6 +75,9 @@ class Client {
     Summary summary;
   };
   Task<Result<Whole>> query(std::string sql, QueryOptions options, std::size_t bytes_max = 256u << 20);
+  /// The engine's own tree of a printed text, as EXPLAIN AST shows it; nothing of the text runs. `sql` begins with
+  /// SELECT, WITH or a parenthesis.
+  Task<Result<std::string>> explain_tree(std::string_view sql, Deadline deadline);
   /// DDL, ALTER and other statements of ours without a result; never user SQL text.
   Task<Status> execute(std::string sql, Deadline deadline, Settings settings = {});
   /// `statement` is `INSERT INTO db.t (a, b)` without FORMAT; `block` is one Native block, sent as the body.

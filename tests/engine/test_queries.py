@@ -212,3 +212,26 @@ def test_own_statements(store):
     assert store.run("CREATE DATABASE IF NOT EXISTS ws_a", default_format="Null").body == b""
     assert store.run("SELECT 1", default_format="Null").body == b""
     assert store.run("ALTER TABLE ws_a.t ADD COLUMN IF NOT EXISTS k2 UInt8; DROP TABLE ws_a.t").code == 62
+
+
+@pytest.mark.parametrize("sql, table", [("SELECT a FROM ws_a.t WHERE b IN (SELECT 1)", "ws_a.t"), ("WITH c AS (SELECT 1) SELECT * FROM c", "c"),
+                                        ("(SELECT a FROM nowhere.x)", "nowhere.x"), ("select 1 from `ws_a`.`t`", "ws_a.t")])
+def test_the_tree_of_a_text_for_users(store, sql, table):
+    """S17: what the gateway compares its own reading with. Names are not looked up: nothing of the text runs."""
+    reply = store.read("EXPLAIN AST " + sql, default_format="TabSeparatedRaw")
+    assert reply.status == 200, reply.text
+    assert reply.text.startswith("SelectWithUnionQuery") and f"TableIdentifier {table}\n" in reply.text
+
+
+@pytest.mark.parametrize("sql", ["EXPLAIN SELECT 1", "EXPLAIN AST FROM ws_a.t", "EXPLAIN AST DROP TABLE ws_a.t", "EXPLAIN AST INSERT INTO ws_a.t SELECT 1",
+                                 "EXPLAIN AST WITH c AS (SELECT 1) INSERT INTO ws_a.t SELECT * FROM c", "EXPLAIN AST SELECT 1; SELECT 2",
+                                 "EXPLAIN AST SELECT 1 INTO OUTFILE 'x'", "EXPLAIN PLAN SELECT 1", "EXPLAIN AST optimize = 1 SELECT 1", "EXPLAIN AST"])
+def test_s17_only_the_tree_of_one_select_is_shown(store, sql):
+    reply = store.read(sql)
+    assert reply.status != 200 and reply.code in (36, 62, 164), (reply.status, reply.text)
+
+
+def test_s17_a_text_with_scalar_subqueries_is_only_read(store):
+    """sql-resolution.md 9: EXPLAIN AST runs nothing, not even what analysis would."""
+    reply = store.read("EXPLAIN AST SELECT (SELECT throwIf(1)), file('/etc/passwd')")
+    assert reply.status == 200 and "Function throwIf" in reply.text

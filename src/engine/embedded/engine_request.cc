@@ -75,7 +75,8 @@ Status read_request_statement(EngineRequest& request, std::string_view sql) {
     TRY(request.format, output_format(request.statement.format, request.readonly));
   }
   if (request.statement.kind == Statement::Kind::kill) return {};
-  if (request.readonly && request.statement.kind != Statement::Kind::select) {
+  if (request.readonly && request.statement.kind != Statement::Kind::select &&
+      request.statement.kind != Statement::Kind::explain_ast) {
     return refuse(number::readonly, "Only a statement that begins with SELECT, WITH or ( is run in readonly mode");
   }
   if (request.statement.kind == Statement::Kind::insert) return check_insert_select(request.statement.text);

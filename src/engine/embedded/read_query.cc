@@ -47,7 +47,9 @@ void ReadQuery::finish(ConnectionCache& cache) {
 }
 
 Status ReadQuery::check(Connection& connection) {
-  TRY(const auto classification, connection.classify(request_.statement.text));
+  // What is explained must be what could be run: EXPLAIN itself says yes to everything.
+  TRY(const auto classification,
+      connection.classify(std::string_view(request_.statement.text).substr(request_.statement.inner)));
   if (classification.statements != 1) return refuse(number::syntax_error, "Expected exactly one statement");
   if (profile_.user && classification.kind != 0)
     return refuse(number::readonly, "Only a SELECT without INTO OUTFILE is run in readonly mode");
@@ -63,7 +65,8 @@ Result<ReadQuery::Chunk> ReadQuery::begin(ConnectionCache& cache) {
   connection_ = std::move(*taken);
   if (auto status = check(*connection_); !status) return fail_query(std::move(status).error());
   // Only the user profile streams; results of our own statements are small.
-  return profile_.user && request_.format->concatenates ? begin_stream(cache) : run_whole(cache);
+  const bool streams = request_.statement.kind == Statement::Kind::select && request_.format->concatenates;
+  return profile_.user && streams ? begin_stream(cache) : run_whole(cache);
 }
 
 Result<ReadQuery::Chunk> ReadQuery::begin_stream(ConnectionCache& cache) {

@@ -213,7 +213,8 @@ Task<http::Response> Service::run(Engine& engine, http::Request& request, Engine
   auto profile = asked.readonly ? engine.profiles->user(asked.settings) : engine.profiles->own(asked.settings);
   if (!profile) co_return error_response(engine, profile.error(), asked.query_id);
   const std::string query_id = asked.query_id;
-  const bool selects = asked.statement.kind == Statement::Kind::select;
+  const bool selects =
+      asked.statement.kind == Statement::Kind::select || asked.statement.kind == Statement::Kind::explain_ast;
   const auto running = engine.running->add(query_id, profile->seconds_max);
   if (running == nullptr) {
     const auto refused =

@@ -65,6 +65,10 @@ std::size_t comment_end(std::string_view sql, std::size_t at) {
   return std::string_view::npos;
 }
 
+bool begins_select(std::string_view token) {
+  return is_keyword(token, "SELECT") || is_keyword(token, "WITH") || token == "(";
+}
+
 /// Where the optional list in brackets that begins at `at` ends; `at` when there is none, npos when it does not close.
 std::size_t brackets_end(const std::vector<std::string_view>& tokens, std::size_t at) {
   if (at >= tokens.size() || tokens[at] != "(") return at;
@@ -135,8 +139,11 @@ Result<Statement> read_statement(std::string_view sql) {
   if (tokens.empty()) return refuse(number::syntax_error, "Syntax error: empty statement");
   Statement statement;
   const std::string_view first = tokens.front();
-  if (is_keyword(first, "SELECT") || is_keyword(first, "WITH") || first == "(")
-    statement.kind = Statement::Kind::select;
+  if (begins_select(first)) statement.kind = Statement::Kind::select;
+  if (tokens.size() > 2 && is_keyword(first, "EXPLAIN") && is_keyword(tokens[1], "AST") && begins_select(tokens[2])) {
+    statement.kind = Statement::Kind::explain_ast;
+    statement.inner = static_cast<std::size_t>(tokens[2].data() - first.data());
+  }
   if (is_keyword(first, "INSERT")) statement.kind = Statement::Kind::insert;
   if (is_keyword(first, "KILL")) statement.kind = Statement::Kind::kill;
   if (tokens.size() > 2 && is_keyword(tokens[tokens.size() - 2], "FORMAT") && is_word(tokens.back().front())) {
@@ -165,12 +172,9 @@ Status check_insert_select(std::string_view sql) {
   TRY(const auto tokens, tokens_of(sql));
   TRY(std::size_t at, insert_head_end(tokens));
   if (at < tokens.size() && is_keyword(tokens[at], "SETTINGS")) {
-    while (at < tokens.size() && !is_keyword(tokens[at], "SELECT") && !is_keyword(tokens[at], "WITH") &&
-           tokens[at] != "(")
-      ++at;
+    while (at < tokens.size() && !begins_select(tokens[at])) ++at;
   }
-  if (at < tokens.size() && (is_keyword(tokens[at], "SELECT") || is_keyword(tokens[at], "WITH") || tokens[at] == "("))
-    return {};
+  if (at < tokens.size() && begins_select(tokens[at])) return {};
   return refuse(number::bad_arguments,
                 "An INSERT in the body must be INSERT … SELECT: rows are sent with ?query=INSERT INTO …");
 }

@@ -17,10 +17,12 @@ namespace kinglet::embedded {
 Result<std::vector<std::string_view>> tokens_of(std::string_view sql);
 
 struct Statement {
-  enum class Kind { select, insert, kill, other };
+  /// explain_ast: EXPLAIN AST before what would be a select; nothing of it runs.
+  enum class Kind { select, explain_ast, insert, kill, other };
   Kind kind = Kind::other;
-  std::string text;    // without the FORMAT clause and the semicolons at its end
-  std::string format;  // of a FORMAT clause at its end, or empty
+  std::string text;       // without the FORMAT clause and the semicolons at its end
+  std::size_t inner = 0;  // where the explained statement begins in `text`
+  std::string format;     // of a FORMAT clause at its end, or empty
 };
 
 /// Errors: 62 (empty, does not lex).
