@@ -1,16 +1,35 @@
 // SPDX-License-Identifier: Apache-2.0
 // The tree as text that tells any two trees apart; a resolved table looks like the text that is printed for it.
+#include <algorithm>
 #include <utility>
 
+#include "sql/engine_tree.h"
+#include "sql/functions.h"
 #include "sql/printer.h"
 
 namespace kinglet::sql {
 namespace {
 
-/// Texts carry their length, so that no text can look like structure.
+bool is_literal(const Expr& expr) {
+  switch (expr.kind) {
+    case Expr::Kind::number:
+    case Expr::Kind::string:
+    case Expr::Kind::null:
+    case Expr::Kind::boolean:
+      return expr.alias.empty();
+    case Expr::Kind::array:
+    case Expr::Kind::tuple:
+      return expr.alias.empty() && !expr.args.empty() &&
+             std::all_of(expr.args.begin(), expr.args.end(), [](const Expr* one) { return is_literal(*one); });
+    default:
+      return false;
+  }
+}
+
+/// Texts carry their length, so that no text can look like structure. `shape` leaves out the values of literals.
 class Dumper {
  public:
-  explicit Dumper(std::string& out) : out_(out) {}
+  explicit Dumper(std::string& out, bool shape = false) : out_(out), shape_(shape) {}
 
   void query(const SetQuery& query) {
     open("query");
@@ -29,6 +48,7 @@ class Dumper {
       out_ += '-';
       return;
     }
+    if (shape_ && shape(*expr)) return;
     open("e");
     number(static_cast<unsigned>(expr->kind));
     number(static_cast<unsigned>(expr->op));
@@ -42,7 +62,10 @@ class Dumper {
       text(part.text);
     }
     exprs(expr->params);
-    exprs(expr->args);
+    if (shape_ && expr->kind == Expr::Kind::call)
+      arguments(*expr);
+    else
+      exprs(expr->args);
     for (const Transformer& one : expr->transformers) transformer(one);
     if (expr->window != nullptr) window(*expr->window);
     if (expr->query != nullptr) query(*expr->query);
@@ -65,6 +88,56 @@ class Dumper {
     out_ += ':';
     out_ += value;
   }
+  /// Writes a literal without its value; false when it is none.
+  bool shape(const Expr& expr) {
+    if (!expr.alias.empty()) return false;
+    switch (expr.kind) {
+      case Expr::Kind::string:
+        out_ += 's';
+        return true;
+      case Expr::Kind::number:
+        return number_shape(expr.text);
+      case Expr::Kind::array:
+      case Expr::Kind::tuple:
+        if (!is_literal(expr)) return false;
+        out_ += expr.kind == Expr::Kind::array ? 'A' : 'T';
+        return true;
+      default:
+        return false;
+    }
+  }
+
+  /// Digits, with a sign and a point at most; 1e5, 0x1F, inf … stay as they are.
+  bool number_shape(std::string_view text) {
+    const bool minus = text.starts_with('-');
+    if (minus) text.remove_prefix(1);
+    const std::size_t point = text.find('.');
+    const auto digits = [](std::string_view part) {
+      return !part.empty() && part.find_first_not_of("0123456789") == std::string_view::npos;
+    };
+    if (!digits(text.substr(0, point))) return false;
+    if (point != std::string_view::npos && !digits(text.substr(point + 1))) return false;
+    const bool whole = point == std::string_view::npos;
+    out_ += minus ? (whole ? 'm' : 'g') : (whole ? 'n' : 'f');
+    return true;
+  }
+
+  /// Literals that are names (types, aggregate functions) stay.
+  void arguments(const Expr& call) {
+    const Function* function = find_function(call.text);
+    const int count = static_cast<int>(call.args.size());
+    int name = -1;
+    if (function != nullptr && function->code_argument != CodeArgument::none)
+      name = function->code_index < 0 ? count + function->code_index : function->code_index;
+    out_ += '[';
+    for (int i = 0; i < count; ++i) {
+      if (i == name) shape_ = false;
+      expr(call.args[static_cast<std::uint32_t>(i)]);
+      if (i == name) shape_ = true;
+    }
+    out_ += ']';
+  }
+
   void exprs(const Exprs& list) {
     out_ += '[';
     for (const Expr* one : list) expr(one);
@@ -165,9 +238,12 @@ class Dumper {
         text(table.physical);
         out_ += ']';
         break;
-      case Table::Kind::function:
+      case Table::Kind::function: {
+        const bool shape = std::exchange(shape_, false);  // structures are among the arguments
         expr(table.function);
+        shape_ = shape;
         break;
+      }
       case Table::Kind::subquery:
         query(*table.query);
         break;
@@ -183,6 +259,7 @@ class Dumper {
   }
 
   std::string& out_;
+  bool shape_;
 };
 
 }  // namespace
@@ -190,6 +267,12 @@ class Dumper {
 std::string dump(const Query& query) {
   std::string out;
   Dumper(out).query(*query.root);
+  return out;
+}
+
+std::string shape_key(const Query& resolved) {
+  std::string out;
+  Dumper(out, true).query(*resolved.root);
   return out;
 }
 
