@@ -143,13 +143,37 @@ bool Evaluator::convert_or_fail(const Expression& expression, const TypeInfo& ty
   // The value goes into the message; what a secret holds never does.
   const auto value = scalar_text(from);
   const auto what = value ? fmt::format("'{}'", shown(*value)) : std::string(kind_name(from));
+  return fail(ErrorKind::invalid_value, expression.offset,
+              fmt::format("Error validating {}: {} is not a valid {}, {} is expected", what_is(expression), what,
+                          type.name, expected));
+}
+
+std::string Evaluator::what_is(const Expression& expression) const {
   const auto* first = expression.first;
-  const auto where = first != nullptr && first->kind == Kind::name
-                         ? fmt::format("parameter '{}'", program_.names[first->slot])
-                         : std::string("value");
-  return fail(
-      ErrorKind::invalid_value, expression.offset,
-      fmt::format("Error validating {}: {} is not a valid {}, {} is expected", where, what, type.name, expected));
+  return first != nullptr && first->kind == Kind::name ? fmt::format("parameter '{}'", program_.names[first->slot])
+                                                       : std::string("value");
+}
+
+bool Evaluator::check_allowed(const Expression& expression, const Value& value) {
+  if (expression.allowed.empty() || input_.stand_ins != StandIns::off) return true;
+  if (!charge(expression.allowed.size(), expression.offset)) return false;
+  bool same = false;
+  for (const auto& one : expression.allowed) {
+    if (!equal(value, one, same)) return false;
+    if (same) return true;
+  }
+  std::string list;
+  for (std::size_t i = 0; i < expression.allowed.size(); ++i) {
+    if (i == Limits::shown_choices_max) {
+      fmt::format_to(std::back_inserter(list), " … ({} in all)", expression.allowed.size());
+      break;
+    }
+    fmt::format_to(std::back_inserter(list), "{}'{}'", i == 0 ? "" : ", ",
+                   shown(scalar_text(expression.allowed[i]).value_or("")));
+  }
+  return fail(ErrorKind::invalid_value, expression.offset,
+              fmt::format("Error validating {}: '{}' is not one of the allowed values: {}", what_is(expression),
+                          shown(scalar_text(value).value_or("")), list));
 }
 
 bool Evaluator::typed(const Expression& expression, Value& out) {
@@ -174,18 +198,19 @@ bool Evaluator::typed(const Expression& expression, Value& out) {
     }
     return convert_or_fail(expression, *expression.type, value, out);
   }
-  if (is_array) return array(expression, value, out);
-  return convert_or_fail(expression, *expression.type, value, out);
+  if (is_array) return array(expression, value, is_default, out);
+  return convert_or_fail(expression, *expression.type, value, out) && (is_default || check_allowed(expression, out));
 }
 
-bool Evaluator::array(const Expression& expression, const Value& from, Value& out) {
+bool Evaluator::array(const Expression& expression, const Value& from, bool is_default, Value& out) {
   const auto& type = *expression.type;
   Items made;
   const auto add = [&](const Value& element) {
     if (made.size() >= Limits::list_items_max)
       return fail(ErrorKind::limit, expression.offset,
                   fmt::format("a list of more than {} items", Limits::list_items_max));
-    return charge(1, expression.offset) && convert_or_fail(expression, type, element, made.emplace_back());
+    return charge(1, expression.offset) && convert_or_fail(expression, type, element, made.emplace_back()) &&
+           (is_default || check_allowed(expression, made.back()));
   };
   const auto add_text = [&](const std::string& text) {
     if (text.empty() && type.kind != TypeClass::text) return true;
@@ -222,17 +247,15 @@ bool Evaluator::identifier(const Expression& expression, Value& out) {
       out = Value(Fragment{.sql = id == FunctionId::symbol ? "`__no_value__`" : "1"});
       return true;
     }
-    const auto* first = expression.first;
-    const auto where =
-        first->kind == Kind::name ? fmt::format("parameter '{}'", program_.names[first->slot]) : std::string("value");
     return fail(ErrorKind::invalid_value, expression.offset,
-                fmt::format("Error validating {}: '{}' is not a valid {}; letters, digits, '_' and '.' are", where,
-                            shown(text), expression.function->name));
+                fmt::format("Error validating {}: '{}' is not a valid {}; letters, digits, '_' and '.' are",
+                            what_is(expression), shown(text), expression.function->name));
   };
   if (value.is_undefined()) return refused({});
   Fragment made;
   if (id != FunctionId::columns) {
     const auto text = value.text() != nullptr ? *value.text() : std::string();
+    if (!is_default && !check_allowed(expression, value)) return false;
     if (text == stand_in_text || !append_identifier(made.sql, text)) return refused(text);
     out = Value(std::move(made));
     return true;
@@ -247,6 +270,7 @@ bool Evaluator::identifier(const Expression& expression, Value& out) {
     const auto* text = names[i].text();
     const auto name = text == nullptr ? std::string_view() : strip_left(strip_right(*text, blanks), blanks);
     if (i > 0) made.sql += ',';
+    if (!is_default && !check_allowed(expression, Value(name))) return false;
     if (name == stand_in_text || !append_identifier(made.sql, name)) return refused(name);
   }
   if (names.empty()) return refused({});
@@ -408,7 +432,7 @@ bool Evaluator::secret(const Expression& expression, Value& out) {
   const auto& name = *expression.first->value.text();
   std::optional<std::string> value;
   if (input_.secret == nullptr || !*input_.secret)
-    return refuse(expression.offset, "tb_secret() is not available here");
+    return refuse(expression.offset, "tb_secret() is not available here: only pipes that were deployed read secrets");
   value = (*input_.secret)(name);
   if (!value && expression.default_value != nullptr) {
     Value otherwise;

@@ -39,6 +39,36 @@ std::optional<Value> constant_of(const Expression& expression) {
   }
 }
 
+/// Python's false, as JSON: such a default does not replace another.
+bool empty_default(const std::optional<std::string>& json) {
+  return !json || *json == "\"\"" || *json == "0" || *json == "false" || *json == "[]" || *json == "null" ||
+         *json == "0E0";
+}
+
+/// The rules of templates.md section 10 for several calls of one name. A name without a call says nothing beside one.
+void merge_into(Parameter& found, const Parameter& later) {
+  if (later.calls == 0) {
+    if (found.calls == 0) found.required = found.required || later.required;
+    return;
+  }
+  if (found.calls == 0) {
+    const auto position = found.position;
+    found = later;
+    found.position = position;
+    return;
+  }
+  found.type = later.type;
+  found.element_type = later.element_type;
+  if (!empty_default(later.default_json) || !found.default_json) found.default_json = later.default_json;
+  if (!later.description.empty()) found.description = later.description;
+  if (!later.format.empty()) found.format = later.format;
+  if (later.example_json) found.example_json = later.example_json;
+  if (!later.enum_values.empty()) found.enum_values = later.enum_values;
+  found.calls += later.calls;
+  found.optional = found.optional || later.optional;
+  found.required = !found.optional;
+}
+
 class Discovery {
  public:
   explicit Discovery(Program& program)
@@ -61,13 +91,10 @@ class Discovery {
     bool typed = true;
     bool has_default = false;
     std::optional<bool> required = std::nullopt;  // as written
-    bool empty_default = true;                    // none, or '', 0, False, []: a later merge may replace it
   };
   struct Merged {
     std::size_t index = 0;  // in program_.parameters
-    bool typed = false;
-    int calls = 0;
-    bool optional = false;
+    bool asked = false;     // defined() of it
   };
 
   void fail(std::size_t offset, std::string message, std::string hint = {}) {
@@ -269,19 +296,45 @@ class Discovery {
 
   void describe(Expression& expression, Mention& made) {
     auto& parameter = made.parameter;
-    if (const auto* text = keyword(expression, "description"); text != nullptr && text->value.text() != nullptr)
-      parameter.description = *text->value.text();
-    if (const auto* text = keyword(expression, "format"); text != nullptr && text->value.text() != nullptr)
-      parameter.format = *text->value.text();
-    if (const auto* example = keyword(expression, "example")) parameter.example_json = constant_json(*example);
-    if (const auto* values = keyword(expression, "enum"); values != nullptr)
-      if (const auto constant = constant_of(*values); constant && constant->as<List>() != nullptr)
-        for (const auto& item : **constant->as<List>())
-          if (auto text = scalar_text(item)) parameter.enum_values.push_back(std::move(*text));
+    for (const auto& [name, into] :
+         {std::pair{"description", &parameter.description}, std::pair{"format", &parameter.format}}) {
+      const auto* text = keyword(expression, name);
+      if (text == nullptr) continue;
+      if (text->kind == Kind::literal && text->value.text() != nullptr)
+        *into = *text->value.text();
+      else
+        warn(text->offset, fmt::format("{}= is not a quoted text, so the documentation shows none", name));
+    }
+    if (const auto* example = keyword(expression, "example")) {
+      parameter.example_json = constant_json(*example);
+      if (!parameter.example_json) warn(example->offset, "example= is not a constant, so the documentation shows none");
+    }
+    if (const auto* values = keyword(expression, "enum")) allow(expression, *values, parameter);
     if (const auto* required = keyword(expression, "required")) {
       if (required->kind == Kind::name && program_.names[required->slot] == "true") made.required = true;
       if (required->kind == Kind::name && program_.names[required->slot] == "false") made.required = false;
       if (const auto constant = constant_of(*required)) made.required = truth(*constant);
+    }
+  }
+
+  /// enum=: the values, of the function's type, and as documentation shows them.
+  void allow(Expression& expression, const Expression& values, Parameter& parameter) {
+    const auto constant = constant_of(values);
+    const auto* list = constant ? constant->as<List>() : nullptr;
+    if (list == nullptr || (*list)->empty())
+      return fail(values.offset, "enum= takes a list of constants, such as enum=['day', 'week']");
+    for (const auto& item : **list) {
+      auto text = scalar_text(item);
+      Value made;
+      std::string expected;
+      if (!text) return fail(values.offset, fmt::format("enum= holds {}, which is no value", kind_name(item)));
+      if (expression.type == nullptr)
+        made = Value(*text);  // column()
+      else if (!convert(*expression.type, item, made, expected))
+        return fail(values.offset, fmt::format("'{}' in enum= is not a valid {}: {} is expected", *text,
+                                               expression.type->name, expected));
+      parameter.enum_values.push_back(std::move(*text));
+      expression.allowed.push_back(std::move(made));
     }
   }
 
@@ -300,13 +353,11 @@ class Discovery {
       const auto& word = program_.names[otherwise.slot];
       if (word == "true" || word == "false") {
         made.parameter.default_json = word;
-        made.empty_default = word == "false";
         return;
       }
     }
     const auto constant = constant_of(otherwise);
     if (!constant) return visit(otherwise, true);
-    made.empty_default = !truth(*constant);
     made.parameter.default_json = constant_json(otherwise);
     if (expression.function->id != FunctionId::typed) return;
     Value converted;
@@ -316,43 +367,34 @@ class Discovery {
     else if (!constant->is_none())
       warn(otherwise.offset,
            fmt::format("the default is not a valid {}: {} is expected", expression.type->name, expected));
+    if (!expression.allowed.empty() && expression.converted_default) {
+      const auto text = scalar_text(*expression.converted_default);
+      const auto is_default = [&](const Value& one) { return scalar_text(one) == text; };
+      if (text && std::none_of(expression.allowed.begin(), expression.allowed.end(), is_default))
+        warn(otherwise.offset, "the default is not one of the values in enum=");
+    }
   }
 
-  /// The rules of templates.md section 10 for several calls of one name.
+  /// Names only: needed when printed, unless the text asks whether it is defined.
   void merge(Mention mention) {
-    auto& list = program_.parameters;
-    const auto [entry, is_new] = merged_.try_emplace(mention.parameter.name, Merged{.index = list.size()});
+    auto& parameter = mention.parameter;
+    const auto [entry, is_new] = merged_.try_emplace(parameter.name, Merged{.index = program_.parameters.size()});
     auto& state = entry->second;
-    if (is_new) list.push_back(mention.parameter);
-    auto* found = &list[state.index];
-    if (is_new) {
-      found->required = !mention.typed && mention.required.value_or(false);
-    } else if (mention.typed && !state.typed) {  // a mention without type says nothing beside a call
-      const auto position = found->position;
-      *found = mention.parameter;
-      found->position = position;
-    } else if (mention.typed) {
-      found->type = mention.parameter.type;
-      found->element_type = mention.parameter.element_type;
-      if (!mention.empty_default || (!found->default_json && mention.parameter.default_json))
-        found->default_json = mention.parameter.default_json;
-      if (!mention.parameter.description.empty()) found->description = mention.parameter.description;
-      if (!mention.parameter.format.empty()) found->format = mention.parameter.format;
-      if (mention.parameter.example_json) found->example_json = mention.parameter.example_json;
-      if (!mention.parameter.enum_values.empty()) found->enum_values = mention.parameter.enum_values;
+    if (mention.typed) {
+      parameter.calls = 1;
+      parameter.optional = mention.has_default || mention.required == false;
+      parameter.required = mention.required.value_or(!mention.has_default);
+    } else {
+      parameter.required = mention.required.value_or(false);
     }
-    if (!mention.typed) {
-      if (state.typed) return;
-      // Named only: needed when printed, unless the text asks whether it is defined.
-      if (mention.required == false) state.optional = true;
-      if (mention.required == true) ++state.calls;
-      found->required = state.calls > 0 && !state.optional;
-      return;
-    }
-    if (!state.typed) state = {.index = state.index, .typed = true};
-    ++state.calls;
-    if (mention.required == false || mention.has_default) state.optional = true;
-    found->required = state.calls == 1 ? mention.required.value_or(!mention.has_default) : !state.optional;
+    if (is_new)
+      program_.parameters.push_back(parameter);
+    else
+      merge_into(program_.parameters[state.index], parameter);
+    auto& found = program_.parameters[state.index];
+    if (found.calls > 0) return;
+    if (mention.required == false) state.asked = true;
+    if (state.asked) found.required = false;
   }
 
   Program& program_;
@@ -374,25 +416,13 @@ std::expected<void, SyntaxError> discover(Program& program) {
 }  // namespace internal
 
 void merge_parameters(std::vector<Parameter>& into, const std::vector<Parameter>& from) {
-  const auto empty = [](const std::optional<std::string>& json) {
-    return !json || *json == "\"\"" || *json == "0" || *json == "false" || *json == "[]" || *json == "null" ||
-           *json == "0E0";
-  };
   for (const auto& parameter : from) {
     const auto found =
         std::find_if(into.begin(), into.end(), [&](const Parameter& p) { return p.name == parameter.name; });
-    if (found == into.end()) {
+    if (found == into.end())
       into.push_back(parameter);
-      continue;
-    }
-    found->type = parameter.type;
-    found->element_type = parameter.element_type;
-    if (!empty(parameter.default_json) || !found->default_json) found->default_json = parameter.default_json;
-    if (!parameter.description.empty()) found->description = parameter.description;
-    if (!parameter.format.empty()) found->format = parameter.format;
-    if (parameter.example_json) found->example_json = parameter.example_json;
-    if (!parameter.enum_values.empty()) found->enum_values = parameter.enum_values;
-    found->required = found->required && parameter.required;
+    else
+      internal::merge_into(*found, parameter);
   }
 }
 

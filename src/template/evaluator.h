@@ -49,7 +49,7 @@ class Evaluator {
   // calls (builtins.cc)
   bool call(const Expression& expression, Value& out);
   bool typed(const Expression& expression, Value& out);
-  bool array(const Expression& expression, const Value& from, Value& out);
+  bool array(const Expression& expression, const Value& from, bool is_default, Value& out);
   bool identifier(const Expression& expression, Value& out);
   bool split_to_array(const Expression& expression, Value& out);
   bool enumerate_with_last(const Expression& expression, Value& out);
@@ -66,6 +66,9 @@ class Evaluator {
   /// The value of a parameter function: request, `default=`, stand-in, or the missing-parameter error.
   bool parameter_value(const Expression& expression, Value& out, bool& is_default);
   bool convert_or_fail(const Expression& expression, const TypeInfo& type, const Value& from, Value& out);
+  /// enum=: a value that is not in the list is refused. Defaults are the author's and are not asked.
+  bool check_allowed(const Expression& expression, const Value& value);
+  std::string what_is(const Expression& expression) const;
 
   // names and errors (evaluator.cc)
   void load(std::uint32_t slot);

@@ -124,7 +124,20 @@ std::string suggest(std::string_view name, std::span<const std::string_view> kno
   return nearest.empty() ? std::string() : fmt::format("did you mean '{}'?", nearest);
 }
 
+namespace {
+/// SQL functions that people try as defaults: the tag cannot call them (templates.md 6.2).
+bool is_sql_function(std::string_view name) {
+  static constexpr std::array known = {"now"sv, "now64"sv,    "today"sv, "yesterday"sv, "concat"sv,   "count"sv,
+                                       "sum"sv, "min"sv,      "max"sv,   "avg"sv,       "dateDiff"sv, "dateTrunc"sv,
+                                       "if"sv,  "coalesce"sv, "tuple"sv, "array"sv,     "has"sv,      "uniq"sv};
+  const bool conversion = name.size() > 2 && name.starts_with("to") && name[2] >= 'A' && name[2] <= 'Z';
+  return conversion || std::find(known.begin(), known.end(), name) != known.end();
+}
+}  // namespace
+
 std::string suggest_function(std::string_view name) {
+  if (is_sql_function(name)) return "SQL functions stand outside the tag; a tag calls template functions only";
+  if (const auto* method = find_method(name)) return fmt::format("write x.{}()", method->name);
   std::vector<std::string_view> names;
   for (const auto& [known, function] : functions()) names.push_back(known);
   std::sort(names.begin(), names.end());

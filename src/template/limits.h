@@ -21,6 +21,7 @@ struct Limits {
   static constexpr std::uint32_t work_max = 1'000'000;
   static constexpr std::size_t identifier_bytes_max = 256;  // column() and symbol()
   static constexpr std::size_t shown_bytes_max = 100;       // of a caller's value inside an error message
+  static constexpr std::size_t shown_choices_max = 20;      // of enum= inside an error message
   static constexpr int threads_max = 64;                    // max_threads()
 };
 

@@ -80,6 +80,7 @@ struct Expression {
   const Expression* default_value = nullptr;  // positional or default=
   std::optional<Value> converted_default;     // when it is a constant that the type accepts
   const Expression* defined_flag = nullptr;   // defined=
+  std::vector<Value> allowed;                 // enum=, of the function's type; empty when every value is
 
   const Expression* keyword(std::string_view name) const {
     for (const auto& argument : arguments)

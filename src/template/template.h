@@ -59,6 +59,9 @@ struct Parameter {
   std::optional<std::string> example_json;
   std::vector<std::string> enum_values;
   TextPosition position = {};  // where it is first met
+  // What merging needs to know of the calls that made it.
+  std::uint32_t calls = 0;  // of type functions; 0 for a name that is only used
+  bool optional = false;    // one of them has a default or required=False
   bool operator==(const Parameter&) const = default;
 };
 /// Joins the parameters of several nodes or pipes, in order, by the rules for several calls of one name.

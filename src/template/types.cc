@@ -264,13 +264,13 @@ Value stand_in(const TypeInfo& type) {
       break;
     case TypeClass::integer:
     case TypeClass::wide_integer:
-      value = Value(Integer(0));
+      value = Value(Integer(1));  // fits LIMIT, max_threads() and a divisor
       break;
     case TypeClass::real:
-      value = Value(0.0);
+      value = Value(1.0);
       break;
     case TypeClass::decimal:
-      value = Value(std::string_view("0.0"));
+      value = Value(std::string_view("1.0"));
       break;
     case TypeClass::date:
       value = Value(std::string_view("2020-01-01"));
