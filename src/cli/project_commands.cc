@@ -5,13 +5,13 @@
 
 #include "datafile/check.h"
 #include "http/multipart.h"
-#include "project/files.h"
+#include "project/discovery.h"
 
 namespace kinglet::cli {
 namespace {
 
 struct Options {
-  std::string folder = ".";
+  std::string folder;
   bool check = false;
   bool wait = true;
   bool automatic = true;
@@ -28,7 +28,7 @@ std::vector<std::string> names(const json::object& o, std::string_view key) {
 
 /// `file:line:column: message`, so that editors and terminals lead to the place.
 std::string place(const std::string& folder, std::string_view file, std::uint64_t line, std::uint64_t column) {
-  std::string out = folder == "." ? std::string(file) : fmt::format("{}/{}", folder, file);
+  std::string out = folder.empty() || folder == "." ? std::string(file) : fmt::format("{}/{}", folder, file);
   if (line != 0) out += fmt::format(":{}:{}", line, column);
   return out;
 }
@@ -87,7 +87,7 @@ int send_project(const GlobalFlags& flags, const Options& options, const std::st
                  const std::string& what) {
   const Terminal terminal(flags.output);
   const auto started = std::chrono::steady_clock::now();
-  const auto files = project::read_project(options.folder);
+  const auto files = project::discover(options.folder);
   if (!files) {
     terminal.failed(files.error());
     return 1;
@@ -98,9 +98,9 @@ int send_project(const GlobalFlags& flags, const Options& options, const std::st
     return 1;
   }
   terminal.step(
-      fmt::format("{} {} files to {}", options.check ? "checking" : "sending", files->size(), session->host()));
+      fmt::format("{} {} files to {}", options.check ? "checking" : "sending", files->files.size(), session->host()));
   Session::Request request{.method = "POST", .path = path, .query = std::move(query)};
-  request.body = project_body(*files, request.content_type);
+  request.body = project_body(files->files, request.content_type);
   request.patience = std::chrono::seconds(3600);
   const auto reply = session->send(std::move(request));
   if (!reply) {
@@ -152,12 +152,12 @@ int send_project(const GlobalFlags& flags, const Options& options, const std::st
 /// Reads and checks the files without a server.
 int check(const GlobalFlags& flags, const Options& options) {
   const Terminal terminal(flags.output);
-  const auto files = project::read_project(options.folder);
+  const auto files = project::discover(options.folder);
   if (!files) {
     terminal.failed(files.error());
     return 1;
   }
-  auto parsed = datafile::parse_project(*files);
+  auto parsed = datafile::parse_project(files->files);
   auto diagnostics = std::move(parsed.diagnostics);
   auto texts = datafile::check_project(parsed.project);
   diagnostics.insert(diagnostics.end(), texts.begin(), texts.end());
@@ -179,13 +179,14 @@ int check(const GlobalFlags& flags, const Options& options) {
     error ? terminal.failed(text) : terminal.warn(text);
   }
   if (flags.output == Output::json)
-    terminal.line(
-        json::write(json::object{{"files", files->size()}, {"errors", errors}, {"diagnostics", std::move(list)}}));
+    terminal.line(json::write(
+        json::object{{"files", files->files.size()}, {"errors", errors}, {"diagnostics", std::move(list)}}));
   else if (errors == 0)
-    terminal.done(fmt::format(
-        "{} files are well formed; `kinglet deploy --check` asks the server about tables and columns", files->size()));
+    terminal.done(
+        fmt::format("{} files are well formed; `kinglet deploy --check` asks the server about tables and columns",
+                    files->files.size()));
   else
-    terminal.failed(fmt::format("{} error{} in {} files", errors, errors == 1 ? "" : "s", files->size()));
+    terminal.failed(fmt::format("{} error{} in {} files", errors, errors == 1 ? "" : "s", files->files.size()));
   return errors == 0 ? 0 : 1;
 }
 
@@ -194,7 +195,8 @@ int check(const GlobalFlags& flags, const Options& options) {
 void add_project_commands(Registrar& registrar) {
   auto options = std::make_shared<Options>();
   const auto folder = [&](CLI::App* app) {
-    app->add_option("folder", options->folder, "the project's folder")->capture_default_str();
+    app->add_option("folder", options->folder,
+                    "the project's folder (default: this one, or as tinybird.config.json says)");
   };
 
   auto* checked =

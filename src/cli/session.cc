@@ -2,9 +2,9 @@
 #include "cli/session.h"
 
 #include <cstdlib>
-#include <filesystem>
-#include <fstream>
-#include <sstream>
+#include <tuple>
+
+#include "project/config.h"
 
 namespace kinglet::cli {
 
@@ -22,22 +22,24 @@ std::string first_of(std::initializer_list<std::string> candidates) {
   return {};
 }
 
-/// `.tinyb` of this folder or the nearest one above: what the published client writes (cli.md 3.1).
-Result<json::object> credentials_file() {
-  std::error_code error;
-  for (auto folder = std::filesystem::current_path(error); !error; folder = folder.parent_path()) {
-    const auto path = folder / ".tinyb";
-    if (std::filesystem::is_regular_file(path, error)) {
-      std::ifstream in(path);
-      std::stringstream text;
-      text << in.rdbuf();
-      auto document = json::parse(text.str());
-      if (!document || !document->is_object()) return fail(Code::invalid, "{} is not a JSON object", path.string());
-      return document->get_object();
-    }
-    if (folder == folder.root_path()) break;
+/// Host and token of the project: token and baseUrl of its settings when both are there, else its .tinyb.
+Result<project::Credentials> project_credentials() {
+  std::vector<datafile::Diagnostic> unused;  // `kinglet check` tells
+  const auto config = project::find_config(".", unused);
+  if (config.token.empty() || config.base_url.empty()) return project::find_credentials(".");
+  const auto environment = project::environment_of(config.file.parent_path());
+  project::Credentials out{.file = config.file, .host = {}, .token = {}, .cwd = {}};
+  for (const auto& [key, text, value] :
+       {std::tuple("baseUrl", &config.base_url, &out.host), std::tuple("token", &config.token, &out.token)}) {
+    auto read = project::interpolate(*text, environment);
+    if (!read)
+      return fail(
+          Error{.code = Code::invalid,
+                .message = fmt::format("{}, {}: {}", config.file.filename().string(), key, read.error().message),
+                .hint = read.error().hint});
+    *value = std::move(*read);
   }
-  return json::object{};
+  return out;
 }
 
 std::string text_of(const json::object& o, std::string_view key) {
@@ -60,13 +62,16 @@ Error reply_error(const Reply& reply) {
 }
 
 Result<Session> Session::open(const GlobalFlags& flags) {
-  TRY(const auto file, credentials_file());
   Session session;
-  session.host_ = first_of(
-      {flags.host, variable("KINGLET_HOST"), variable("TB_HOST"), text_of(file, "host"), std::string(default_host)});
+  session.host_ = first_of({flags.host, variable("KINGLET_HOST"), variable("TB_HOST")});
+  session.token_ = first_of({flags.token, variable("KINGLET_TOKEN"), variable("TB_TOKEN")});
+  if (session.host_.empty() || session.token_.empty()) {
+    TRY(const auto file, project_credentials());
+    session.host_ = first_of({session.host_, file.host, std::string(default_host)});
+    session.token_ = first_of({session.token_, file.token});
+  }
   while (session.host_.ends_with('/')) session.host_.pop_back();
   if (session.host_.find("://") == std::string::npos) session.host_ = "http://" + session.host_;
-  session.token_ = first_of({flags.token, variable("KINGLET_TOKEN"), variable("TB_TOKEN"), text_of(file, "token")});
   if (!session.token_.empty()) return session;
   auto tokens = session.get("/tokens");
   if (!tokens) {
