@@ -58,7 +58,7 @@ std::string_view line_of(std::string_view text, std::uint32_t line) {
 
 class ProjectChecker {
  public:
-  explicit ProjectChecker(const Project& project) : project_(project) {}
+  ProjectChecker(const Project& project, std::vector<NodeText>* texts) : project_(project), texts_(texts) {}
 
   std::vector<Diagnostic> check() {
     for (const auto& [name, source] : project_.data_sources) check_data_source(name, source);
@@ -77,50 +77,59 @@ class ProjectChecker {
                     .hint = std::move(hint)});
   }
 
-  /// A place inside a node's SQL as a place in the file: `sql` is the block without its common indentation.
-  static Position in_file(const Node& node, std::uint32_t line, std::uint32_t column) {
-    if (line == 0) return node.sql_position;
-    return {.line = node.sql_position.line + line - 1, .column = column + node.sql_indent};
-  }
-
   void check_pipe(std::string_view name, const Pipe& pipe) {
     templates::NameSet arrays;
-    std::vector<std::pair<const Node*, Template>> compiled;
-    for (const auto& node : pipe.nodes) {
-      if (node.sql_position.line == 0) continue;  // an empty SQL, reported when it was read
+    std::vector<std::pair<NodeText, Template>> compiled;
+    for (std::size_t i = 0; i < pipe.nodes.size(); ++i) {
+      const auto& node = pipe.nodes[i];
+      NodeText read{.pipe = &pipe, .index = i, .is_template = false, .parameters = {}, .queries = {}};
+      if (node.sql_position.line == 0) {  // an empty SQL, reported when it was read
+        keep(std::move(read));
+        continue;
+      }
       auto text = Template::compile(node.sql);
       if (!text) {
         const auto& error = text.error();
-        add(Severity::error, name, in_file(node, error.position.line, error.position.column),
+        add(Severity::error, name, place_in_file(node, error.position.line, error.position.column),
             fmt::format("node {}: {}", internal::quoted(node.name), error.message), error.hint);
+        keep(std::move(read));
         continue;
       }
       for (const auto& warning : text->warnings())
-        add(Severity::warning, name, in_file(node, warning.position.line, warning.position.column),
+        add(Severity::warning, name, place_in_file(node, warning.position.line, warning.position.column),
             fmt::format("node {}: {}", internal::quoted(node.name), warning.message));
       for (const auto& parameter : text->array_parameters()) arrays.insert(parameter);
       if (pipe.type == PipeType::materialized && !text->parameters().empty()) {
         const auto& first = text->parameters().front();
-        add(Severity::error, name, in_file(node, first.position.line, first.position.column),
+        add(Severity::error, name, place_in_file(node, first.position.line, first.position.column),
             fmt::format("node {} asks for the parameter {}, but a materialized pipe runs without a request",
                         internal::quoted(node.name), internal::quoted(first.name)),
             "write the value itself, or filter in the endpoint that reads the target");
+        keep(std::move(read));
         continue;
       }
-      compiled.emplace_back(&node, std::move(*text));
+      read.is_template = text->is_template();
+      read.parameters = text->parameters();
+      compiled.emplace_back(std::move(read), std::move(*text));
     }
-    for (const auto& [node, text] : compiled) {
-      if (!text.is_template()) {
-        check_sql(name, *node, node->sql, false);
-        continue;
-      }
-      if (render(name, *node, text, arrays, StandIns::none_defined))
-        (void)render(name, *node, text, arrays, StandIns::all_defined);
+    for (auto& [read, text] : compiled) {
+      if (!text.is_template())
+        check_sql(name, read, read.node().sql);
+      else if (render(name, read, text, arrays, StandIns::none_defined))
+        (void)render(name, read, text, arrays, StandIns::all_defined);
+      keep(std::move(read));
     }
+    if (texts_ != nullptr)
+      std::sort(texts_->end() - static_cast<std::ptrdiff_t>(pipe.nodes.size()), texts_->end(),
+                [](const NodeText& a, const NodeText& b) { return a.index < b.index; });
+  }
+
+  void keep(NodeText read) {
+    if (texts_ != nullptr) texts_->push_back(std::move(read));
   }
 
   /// Renders with stand-ins and parses the result. True when nothing was wrong.
-  bool render(std::string_view name, const Node& node, const Template& text, const templates::NameSet& arrays,
+  bool render(std::string_view name, NodeText& read, const Template& text, const templates::NameSet& arrays,
               StandIns stand_ins) {
     const std::function<std::optional<std::string>(std::string_view)> secret = [](std::string_view) {
       return std::string("secret");
@@ -128,29 +137,41 @@ class ProjectChecker {
     const templates::Arguments none;
     const auto rendered =
         text.render({.arguments = &none, .array_parameters = &arrays, .secret = &secret, .stand_ins = stand_ins});
-    if (rendered) return check_sql(name, node, rendered->sql, true);
-    // A refusal may come from the stand-in values (max_threads(0)), so it does not stop a deployment; what a request
-    // can cause (a missing or wrong value, error()) says nothing about the text at all.
-    if (rendered.error().kind != RenderError::Kind::refused || stand_ins == StandIns::all_defined) return true;
+    if (rendered) {
+      if (stand_ins == StandIns::all_defined && rendered->sql == rendered_) return true;
+      rendered_ = rendered->sql;
+      return check_sql(name, read, rendered_);
+    }
+    rendered_.clear();
+    // What a request can cause (a missing value, error()) says nothing about the text. A refusal may come from the
+    // stand-in values (max_threads(0)), so it does not stop a deployment. A wrong value can only be a default here.
+    const auto kind = rendered.error().kind;
+    const bool told = kind == RenderError::Kind::refused || kind == RenderError::Kind::invalid_value;
+    if (!told || stand_ins == StandIns::all_defined) return true;
     const auto& error = rendered.error();
-    add(Severity::warning, name, in_file(node, error.position.line, error.position.column),
+    const auto& node = read.node();
+    add(Severity::warning, name, place_in_file(node, error.position.line, error.position.column),
         fmt::format("node {}, tried without parameters: {}", internal::quoted(node.name),
                     take_apart(error.message).message));
     return true;
   }
 
-  bool check_sql(std::string_view name, const Node& node, std::string_view sql, bool rendered) {
-    const auto query = sql::parse_query(sql);
-    if (query && query->format.empty()) return true;
+  bool check_sql(std::string_view name, NodeText& read, std::string_view sql) {
+    const auto& node = read.node();
+    auto query = sql::parse_query(sql);
+    if (query && query->format.empty()) {
+      read.queries.push_back(std::make_shared<const sql::Query>(std::move(*query)));
+      return true;
+    }
     if (query) {
-      add(Severity::error, name, rendered ? node.sql_position : find_word(node, "FORMAT"),
+      add(Severity::error, name, read.is_template ? node.sql_position : find_word(node, "FORMAT"),
           fmt::format("node {} has a FORMAT {}; the request chooses the format, by the end of its path",
                       internal::quoted(node.name), query->format),
           "take the FORMAT out, and ask for /v0/pipes/NAME.csv or .ndjson");
       return false;
     }
     const auto error = take_apart(query.error().message);
-    if (rendered) {  // lines moved: show the line instead
+    if (read.is_template) {  // lines moved: show the line instead
       const auto line = line_of(sql, error.position.line);
       add(Severity::error, name, node.sql_position,
           fmt::format("node {}, in the rendered SQL{}: {}", internal::quoted(node.name),
@@ -159,7 +180,7 @@ class ProjectChecker {
       return false;
     }
     const bool forgotten = sql.find("{{") != std::string_view::npos || sql.find("{%") != std::string_view::npos;
-    add(Severity::error, name, in_file(node, error.position.line, error.position.column),
+    add(Severity::error, name, place_in_file(node, error.position.line, error.position.column),
         fmt::format("node {}: {}", internal::quoted(node.name), error.message),
         forgotten ? "a template starts with a line that holds only %" : query.error().hint);
     return false;
@@ -172,7 +193,7 @@ class ProjectChecker {
     Position at = {.line = 1, .column = 1};
     for (const auto& token : internal::tokenize(source.text(), false))
       if (token.is_word(word)) at = source.position(token.text);
-    return in_file(node, at.line, at.column);
+    return place_in_file(node, at.line, at.column);
   }
 
   void check_expression(std::string_view resource, Position at, std::string_view what, std::string_view text) {
@@ -215,13 +236,20 @@ class ProjectChecker {
   }
 
   const Project& project_;
+  std::vector<NodeText>* texts_;
+  std::string rendered_;  // of the node at hand, without parameters
   std::vector<Diagnostic> out_;
 };
 
 }  // namespace
 
-std::vector<Diagnostic> check_project(const Project& project) {
-  return ProjectChecker(project).check();
+std::vector<Diagnostic> check_project(const Project& project, std::vector<NodeText>* texts) {
+  return ProjectChecker(project, texts).check();
+}
+
+Position place_in_file(const Node& node, std::uint32_t line, std::uint32_t column) {
+  if (line == 0) return node.sql_position;
+  return {.line = node.sql_position.line + line - 1, .column = column + node.sql_indent};
 }
 
 void sort_diagnostics(std::vector<Diagnostic>& diagnostics) {

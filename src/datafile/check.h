@@ -2,16 +2,35 @@
 // Checks of the texts inside a parsed project: templates compile, SQL parses.
 #pragma once
 
+#include <memory>
 #include <vector>
 
 #include "datafile/model.h"
+#include "sql/ast.h"
+#include "template/template.h"
 
 namespace kinglet::datafile {
 
+/// One node's SQL as it was read.
+struct NodeText {
+  const Pipe* pipe = nullptr;
+  std::size_t index = 0;  // in pipe->nodes
+  bool is_template = false;
+  std::vector<templates::Parameter> parameters;
+  /// What it asks without optional parameters, then with all of them when that differs. None: it has faults.
+  std::vector<std::shared_ptr<const sql::Query>> queries;
+
+  const Node& node() const { return pipe->nodes[index]; }
+};
+
 /// What is wrong inside the nodes of all pipes and the expressions of all data sources: template syntax, SQL syntax
 /// (templates are rendered with stand-ins first), parameters in materialized pipes. Positions are places in the files.
-/// Names in the SQL are not resolved here. Thread: any. Cost: about 50 µs a node.
-std::vector<Diagnostic> check_project(const Project& project);
+/// Names in the SQL are not resolved here. `texts`, when given, gets every node of every pipe, in order; it points into
+/// `project`. Thread: any. Cost: about 50 µs a node.
+std::vector<Diagnostic> check_project(const Project& project, std::vector<NodeText>* texts = nullptr);
+
+/// A place inside a node's SQL as a place in its file. Line 0: the start of the SQL.
+Position place_in_file(const Node& node, std::uint32_t line, std::uint32_t column);
 
 /// Brings the findings of several checks into the order of reading: by file, line, column.
 void sort_diagnostics(std::vector<Diagnostic>& diagnostics);

@@ -5,7 +5,7 @@
 #include <algorithm>
 #include <array>
 
-#include "datafile/lines.h"
+#include "datafile/tree.h"
 #include "datafile/parts.h"
 #include "datafile/spelling.h"
 #include "datafile/values.h"
@@ -20,7 +20,7 @@ class ConnectionReader {
   ConnectionReader(Source& source, std::string name) : source_(source) { out_.name = std::move(name); }
 
   Connection read() {
-    const auto instructions = read_instructions(source_, FileKind::connection);
+    const auto instructions = read_tree(source_, FileKind::connection).instructions();
     for (const auto& in : instructions)
       if (in.rule->name == "TYPE") read_type(in);
     if (type_.empty()) {

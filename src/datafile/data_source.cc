@@ -10,6 +10,7 @@
 
 #include "datafile/column_type.h"
 #include "datafile/columns.h"
+#include "datafile/layout.h"
 #include "datafile/limits.h"
 #include "datafile/metadata_columns.h"
 #include "datafile/spelling.h"
@@ -21,20 +22,13 @@ namespace {
 
 constexpr std::size_t default_key_columns_max = 3;
 
-constexpr std::array<std::string_view, 7> engines = {"MergeTree",
-                                                     "ReplacingMergeTree",
-                                                     "SummingMergeTree",
-                                                     "AggregatingMergeTree",
-                                                     "CollapsingMergeTree",
-                                                     "VersionedCollapsingMergeTree",
-                                                     "Null"};
-
 class DataSourceReader {
  public:
   DataSourceReader(Source& source, std::string name) : source_(source) { out_.name = std::move(name); }
 
   DataSource read() {
-    for (const auto& instruction : read_instructions(source_, FileKind::data_source)) read_instruction(instruction);
+    for (const auto& instruction : read_tree(source_, FileKind::data_source).instructions())
+      read_instruction(instruction);
     check_schema();
     check_connector();
     check_engine();
@@ -90,9 +84,9 @@ class DataSourceReader {
                     "for example ENGINE_VER updated_at");
       name = trim(name.substr(0, open));
     }
-    const auto found =
-        std::find_if(engines.begin(), engines.end(), [&](std::string_view e) { return equal_ignoring_case(e, name); });
-    if (found != engines.end()) {
+    const auto found = std::find_if(engine_names().begin(), engine_names().end(),
+                                    [&](std::string_view e) { return equal_ignoring_case(e, name); });
+    if (found != engine_names().end()) {
       out_.engine.name = *found;
       return;
     }
@@ -103,8 +97,8 @@ class DataSourceReader {
     if (name.starts_with("Replicated") && name.ends_with("MergeTree"))
       return source_.error(name, fmt::format("write {} without Replicated; replication is the server's matter",
                                              quoted(name.substr(10))));
-    std::string hint = did_you_mean(name, engines);
-    if (hint.empty()) hint = fmt::format("engines: {}", fmt::join(engines, ", "));
+    std::string hint = did_you_mean(name, engine_names());
+    if (hint.empty()) hint = fmt::format("engines: {}", fmt::join(engine_names(), ", "));
     source_.error(name, fmt::format("there is no engine {}", quoted(name)), std::move(hint));
   }
 
@@ -134,39 +128,15 @@ class DataSourceReader {
     }
     auto tokens = tokenize(in.value, false);
     tokens.pop_back();
-    const bool list = in.rule->name.ends_with("SORTING_KEY") || in.rule->name == "ENGINE_PRIMARY_KEY" ||
-                      in.rule->name == "ENGINE_SUMMING_COLUMNS";
-    if (list) {
-      if (!tokens.empty() && tokens.back().is(',')) tokens.pop_back();
-      strip_parentheses(tokens);
-    }
-    const auto text = read_expression(source_, tokens, in.rule->name);
-    if (!text) return;
-    for (const auto item : split_list(tokens))
-      if (list && item.empty() && !tokens.empty())
-        return source_.error(in.value, fmt::format("{} has two commas with nothing between", in.rule->name));
-    if (list) {
-      std::string joined_list;
+    const auto checked = tokens;
+    std::string value = key_text(in.rule->name, tokens);
+    if (!read_expression(source_, checked, in.rule->name)) return;
+    if (is_key_list(in.rule->name) && !tokens.empty())
       for (const auto item : split_list(tokens))
-        joined_list += fmt::format("{}{}", joined_list.empty() ? "" : ", ", joined(item));
-      *target->second = tokens.empty() ? "tuple()" : joined_list;
-    } else {
-      *target->second = *text;
-    }
+        if (item.empty())
+          return source_.error(in.value, fmt::format("{} has two commas with nothing between", in.rule->name));
+    *target->second = std::move(value);
     keys_[in.rule->name == "SORTING_KEY" ? "ENGINE_SORTING_KEY" : in.rule->name] = {in, std::move(tokens)};
-  }
-
-  /// "(a, b)" -> "a, b"
-  static void strip_parentheses(std::vector<Token>& tokens) {
-    if (tokens.size() < 2 || !tokens.front().is('(') || !tokens.back().is(')')) return;
-    std::size_t depth = 0;
-    for (std::size_t i = 0; i < tokens.size(); ++i) {
-      if (tokens[i].is('(')) ++depth;
-      if (tokens[i].is(')') && --depth == 0 && i + 1 < tokens.size()) return;
-    }
-    if (depth != 0) return;
-    tokens.erase(tokens.begin());
-    tokens.pop_back();
   }
 
   void read_settings(const Instruction& in) {
@@ -569,6 +539,17 @@ class DataSourceReader {
 };
 
 }  // namespace
+
+std::span<const std::string_view> engine_names() {
+  static constexpr std::array<std::string_view, 7> names = {"MergeTree",
+                                                            "ReplacingMergeTree",
+                                                            "SummingMergeTree",
+                                                            "AggregatingMergeTree",
+                                                            "CollapsingMergeTree",
+                                                            "VersionedCollapsingMergeTree",
+                                                            "Null"};
+  return names;
+}
 
 std::string default_sorting_key(std::span<const ColumnDefinition> columns) {
   const auto first_of = [&](auto&& belongs) {

@@ -39,7 +39,7 @@ class PipeReader {
   PipeReader(Source& source, std::string name) : source_(source) { out_.name = std::move(name); }
 
   Pipe read() {
-    for (const auto& instruction : read_instructions(source_, FileKind::pipe)) read_instruction(instruction);
+    for (const auto& instruction : read_tree(source_, FileKind::pipe).instructions()) read_instruction(instruction);
     finish_node();
     if (out_.nodes.empty() && !node_seen_)
       source_.error(Position{.line = 1, .column = 1}, "a pipe needs at least one node",

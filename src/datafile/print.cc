@@ -7,43 +7,12 @@
 #include <array>
 #include <utility>
 
-#include "datafile/source.h"
-#include "datafile/values.h"
+#include "datafile/layout.h"
 
 namespace kinglet::datafile {
 namespace {
 
-/// Collects groups of lines; an empty group leaves no trace.
-class Page {
- public:
-  void line(std::string_view text) {
-    if (!text_.empty() && gap_) text_ += '\n';
-    gap_ = false;
-    text_ += text;
-    text_ += '\n';
-  }
-  void value(std::string_view key, std::string_view text) {
-    if (!text.empty()) line(fmt::format("{} \"{}\"", key, text));
-  }
-  void block(std::string_view key, std::string_view text) {
-    if (text.empty()) return;
-    gap();
-    line(fmt::format("{} >", key));
-    while (!text.empty()) {
-      const auto end = text.find('\n');
-      const auto one = text.substr(0, end);
-      line(one.empty() ? std::string() : fmt::format("    {}", one));
-      text = end == std::string_view::npos ? std::string_view() : text.substr(end + 1);
-    }
-    gap();
-  }
-  void gap() { gap_ = true; }
-  std::string take() { return std::move(text_); }
-
- private:
-  std::string text_;
-  bool gap_ = false;
-};
+using internal::Page;
 
 std::string quoted_list(const std::vector<std::string>& items) {
   return fmt::format("\"{}\"", fmt::join(items, ", "));
@@ -58,14 +27,6 @@ void print_tokens(Page& page, const std::vector<TokenGrant>& tokens) {
   }
 }
 
-std::string column_line(const ColumnDefinition& column) {
-  std::string out = fmt::format("`{}` {}", column.name, column.type);
-  if (column.path) out += fmt::format(" `json:{}`", column.path->text);
-  if (column.default_expression) out += fmt::format(" DEFAULT {}", *column.default_expression);
-  if (column.codec) out += fmt::format(" {}", *column.codec);
-  return out;
-}
-
 }  // namespace
 
 std::string print(const DataSource& source) {
@@ -77,7 +38,7 @@ std::string print(const DataSource& source) {
   }
   std::string columns;
   for (const auto& column : source.columns)
-    columns += fmt::format("{}{}", columns.empty() ? "" : ",\n", column_line(column));
+    columns += fmt::format("{}{}", columns.empty() ? "" : ",\n", internal::column_line(column));
   page.block("SCHEMA", columns);
 
   const auto& engine = source.engine;
@@ -93,16 +54,11 @@ std::string print(const DataSource& source) {
   page.value("ENGINE_SIGN", engine.sign);
   page.value("ENGINE_VERSION", engine.version);
   page.value("ENGINE_SUMMING_COLUMNS", engine.summing_columns);
-  std::string settings;
-  for (const auto& [name, value] : engine.settings)
-    settings += fmt::format("{}{} = {}", settings.empty() ? "" : ", ", name, value);
-  page.value("ENGINE_SETTINGS", settings);
+  page.value("ENGINE_SETTINGS", internal::settings_line(engine.settings));
 
   std::string indexes;
   for (const auto& index : source.indexes)
-    indexes += fmt::format("{}{} {} TYPE {} GRANULARITY {}", indexes.empty() ? "" : "\n",
-                           internal::is_identifier(index.name) ? index.name : fmt::format("`{}`", index.name),
-                           index.expression, index.type, index.granularity);
+    indexes += fmt::format("{}{}", indexes.empty() ? "" : "\n", internal::index_line(index));
   page.block("INDEXES", indexes);
   if (source.backfill_skip) {
     page.gap();
@@ -127,8 +83,8 @@ std::string print(const Pipe& pipe) {
   for (std::size_t i = 0; i < pipe.nodes.size(); ++i) {
     const auto& node = pipe.nodes[i];
     page.gap();
-    page.line(fmt::format("NODE {}", node.name));
-    if (!node.description.empty()) page.block("DESCRIPTION", node.description);
+    page.heading(fmt::format("NODE {}", node.name));
+    page.block("DESCRIPTION", node.description);
     page.block("SQL", node.sql);
     if (i != pipe.output_node || pipe.type == PipeType::plain) continue;
     constexpr std::array<std::string_view, 5> names = {"", "endpoint", "materialized", "copy", "sink"};

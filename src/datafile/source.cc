@@ -45,7 +45,10 @@ std::size_t leading_blanks(std::string_view line) {
 
 Source::Source(std::string name, std::string_view text, std::vector<Diagnostic>& out)
     : name_(std::move(name)), text_(text), out_(out) {
-  if (text_.starts_with(byte_order_mark)) text_.remove_prefix(byte_order_mark.size());
+  if (text_.starts_with(byte_order_mark)) {
+    mark_ = text_.substr(0, byte_order_mark.size());
+    text_.remove_prefix(byte_order_mark.size());
+  }
   line_starts_.push_back(0);
   for (std::size_t i = 0; i < text_.size(); ++i)
     if (text_[i] == '\n') line_starts_.push_back(i + 1);

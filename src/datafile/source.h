@@ -13,10 +13,12 @@ namespace kinglet::datafile::internal {
 /// All text views that the parser hands around point into text(), so a view is also a place.
 class Source {
  public:
-  /// `text` and `out` must outlive the Source. A byte order mark is dropped.
+  /// `text` and `out` must outlive the Source. A byte order mark is no part of text().
   Source(std::string name, std::string_view text, std::vector<Diagnostic>& out);
 
   std::string_view text() const { return text_; }
+  /// The byte order mark before text(), or nothing.
+  std::string_view mark() const { return mark_; }
   const std::string& name() const { return name_; }
   /// Of the first character of `place`, which must lie in text(). Columns count characters, not bytes.
   Position position(std::string_view place) const;
@@ -35,7 +37,7 @@ class Source {
   void add(Severity severity, Position at, std::string message, std::string hint);
 
   std::string name_;
-  std::string_view text_;
+  std::string_view text_, mark_;
   std::vector<Diagnostic>& out_;
   std::vector<std::size_t> line_starts_;
   std::size_t count_ = 0;

@@ -78,7 +78,7 @@ bool Token::is_json_path() const {
   return kind == Kind::name && text.starts_with("`json:");
 }
 
-std::vector<Token> tokenize(std::string_view text, bool hash_comments) {
+std::vector<Token> tokenize(std::string_view text, bool hash_comments, std::vector<std::string_view>* comments) {
   std::vector<Token> out;
   bool line_start = true, blank = false;
   std::size_t i = 0;
@@ -97,7 +97,9 @@ std::vector<Token> tokenize(std::string_view text, bool hash_comments) {
       blank = true;
       ++i;
     } else if (hash_comments && line_start && c == '#') {
-      i = std::min(text.find('\n', i), text.size());
+      const auto end = std::min(text.find('\n', i), text.size());
+      if (comments != nullptr) comments->push_back(trim(text.substr(i, end - i)));
+      i = end;
     } else if (rest.starts_with("--") || rest.starts_with("/*")) {
       push(Token::Kind::comment, std::min(text.find('\n', i), text.size()));
     } else if (c == '\'' || c == '`' || c == '"') {

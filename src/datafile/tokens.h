@@ -36,8 +36,10 @@ struct Token {
   bool is_json_path() const;
 };
 
-/// Cuts `text` into tokens; the last is `end`. Lines that start with # are skipped when `hash_comments`.
-std::vector<Token> tokenize(std::string_view text, bool hash_comments);
+/// Cuts `text` into tokens; the last is `end`. Lines that start with # are skipped when `hash_comments`, and put into
+/// `comments` when there is such a list.
+std::vector<Token> tokenize(std::string_view text, bool hash_comments,
+                            std::vector<std::string_view>* comments = nullptr);
 
 /// One SQL fragment, checked so that it can stand inside a statement: quotes and brackets close, no comment, no `;`, no
 /// sub-query, bounded size and depth. Reports what is wrong and returns nothing; `what` names it ("the DEFAULT of

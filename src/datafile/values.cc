@@ -62,28 +62,45 @@ bool is_identifier(std::string_view text) {
   });
 }
 
-std::vector<std::string> read_list(Source& source, const Instruction& instruction) {
-  std::vector<std::string> out;
-  std::string_view rest =
-      instruction.block || instruction.raw != instruction.value ? instruction.raw : instruction.value;
+std::vector<std::string_view> read_items(std::string_view line) {
+  std::vector<std::string_view> out;
+  line = trim(line);
+  if (line.starts_with('#')) return out;
   // One pair of quotes around the whole list leaves commas inside; quotes around each item leave them outside.
-  while (!rest.empty()) {
-    const auto end = rest.find_first_of(",\n");
-    auto item = trim(rest.substr(0, end));
-    rest = end == std::string_view::npos ? std::string_view() : rest.substr(end + 1);
+  while (!line.empty()) {
+    const auto end = line.find(',');
+    auto item = trim(line.substr(0, end));
+    line = end == std::string_view::npos ? std::string_view() : line.substr(end + 1);
+    if (const auto comment = item.find_first_of("\"'", 1);
+        comment != std::string_view::npos && trim(item.substr(comment + 1)).starts_with('#')) {
+      item = item.substr(0, comment);
+      line = {};
+    }
     while (!item.empty() && (item.front() == '"' || item.front() == '\'')) item = trim(item.substr(1));
     while (!item.empty() && (item.back() == '"' || item.back() == '\'')) item = trim(item.substr(0, item.size() - 1));
-    if (item.empty() || item.front() == '#') continue;
-    if (item.size() > limits::name_bytes_max) {
-      source.error(item,
-                   fmt::format("an item of {} has at most {} bytes", instruction.rule->name, limits::name_bytes_max));
-      continue;
+    if (!item.empty()) out.push_back(item);
+  }
+  return out;
+}
+
+std::vector<std::string> read_list(Source& source, const Instruction& instruction) {
+  std::vector<std::string> out;
+  for (std::string_view rest = instruction.raw; !rest.empty();) {
+    const auto end = rest.find('\n');
+    const auto line = rest.substr(0, end);
+    rest = end == std::string_view::npos ? std::string_view() : rest.substr(end + 1);
+    for (const auto item : read_items(line)) {
+      if (item.size() > limits::name_bytes_max) {
+        source.error(item,
+                     fmt::format("an item of {} has at most {} bytes", instruction.rule->name, limits::name_bytes_max));
+        continue;
+      }
+      if (out.size() >= limits::list_items_max) {
+        source.error(item, fmt::format("{} has at most {} items", instruction.rule->name, limits::list_items_max));
+        return out;
+      }
+      out.emplace_back(item);
     }
-    if (out.size() >= limits::list_items_max) {
-      source.error(item, fmt::format("{} has at most {} items", instruction.rule->name, limits::list_items_max));
-      break;
-    }
-    out.emplace_back(item);
   }
   return out;
 }

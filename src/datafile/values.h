@@ -7,9 +7,9 @@
 #include <string_view>
 #include <vector>
 
-#include "datafile/lines.h"
 #include "datafile/model.h"
 #include "datafile/source.h"
+#include "datafile/tree.h"
 
 namespace kinglet::datafile::internal {
 
@@ -18,6 +18,8 @@ bool is_identifier(std::string_view text);
 
 /// "a", "b" | "a, b" | a, b | one a line. Reports too many and too long items.
 std::vector<std::string> read_list(Source& source, const Instruction& instruction);
+/// The items of one line of such a list, quotes removed.
+std::vector<std::string_view> read_items(std::string_view line);
 /// The text of DESCRIPTION: line or block, common indentation removed.
 std::string read_text(const Instruction& instruction);
 /// TOKEN name SCOPE; `pipe`: the scope is optional and only READ.

@@ -1,12 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-// Cuts a datafile into instructions: KEYWORD value, or KEYWORD > and a block.
+// The keywords of every kind of datafile, and how each is written.
 #pragma once
 
+#include <cstdint>
 #include <span>
 #include <string_view>
-#include <vector>
-
-#include "datafile/source.h"
 
 namespace kinglet::datafile::internal {
 
@@ -26,19 +24,7 @@ struct KeywordRule {
   bool classic = false;  // known from older projects: accepted with a warning and ignored, unless the parser uses it
 };
 
-struct Instruction {
-  const KeywordRule* rule = nullptr;
-  std::string_view keyword;  // in the file, for positions
-  std::string_view value;    // quotes removed; of a block, the block
-  std::string_view raw;      // quotes kept
-  bool block = false;        // written with '>'
-};
-
 /// The keywords of a file kind.
 std::span<const KeywordRule> keywords_of(FileKind kind);
-
-/// Reads all instructions; reports unknown, misplaced, misspelt and repeated keywords, and unclosed quotes.
-/// A block ends at a line that starts in the first column with a keyword of this file kind (datafiles spec, 2.3).
-std::vector<Instruction> read_instructions(Source& source, FileKind kind);
 
 }  // namespace kinglet::datafile::internal

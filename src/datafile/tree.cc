@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Cuts a datafile into instructions, and tells a misspelt or misplaced keyword from text.
-#include "datafile/lines.h"
+// Cuts a datafile into pieces, and tells a misspelt or misplaced keyword from text.
+#include "datafile/tree.h"
 
 #include <fmt/format.h>
 
@@ -16,129 +16,6 @@ namespace kinglet::datafile::internal {
 namespace {
 
 using enum KeywordForm;
-
-constexpr std::array data_source_keywords = {
-    KeywordRule{"DESCRIPTION", text},
-    KeywordRule{"TAGS"},
-    KeywordRule{"TOKEN", line, true},
-    KeywordRule{"SCHEMA", columns},
-    KeywordRule{"ENGINE"},
-    KeywordRule{"ENGINE_SORTING_KEY"},
-    KeywordRule{"ENGINE_PARTITION_KEY"},
-    KeywordRule{"ENGINE_PRIMARY_KEY"},
-    KeywordRule{"ENGINE_SAMPLING_KEY"},
-    KeywordRule{"ENGINE_TTL"},
-    KeywordRule{"ENGINE_VER"},
-    KeywordRule{"ENGINE_IS_DELETED"},
-    KeywordRule{"ENGINE_SIGN"},
-    KeywordRule{"ENGINE_VERSION"},
-    KeywordRule{"ENGINE_SUMMING_COLUMNS"},
-    KeywordRule{"ENGINE_SETTINGS"},
-    KeywordRule{"INDEXES", columns},
-    KeywordRule{"INDICES", columns},
-    KeywordRule{"BACKFILL"},
-    KeywordRule{"FORWARD_QUERY", sql},
-    KeywordRule{"SHARED_WITH"},
-    KeywordRule{"KAFKA_CONNECTION_NAME"},
-    KeywordRule{"KAFKA_TOPIC"},
-    KeywordRule{"KAFKA_GROUP_ID"},
-    KeywordRule{"KAFKA_AUTO_OFFSET_RESET"},
-    KeywordRule{"KAFKA_STORE_RAW_VALUE"},
-    KeywordRule{"KAFKA_STORE_HEADERS"},
-    KeywordRule{"KAFKA_VALUE_FORMAT"},
-    KeywordRule{"KAFKA_KEY_FORMAT"},
-    KeywordRule{"KAFKA_STORE_BINARY_HEADERS", line, false, true},
-    KeywordRule{"KAFKA_TARGET_PARTITIONS", line, false, true},
-    KeywordRule{"KAFKA_KEY_AVRO_DESERIALIZATION", line, false, true},
-    KeywordRule{"IMPORT_CONNECTION_NAME"},
-    KeywordRule{"IMPORT_BUCKET_URI"},
-    KeywordRule{"IMPORT_SCHEDULE"},
-    KeywordRule{"IMPORT_FROM_TIMESTAMP"},
-    KeywordRule{"IMPORT_FORMAT"},
-    KeywordRule{"IMPORT_TABLE_ARN"},
-    KeywordRule{"IMPORT_EXPORT_BUCKET"},
-    KeywordRule{"IMPORT_SERVICE", line, false, true},
-    KeywordRule{"IMPORT_STRATEGY", line, false, true},
-    KeywordRule{"IMPORT_QUERY", text, false, true},
-    KeywordRule{"IMPORT_EXTERNAL_DATASOURCE", line, false, true},
-    KeywordRule{"VERSION", line, false, true},
-    KeywordRule{"INCLUDE", line, true, true},
-    KeywordRule{"SORTING_KEY", line, false, true},
-    KeywordRule{"KEY", line, false, true},
-    KeywordRule{"TYPE", line, false, true},
-    KeywordRule{"ENGINE_JOIN_STRICTNESS", line, false, true},
-    KeywordRule{"ENGINE_JOIN_TYPE", line, false, true},
-    KeywordRule{"ENGINE_KEY_COLUMNS", line, false, true},
-    KeywordRule{"KAFKA_BOOTSTRAP_SERVERS", line, false, true},
-    KeywordRule{"KAFKA_KEY", line, false, true},
-    KeywordRule{"KAFKA_SECRET", line, false, true},
-    KeywordRule{"KAFKA_SECURITY_PROTOCOL", line, false, true},
-    KeywordRule{"KAFKA_SASL_MECHANISM", line, false, true},
-    KeywordRule{"KAFKA_SCHEMA_REGISTRY_URL", line, false, true},
-};
-
-constexpr std::array pipe_keywords = {
-    KeywordRule{"DESCRIPTION", text, true},
-    KeywordRule{"TAGS"},
-    KeywordRule{"TOKEN", line, true},
-    KeywordRule{"NODE", line, true},
-    KeywordRule{"SQL", sql, true},
-    KeywordRule{"TYPE", line, true},
-    KeywordRule{"CACHE"},
-    KeywordRule{"DATASOURCE"},
-    KeywordRule{"DEPLOYMENT_METHOD"},
-    KeywordRule{"TARGET_DATASOURCE"},
-    KeywordRule{"COPY_SCHEDULE"},
-    KeywordRule{"COPY_MODE"},
-    KeywordRule{"ON_DEMAND_COMPUTE"},
-    KeywordRule{"EXPORT_CONNECTION_NAME"},
-    KeywordRule{"EXPORT_SERVICE"},
-    KeywordRule{"EXPORT_KAFKA_TOPIC"},
-    KeywordRule{"EXPORT_SCHEDULE"},
-    KeywordRule{"EXPORT_BUCKET_URI"},
-    KeywordRule{"EXPORT_FILE_TEMPLATE"},
-    KeywordRule{"EXPORT_FORMAT"},
-    KeywordRule{"EXPORT_COMPRESSION"},
-    KeywordRule{"EXPORT_STRATEGY"},
-    KeywordRule{"EXPORT_WRITE_STRATEGY"},
-    KeywordRule{"VERSION", line, false, true},
-    KeywordRule{"INCLUDE", line, true, true},
-    KeywordRule{"ENGINE", line, false, true},
-    KeywordRule{"ENGINE_SORTING_KEY", line, false, true},
-    KeywordRule{"ENGINE_PARTITION_KEY", line, false, true},
-    KeywordRule{"ENGINE_PRIMARY_KEY", line, false, true},
-    KeywordRule{"ENGINE_TTL", line, false, true},
-    KeywordRule{"ENGINE_VER", line, false, true},
-    KeywordRule{"ENGINE_SETTINGS", line, false, true},
-    KeywordRule{"ENGINE_SIGN", line, false, true},
-    KeywordRule{"ENGINE_SAMPLING_KEY", line, false, true},
-    KeywordRule{"ENGINE_SUMMING_COLUMNS", line, false, true},
-};
-
-constexpr std::array connection_keywords = {
-    KeywordRule{"DESCRIPTION", text},
-    KeywordRule{"TYPE"},
-    KeywordRule{"KAFKA_BOOTSTRAP_SERVERS"},
-    KeywordRule{"KAFKA_SECURITY_PROTOCOL"},
-    KeywordRule{"KAFKA_SASL_MECHANISM"},
-    KeywordRule{"KAFKA_SASL_OAUTHBEARER_METHOD"},
-    KeywordRule{"KAFKA_SASL_OAUTHBEARER_AWS_REGION"},
-    KeywordRule{"KAFKA_SASL_OAUTHBEARER_AWS_ROLE_ARN"},
-    KeywordRule{"KAFKA_SASL_OAUTHBEARER_AWS_EXTERNAL_ID"},
-    KeywordRule{"KAFKA_KEY"},
-    KeywordRule{"KAFKA_SECRET"},
-    KeywordRule{"KAFKA_SCHEMA_REGISTRY_URL"},
-    KeywordRule{"KAFKA_SSL_CA_PEM", text},
-    KeywordRule{"S3_REGION"},
-    KeywordRule{"S3_ARN"},
-    KeywordRule{"S3_ACCESS_KEY"},
-    KeywordRule{"S3_SECRET"},
-    KeywordRule{"GCS_SERVICE_ACCOUNT_CREDENTIALS_JSON", text},
-    KeywordRule{"GCS_HMAC_ACCESS_ID"},
-    KeywordRule{"GCS_HMAC_SECRET"},
-    KeywordRule{"DYNAMODB_ARN"},
-    KeywordRule{"DYNAMODB_REGION"},
-};
 
 std::string_view kind_name(FileKind kind) {
   switch (kind) {
@@ -174,43 +51,61 @@ struct Line {
   }
 };
 
-class InstructionReader {
+class TreeReader {
  public:
-  InstructionReader(Source& source, FileKind kind)
+  TreeReader(Source& source, FileKind kind)
       : source_(source), text_(source.text()), kind_(kind), rules_(keywords_of(kind)) {
     for (const auto& rule : rules_)
       if (!rule.classic) names_.push_back(rule.name);
   }
 
-  std::vector<Instruction> read() {
-    bool stray = false;
-    for (std::size_t at = 0; at < text_.size();) {
-      const Line line = line_at(at);
-      const auto trimmed = trim(line.text);
-      if (trimmed.empty() || trimmed.front() == '#') {
-        at = line.next;
-        continue;
-      }
-      const auto word = line.first_word();
-      if (const KeywordRule* rule = keyword_of(line)) {
-        stray = false;
-        at = read_instruction(*rule, line, word);
-      } else if (!line.indented() && looks_like_keyword(word)) {
-        stray = false;
-        at = skip_unknown(line, word);
-      } else {
-        if (!stray)
-          source_.error(trimmed, fmt::format("expected a keyword, found {}", quoted(trimmed)),
-                        "every instruction starts with an upper-case keyword in the first column; lines of a block "
-                        "belong under 'KEYWORD >'");
-        stray = true;
-        at = line.next;
-      }
-    }
+  SyntaxTree read() {
+    if (!source_.mark().empty()) add(Piece::Kind::mark, source_.mark());
+    for (std::size_t at = 0; at < text_.size();) at = read_piece(at);
     return std::move(out_);
   }
 
  private:
+  void add(Piece::Kind kind, std::string_view text) { out_.pieces.push_back({.kind = kind, .text = text}); }
+
+  /// Adds the piece that starts at `at`; returns where the next one does.
+  std::size_t read_piece(std::size_t at) {
+    const Line line = line_at(at);
+    const auto trimmed = trim(line.text);
+    const auto word = line.first_word();
+    if (trimmed.empty()) {
+      std::size_t end = line.next;
+      while (end < text_.size() && trim(line_at(end).text).empty()) end = line_at(end).next;
+      add(Piece::Kind::blank, text_.substr(at, end - at));
+      return end;
+    }
+    if (trimmed.front() == '#') {
+      add(Piece::Kind::comment, text_.substr(at, line.next - at));
+      return line.next;
+    }
+    if (const KeywordRule* rule = keyword_of(line)) {
+      stray_ = false;
+      auto instruction = read_instruction(*rule, line, word);
+      const auto end = block_end_;
+      out_.pieces.push_back(
+          {.kind = Piece::Kind::instruction, .text = text_.substr(at, end - at), .instruction = instruction});
+      return end;
+    }
+    std::size_t end = line.next;
+    if (!line.indented() && looks_like_keyword(word)) {
+      stray_ = false;
+      end = skip_unknown(line, word);
+    } else {
+      if (!stray_)
+        source_.error(trimmed, fmt::format("expected a keyword, found {}", quoted(trimmed)),
+                      "every instruction starts with an upper-case keyword in the first column; lines of a block "
+                      "belong under 'KEYWORD >'");
+      stray_ = true;
+    }
+    add(Piece::Kind::unread, text_.substr(at, end - at));
+    return end;
+  }
+
   Line line_at(std::size_t at) const {
     const auto end = text_.find('\n', at);
     auto line = text_.substr(at, end == std::string_view::npos ? std::string_view::npos : end - at);
@@ -341,44 +236,76 @@ class InstructionReader {
     return at;
   }
 
-  std::size_t read_instruction(const KeywordRule& rule, const Line& line, std::string_view word) {
-    Instruction found{.rule = &rule, .keyword = word, .value = {}, .raw = line.rest(), .block = false};
+  /// Where the text of a block that ends at `end` stops: before blank lines, and before comments in the first column
+  /// when all its lines are indented.
+  std::size_t content_end(std::size_t start, std::size_t end) const {
+    std::size_t last = start, last_indented = start;
+    bool indented = true;
+    for (std::size_t at = start; at < end;) {
+      const Line line = line_at(at);
+      at = line.next;
+      if (trim(line.text).empty()) continue;
+      last = at;
+      if (line.indented())
+        last_indented = at;
+      else if (line.text.front() != '#')
+        indented = false;
+    }
+    return indented && last_indented > start ? last_indented : last;
+  }
+
+  /// Sets block_end_ to where the next piece starts.
+  Instruction read_instruction(const KeywordRule& rule, const Line& line, std::string_view word) {
+    Instruction found{.rule = &rule, .keyword = word, .value = {}, .raw = line.rest(), .block = false, .comment = {}};
     if (!found.raw.empty() && (found.raw.front() == '=' || found.raw.front() == ':')) {
       source_.error(found.raw,
                     fmt::format("no '{}' between {} and its value; a blank is enough", found.raw.front(), rule.name));
       found.raw = trim(found.raw.substr(1));
     }
-    std::size_t next = line.next;
-    if (found.raw.starts_with('>')) {
+    block_end_ = line.next;
+    const auto take_block = [&](std::size_t start) {
+      block_end_ = content_end(line.next, block_end(line.next, rule.form));
       found.block = true;
+      found.raw = text_.substr(start, block_end_ - start);
+    };
+    const auto offset = [&](std::string_view place) { return static_cast<std::size_t>(place.data() - text_.data()); };
+    if (found.raw.starts_with('>')) {
       const auto behind = trim(found.raw.substr(1));
-      if (!behind.empty() && behind.front() != '#' && rule.form != text)
-        source_.error(behind,
-                      fmt::format("the block of {} starts on the next line; nothing stands behind '>'", rule.name));
-      next = block_end(line.next, rule.form);
-      const auto start =
-          rule.form == text && !behind.empty() ? static_cast<std::size_t>(behind.data() - text_.data()) : line.next;
-      found.raw = text_.substr(start, next - start);
+      if (rule.form == text && !behind.empty()) {
+        take_block(offset(behind));
+      } else {
+        if (behind.starts_with('#'))
+          found.comment = behind;
+        else if (!behind.empty())
+          source_.error(behind,
+                        fmt::format("the block of {} starts on the next line; nothing stands behind '>'", rule.name));
+        take_block(line.next);
+      }
     } else if (rule.form == columns || rule.form == sql) {
       source_.error(found.raw.empty() ? word : found.raw,
                     fmt::format("{} needs a block: '{} >', then indented lines", rule.name, rule.name));
-      next = block_end(line.next, rule.form);
-      found.block = true;
-      const auto start = found.raw.empty() ? line.next : static_cast<std::size_t>(found.raw.data() - text_.data());
-      found.raw = text_.substr(start, next - start);
+      take_block(found.raw.empty() ? line.next : offset(found.raw));
     }
     found.value = found.raw;
-    if (rule.form == KeywordForm::line) {
-      bool closed = true;
-      found.value = unquote(found.raw, closed);
-      if (!closed)
-        source_.error(trim(found.raw), fmt::format("the value of {} opens a quote that is never closed", rule.name),
-                      fmt::format("add a {} at the end", trim(found.raw).front()));
-    }
+    if (rule.form == KeywordForm::line) read_value(found);
     if (!rule.repeatable && !seen_.emplace(rule.name, true).second)
       source_.warning(word, fmt::format("{} is given twice; the last one counts", rule.name));
-    out_.push_back(found);
-    return next;
+    return found;
+  }
+
+  void read_value(Instruction& found) {
+    bool closed = true;
+    found.value = unquote(found.raw, closed);
+    const auto raw = trim(found.raw);
+    if (!closed) {
+      source_.error(raw, fmt::format("the value of {} opens a quote that is never closed", found.rule->name),
+                    fmt::format("add a {} at the end", raw.front()));
+    } else if (found.value.data() != raw.data()) {
+      const auto behind =
+          trim(raw.substr(static_cast<std::size_t>(found.value.data() - raw.data()) + found.value.size()));
+      const auto rest = behind.empty() ? behind : trim(behind.substr(1));  // without the closing quote
+      if (rest.starts_with('#')) found.comment = rest;
+    }
   }
 
   Source& source_;
@@ -386,26 +313,23 @@ class InstructionReader {
   FileKind kind_;
   std::span<const KeywordRule> rules_;
   std::vector<std::string_view> names_;
-  std::vector<Instruction> out_;
+  SyntaxTree out_;
+  std::size_t block_end_ = 0;
+  bool stray_ = false;  // the line before was no instruction either
   std::map<std::string_view, bool> seen_;
 };
 
 }  // namespace
 
-std::span<const KeywordRule> keywords_of(FileKind kind) {
-  switch (kind) {
-    case FileKind::data_source:
-      return data_source_keywords;
-    case FileKind::pipe:
-      return pipe_keywords;
-    case FileKind::connection:
-      return connection_keywords;
-  }
-  return {};
+std::vector<Instruction> SyntaxTree::instructions() const {
+  std::vector<Instruction> out;
+  for (const auto& piece : pieces)
+    if (piece.instruction) out.push_back(*piece.instruction);
+  return out;
 }
 
-std::vector<Instruction> read_instructions(Source& source, FileKind kind) {
-  return InstructionReader(source, kind).read();
+SyntaxTree read_tree(Source& source, FileKind kind) {
+  return TreeReader(source, kind).read();
 }
 
 }  // namespace kinglet::datafile::internal
