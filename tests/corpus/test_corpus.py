@@ -114,3 +114,10 @@ def test_an_answer_that_breaks_is_a_problem(run):
                  "a.pipe": "NODE n\nSQL >\n    SELECT throwIf(n = 1, 'as it should') AS t FROM s\nTYPE endpoint\n"})
     assert [p.stage for p in score.problems] == ["no parameters", "stand-ins", "nodes"]
     assert "as it should" in score.problems[0].message
+
+
+def test_a_recorded_answer_may_not_come_again():
+    made = projects.Run("own", ".", [])
+    made.files = {"datasources/day.datasource": "SCHEMA >\n    `n` UInt8\n", "a.pipe": "NODE n\nSQL >\n    SELECT * FROM b", "b.pipe": "NODE n\nSQL >\n    SELECT * FROM day WHERE t > now()",
+                  "c.pipe": "NODE n\nSQL >\n    SELECT * FROM filled", "d.pipe": "NODE n\nSQL >\n    SELECT 1\nTYPE copy\nTARGET_DATASOURCE filled", "filled.datasource": "", "e.pipe": "NODE n\nSQL >\n    SELECT 1"}
+    assert [made.cannot_repeat(p) for p in "ace"] == ["depends on the day it was recorded", "reads what only a copy run fills", ""]
