@@ -112,7 +112,7 @@ struct Expr {
     null,
     boolean,  // op_not: false
     column,   // names
-    star,     // names: qualifier; transformers
+    star,     // names: qualifier; transformers; op: * LIKE or ILIKE text
     columns,  // COLUMNS('pattern') or COLUMNS(a, b); names: qualifier; transformers
     call,     // text: function; params, args, window
     binary,   // op; args: left, right
@@ -219,6 +219,7 @@ struct Select {
   bool order_by_all = false;  // order_by then has one item without an expression
   bool interpolate = false;
   bool limit_by_all = false;
+  bool distinct_on = false;  // limit_by is 1, limit_by_columns stand in DISTINCT ON
   List<WithItem> with = {};
   Exprs items = {};
   List<FromItem> from = {};

@@ -189,7 +189,7 @@ class Dumper {
     open("select");
     for (const bool flag :
          {select.recursive, select.distinct, select.with_ties, select.group_by_all, select.grouping_sets, select.rollup,
-          select.cube, select.totals, select.order_by_all, select.interpolate, select.limit_by_all})
+          select.cube, select.totals, select.order_by_all, select.interpolate, select.limit_by_all, select.distinct_on})
       out_ += flag ? '1' : '0';
     for (const WithItem& item : select.with) {
       open(item.materialized ? "materialized" : "with");

@@ -267,8 +267,12 @@ Line split_line(std::string_view text) {
   constexpr std::string_view children = " (children ";
   if (const auto at = text.rfind(children); at != std::string_view::npos && text.ends_with(')')) {
     const std::string_view digits = text.substr(at + children.size(), text.size() - at - children.size() - 1);
-    const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), line.children);
-    if (error == std::errc() && end == digits.data() + digits.size()) text.remove_suffix(text.size() - at);
+    std::size_t count = 0;
+    const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), count);
+    if (error == std::errc() && end == digits.data() + digits.size()) {
+      line.children = count;
+      text.remove_suffix(text.size() - at);
+    }
   }
   line.kind = text.substr(0, text.find(' '));
   text.remove_prefix(std::min(line.kind.size() + 1, text.size()));

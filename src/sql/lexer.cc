@@ -283,6 +283,10 @@ class Lexer {
     if (token.size > limits::name_bytes &&
         token_value(token, std::string_view(begin_, end_)).size() > limits::name_bytes)
       return error(start, "the name is longer than {} bytes", limits::name_bytes);
+    // EXPLAIN AST writes names as they are, one node a line.
+    if (type == Token::Type::quoted &&
+        token_value(token, std::string_view(begin_, end_)).find_first_of("\n\r") != std::string::npos)
+      return error(start, "a name may not hold line breaks");
     return token;
   }
 

@@ -67,7 +67,7 @@ std::string_view spelling(Operator op) {
     case is_distinct_from:
       return "IS DISTINCT FROM";
     case is_not_distinct_from:
-      return "<=>";
+      return "IS NOT DISTINCT FROM";
     case equals:
       return "=";
     case not_equals:

@@ -148,7 +148,15 @@ Status Parser::json_brackets(Expr& column) {
   return {};
 }
 
+/// * [LIKE|ILIKE 'pattern'] transformers; the pattern chooses columns by their names.
 Result<Expr*> Parser::star(Expr* star) {
+  if (star->kind == Expr::Kind::star && (at(Keyword::like) || at(Keyword::ilike))) {
+    star->op = at(Keyword::like) ? Operator::like : Operator::ilike;
+    ++next_;
+    if (!at_string()) return expected("a pattern for the names of columns, a string");
+    star->text = string_value(token());
+    ++next_;
+  }
   TRY_VOID(transformers(*star));
   return finish(star);
 }
@@ -164,6 +172,7 @@ Result<Expr*> Parser::columns_matcher(Expr* matcher) {
   } else {
     do {
       TRY(Expr * item, column());
+      if (item->kind != Expr::Kind::column) return error(item->where, "COLUMNS takes names of columns or a pattern");
       TRY_VOID(push(matcher->args, item, limits_.select_items, "columns"));
     } while (take(","));
   }
@@ -171,13 +180,11 @@ Result<Expr*> Parser::columns_matcher(Expr* matcher) {
   return star(matcher);
 }
 
-/// EXCEPT after a star may also join two SELECTs.
+/// EXCEPT after a star joins two SELECTs only when the second one stands in parentheses.
 bool Parser::transformer_ahead() const {
   if (at(Keyword::replace) || at(Keyword::apply)) return true;
   if (!at(Keyword::except)) return false;
-  const std::uint32_t next = at(Keyword::all, 1) || at(Keyword::distinct, 1) ? 2 : 1;
-  if (query_content(next_ + next)) return false;
-  return !(at("(", next) && query_content(next_ + next + 1));
+  return !(at("(", 1) && query_content(next_ + 2));
 }
 
 Status Parser::transformers(Expr& star) {

@@ -88,17 +88,21 @@ bool blocks_alias(Keyword keyword) {
 
 }  // namespace
 
-Result<std::string_view> Parser::alias_name() {
+Status Parser::alias(Expr& expr) {
   if (!aliases_) return error_here("an alias is not allowed here");
-  return name("an alias");
+  if (expr.kind == Expr::Kind::star || expr.kind == Expr::Kind::columns)
+    return error_here("a star stands for several columns: it has no alias");
+  if (!expr.alias.empty()) return error_here(fmt::format("the expression already has the alias '{}'", expr.alias));
+  TRY(expr.alias, name("an alias"));
+  return {};
 }
 
 Result<Expr*> Parser::aliased(bool bare_alias) {
   TRY(Expr * expr, expression());
-  const bool bare = bare_alias && at_name() && !blocks_alias(token().keyword);
+  const bool star = expr->kind == Expr::Kind::star || expr->kind == Expr::Kind::columns;
+  const bool bare = bare_alias && !star && at_name() && !blocks_alias(token().keyword);
   if (!bare && !take(Keyword::as)) return expr;
-  if (!expr->alias.empty()) return error_here(fmt::format("the expression already has the alias '{}'", expr->alias));
-  TRY(expr->alias, alias_name());
+  TRY_VOID(alias(*expr));
   return expr;
 }
 
@@ -121,7 +125,7 @@ Parser::Infix Parser::symbol_infix() const {
       if (at("<")) return binary(less, bind_compare);
       if (at("<=")) return binary(less_or_equals, bind_compare);
       if (at("<>")) return binary(not_equals, bind_compare);
-      return binary(is_not_distinct_from, bind_distinct);
+      return binary(is_not_distinct_from, bind_compare);
     case '>':
       return binary(at(">") ? greater : greater_or_equals, bind_compare);
     case '+':
@@ -217,7 +221,7 @@ Result<Expr*> Parser::infix_node(const Infix& infix, Expr* left, std::uint32_t s
   const Position where = token().where;
   next_ += infix.tokens;
   const bool some = infix.bind == bind_compare && (at(Keyword::any) || at(Keyword::all) || at(Keyword::some));
-  if (some && at("(", 1) && (query_content(next_ + 2) || at(Keyword::all))) return quantified(left, infix);
+  if (some && at("(", 1) && (bracketed_query(next_ + 1) || at(Keyword::all))) return quantified(left, infix);
   Expr* node = make(Expr::Kind::binary, where);
   node->op = infix.op;
   TRY(Expr * right, expression(infix.bind + 1));
@@ -283,6 +287,12 @@ Result<Expr*> Parser::is_test(Expr* left) {
   return finish(node);
 }
 
+/// Whether the parenthesis at token `index` holds a query, in parentheses of its own or not.
+bool Parser::bracketed_query(std::uint32_t index) const {
+  while (index + 1 < tokens_.size() && tokens_[index + 1].is("(") && closing(index) == closing(index + 1) + 1) ++index;
+  return query_content(index + 1);
+}
+
 /// `x = ANY (SELECT …)`
 Result<Expr*> Parser::quantified(Expr* left, const Infix& infix) {
   const bool comparison = infix.op >= Operator::equals && infix.op <= Operator::greater_or_equals;
@@ -291,7 +301,7 @@ Result<Expr*> Parser::quantified(Expr* left, const Infix& infix) {
   node->op = infix.op;
   node->op_not = at(Keyword::all);
   ++next_;
-  if (!query_content(next_ + 1)) return expected("a sub-query after ALL");
+  if (!bracketed_query(next_)) return expected("a sub-query after ALL");
   TRY(Expr * query, parenthesised());
   node->args.push(arena_, left);
   node->args.push(arena_, query);
@@ -318,21 +328,22 @@ Result<Expr*> Parser::ternary(Expr* condition) {
   return finish(make_call("if", where, {condition, then, otherwise}));
 }
 
-Result<Expr*> Parser::prefix() {
+/// `after_plus`: the engine then takes a minus as an operator, and the literal before :: by its value.
+Result<Expr*> Parser::prefix(bool after_plus) {
   const Position where = token().where;
   if (at("-") || at("+")) {
     const bool minus = at("-");
-    const bool literal =
-        token(1).type == Token::Type::number || at(Keyword::inf, 1) || at(Keyword::infinity, 1) || at(Keyword::nan, 1);
+    const bool literal = (!after_plus || !minus) && (token(1).type == Token::Type::number || at(Keyword::inf, 1) ||
+                                                     at(Keyword::infinity, 1) || at(Keyword::nan, 1));
     const Level level(nesting_);
     TRY_VOID(check_nesting());
     ++next_;
     if (literal) {
       TRY(Expr * number, primary());
       if (minus) number->text = arena_.keep("-" + std::string(number->text));
-      return postfix(number);
+      return postfix(number, minus);
     }
-    TRY(Expr * operand, prefix());
+    TRY(Expr * operand, prefix(!minus));
     if (!minus) return operand;
     Expr* node = make(Expr::Kind::negate, where);
     node->args.push(arena_, operand);
@@ -348,11 +359,11 @@ Result<Expr*> Parser::prefix() {
     return finish(node);
   }
   TRY(Expr * base, primary());
-  return postfix(base);
+  return postfix(base, !after_plus);
 }
 
 /// [index] .element ::Type
-Result<Expr*> Parser::postfix(Expr* base) {
+Result<Expr*> Parser::postfix(Expr* base, bool text_of_literal) {
   for (std::uint32_t chain = 0;; ++chain) {
     if (chain > limits_.chain) return error_here(fmt::format("more than {} operators in a row", limits_.chain));
     const Position where = token().where;
@@ -381,7 +392,10 @@ Result<Expr*> Parser::postfix(Expr* base) {
     } else if (at("::")) {
       ++next_;
       TRY(const std::string type, this->type());
-      TRY(Expr * value, cast_literal(base, where));
+      Expr* value = base;
+      if (text_of_literal) {
+        TRY(value, cast_literal(base, where));
+      }
       TRY(base, finish(make_call("CAST", where, {value, make_string(arena_.keep(type), where)})));
     } else {
       return base;

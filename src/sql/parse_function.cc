@@ -62,6 +62,7 @@ std::string_view extract_function(std::string_view word) {
 bool append_literal(const Expr& value, std::string& out) {
   if (!value.alias.empty()) return false;
   if (value.kind == Expr::Kind::number) {
+    if (value.text.find_first_of("0123456789") == std::string_view::npos) return false;  // inf, nan
     out += value.text;
     return true;
   }
@@ -106,6 +107,8 @@ Special find_special(std::string_view name) {
       {"extract", Special::extract},
       {"substring", Special::substring},
       {"trim", Special::trim},
+      {"ltrim", Special::trim},
+      {"rtrim", Special::trim},
       {"position", Special::position},
       {"overlay", Special::overlay},
       {"date_add", Special::date_add},
@@ -124,7 +127,7 @@ Special find_special(std::string_view name) {
   });
   constexpr std::size_t longest = 14;
   if (name.size() < 4 || name.size() > longest) return Special::none;
-  if (std::string_view("cestpod").find(static_cast<char>(name[0] | 0x20)) == std::string_view::npos)
+  if (std::string_view("cestpodlr").find(static_cast<char>(name[0] | 0x20)) == std::string_view::npos)
     return Special::none;
   for (const auto& [spelling, special] : names)
     if (equals_lower(name, spelling)) return special;
@@ -169,7 +172,7 @@ Result<Expr*> Parser::call(const Token& name) {
       break;
   }
   Expr* node = make(Expr::Kind::call, name.where);
-  node->text = function;
+  node->text = equals_lower(function, "grouping") ? "grouping" : function;  // as the engine's parser does
   if (at(Keyword::select) || at(Keyword::with))
     return error_here("a sub-query as an argument needs its own parentheses");
   bool distinct = at(Keyword::distinct);
@@ -182,6 +185,7 @@ Result<Expr*> Parser::call(const Token& name) {
     ++next_;
     distinct = at(Keyword::distinct);
     if (distinct) ++next_;
+    if (at(")")) return expected("an argument: the first list holds parameters");
     TRY(node->args, arguments());
   }
   if (distinct) {
@@ -193,7 +197,7 @@ Result<Expr*> Parser::call(const Token& name) {
 
 /// Arguments up to and with the closing parenthesis.
 Result<Exprs> Parser::arguments(Exprs list) {
-  if (take(")")) return list;
+  if (list.empty() && take(")")) return list;  // else a comma stands before
   do {
     TRY(Expr * arg, aliased());
     TRY_VOID(push(list, arg, limits_.list_items, "arguments"));
@@ -312,9 +316,7 @@ Result<Expr*> Parser::cast_call(const Token& name) {
     TRY_VOID(require(")"));
     return finish(make_call("CAST", name.where, {value, make_string(arena_.keep(type), name.where)}));
   }
-  if (take(Keyword::as)) {
-    TRY(value->alias, alias_name());
-  }
+  if (take(Keyword::as)) TRY_VOID(alias(*value));
   if (!at(",")) return expected("AS and a type, or ',' and a type in quotes");
   ++next_;
   Exprs list;
@@ -377,12 +379,13 @@ Result<Expr*> Parser::substring_call(const Token& name) {
   return call_tail(node);
 }
 
-/// TRIM([BOTH|LEADING|TRAILING] characters FROM x)
+/// TRIM([BOTH|LEADING|TRAILING] characters FROM x); the engine renames trim, ltrim and rtrim.
 Result<Expr*> Parser::trim_call(const Token& name) {
   using enum Keyword;
   Expr* node = make(Expr::Kind::call, name.where);
-  node->text = string_value(name);
-  const bool side = (at(both) || at(leading) || at(trailing)) && !at(",", 1) && !at(")", 1);
+  const char initial = static_cast<char>(string_value(name)[0] | 0x20);
+  node->text = initial == 'l' ? "trimLeft" : initial == 'r' ? "trimRight" : "trimBoth";
+  const bool side = initial == 't' && (at(both) || at(leading) || at(trailing)) && !at(",", 1) && !at(")", 1);
   if (!side) {
     TRY(node->args, arguments());
     return call_tail(node);
@@ -393,6 +396,7 @@ Result<Expr*> Parser::trim_call(const Token& name) {
   TRY_VOID(require(from, "FROM"));
   TRY(Expr * value, expression());
   TRY_VOID(require(")"));
+  if (characters->kind == Expr::Kind::string && characters->text.empty()) return value;  // as in the engine
   node->args.push(arena_, value);
   node->args.push(arena_, characters);
   return finish(node);
@@ -402,9 +406,10 @@ Result<Expr*> Parser::trim_call(const Token& name) {
 Result<Expr*> Parser::position_call(const Token& name) {
   Expr* node = make(Expr::Kind::call, name.where);
   node->text = "position";
-  if (take(")")) return finish(node);
+  if (at(")")) return expected("a text and what to find in it");
   constexpr int above_in = 10;
   const std::uint32_t start = next_;
+  if (at(Keyword::not_)) return error_here("NOT needs parentheses here");
   TRY(Expr * first, expression(above_in));
   if (take(Keyword::in)) {
     TRY(Expr * text, expression());
@@ -414,15 +419,10 @@ Result<Expr*> Parser::position_call(const Token& name) {
     return finish(node);
   }
   TRY(first, operators(first, start, 1));
-  if (take(Keyword::as)) {
-    TRY(first->alias, alias_name());
-  }
+  if (take(Keyword::as)) TRY_VOID(alias(*first));
   node->args.push(arena_, first);
-  if (take(",")) {
-    TRY(node->args, arguments(node->args));
-  } else {
-    TRY_VOID(require(")"));
-  }
+  if (!take(",")) return expected("',' or IN");
+  TRY(node->args, arguments(node->args));
   return call_tail(node);
 }
 
@@ -430,7 +430,7 @@ Result<Expr*> Parser::position_call(const Token& name) {
 Result<Expr*> Parser::overlay_call(const Token& name) {
   Expr* node = make(Expr::Kind::call, name.where);
   node->text = "overlay";
-  TRY(Expr * value, expression());
+  TRY(Expr * value, aliased());
   node->args.push(arena_, value);
   if (!take(Keyword::placing)) {
     TRY_VOID(require(","));

@@ -174,6 +174,14 @@ Result<Select*> Parser::select() {
     TRY_VOID(order_by(*node));
   }
   TRY_VOID(limit_clauses(*node));
+  if (node->with_ties && node->order_by.empty()) return error(node->where, "WITH TIES needs ORDER BY");
+  if (node->with_ties && node->limit_by != nullptr)
+    return error(node->where, "WITH TIES cannot stand with LIMIT BY or DISTINCT ON");
+  if (from_first && node->offset != nullptr && node->limit == nullptr) {
+    // Written after FROM, this OFFSET would become the sample's: give the sample its own.
+    Table& last = node->from.back().table;
+    if (last.sample != nullptr && last.sample_offset == nullptr) last.sample_offset = make_number("0", last.where);
+  }
   window_count_ = outer_windows;
   // The SELECT adds levels of its own between its expressions and what holds it.
   constexpr std::uint32_t own_levels = 3;
@@ -184,8 +192,8 @@ Result<Select*> Parser::select() {
 }
 
 Status Parser::with_clause(Select& node) {
-  node.recursive = at(Keyword::recursive) && at_name(1) && !at(Keyword::as, 1);
-  if (node.recursive) ++next_;
+  node.recursive = take(Keyword::recursive);
+  if (node.recursive && at(Keyword::as)) return expected("a name (RECURSIVE is a keyword here, `recursive` a name)");
   do {
     if (at(Keyword::select) || at(Keyword::from)) return {};  // after a last comma
     if (node.with.size() >= limits_.select_items) return error_here("too many items in WITH");
@@ -231,6 +239,7 @@ Status Parser::select_clause(Select& node) {
   if (take(distinct)) {
     if (at(on) && at("(", 1)) {  // the engine makes LIMIT 1 BY of it
       next_ += 2;
+      node.distinct_on = true;
       node.limit_by = make_number("1", token().where);
       TRY(node.limit_by_columns, expressions("DISTINCT ON", limits_.select_items));
       TRY_VOID(require(")"));
@@ -252,7 +261,8 @@ Status Parser::select_clause(Select& node) {
     }
   }
   do {
-    if (!node.items.empty() && at(from)) return {};  // after a last comma
+    // After a last comma; but from(a, b) would be a call to the engine.
+    if (!node.items.empty() && at(from) && (!at("(", 1) || query_content(next_ + 2))) return {};
     TRY(Expr * item, aliased(true));
     TRY_VOID(push(node.items, item, limits_.select_items, "columns in SELECT"));
   } while (take(","));
@@ -314,8 +324,10 @@ Status Parser::order_by(Select& node) {
     return {};
   }
   TRY(node.order_by, order_items());
-  if (at(Keyword::interpolate)) return this->interpolate(node);
-  return {};
+  if (!at(Keyword::interpolate)) return {};
+  if (std::none_of(node.order_by.begin(), node.order_by.end(), [](const OrderItem& one) { return one.fill; }))
+    return error_here("INTERPOLATE needs WITH FILL in ORDER BY");
+  return this->interpolate(node);
 }
 
 Result<List<OrderItem>> Parser::order_items() {
@@ -382,6 +394,8 @@ Status Parser::limit_clauses(Select& node) {
     if (take(limit_)) {
       TRY_VOID(limit(node));
     } else if (at(offset) && node.offset == nullptr) {
+      if (node.limit_by != nullptr && !node.distinct_on && node.limit == nullptr)
+        return error_here("after LIMIT BY, OFFSET needs a LIMIT of its own");
       ++next_;
       TRY(node.offset, expression());
       if (!take(row)) take(rows);

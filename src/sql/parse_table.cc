@@ -113,6 +113,7 @@ Result<bool> Parser::join(Select& node) {
       item.strictness = S::anti;
   };
   strictness();
+  const std::uint32_t kind_at = next_;
   item.join = FromItem::Join::inner;
   if (take(inner))
     item.join = FromItem::Join::inner;
@@ -126,23 +127,39 @@ Result<bool> Parser::join(Select& node) {
     item.join = FromItem::Join::cross;
   else if (take(paste))
     item.join = FromItem::Join::paste;
+  const bool kind_given = next_ != kind_at;
   strictness();
   take(outer);
   if (!take(Keyword::join)) {
     if (next_ != start) return expected("JOIN");
     return false;
   }
+  TRY_VOID(check_join(item, kind_given, tokens_[start].where));
   TRY(item.table, table());
   TRY_VOID(join_condition(item));
   node.from.push(arena_, item);
   return true;
 }
 
+/// What the engine's parser refuses; a SEMI or ANTI join without a side is a LEFT one.
+Status Parser::check_join(FromItem& item, bool kind_given, const Position& where) const {
+  using Join = FromItem::Join;
+  using Strictness = FromItem::Strictness;
+  const bool loose = item.join == Join::cross || item.join == Join::paste;
+  if (item.strictness != Strictness::unset && (loose || item.natural))
+    return error(where, "CROSS, PASTE and NATURAL joins take no ANY, ALL, ASOF, SEMI or ANTI");
+  if (item.natural && loose) return error(where, "a NATURAL join cannot be CROSS or PASTE");
+  if (item.strictness != Strictness::semi && item.strictness != Strictness::anti) return {};
+  if (!kind_given) item.join = Join::left;
+  if (item.join != Join::left && item.join != Join::right) return error(where, "a SEMI or ANTI join is LEFT or RIGHT");
+  return {};
+}
+
 Status Parser::join_condition(FromItem& item) {
   const bool free = item.natural || item.join == FromItem::Join::cross || item.join == FromItem::Join::paste;
   if (free) return {};
   if (take(Keyword::on)) {
-    TRY(item.on, aliased());
+    TRY(item.on, expression());
     return {};
   }
   if (!take(Keyword::using_)) return expected("ON or USING");

@@ -62,13 +62,12 @@ Status Parser::type_into(std::string& out, std::uint32_t depth) {
   out += name;
   if (!at("(")) return {};
   ++next_;
+  if (take(")")) return {};
   out += '(';
-  if (!at(")")) {
-    do {
-      if (out.back() != '(') out += ", ";
-      TRY_VOID(type_argument(out, depth + 1));
-    } while (take(","));
-  }
+  do {
+    if (out.back() != '(') out += ", ";
+    TRY_VOID(type_argument(out, depth + 1));
+  } while (take(","));
   TRY_VOID(require(")"));
   out += ')';
   return {};

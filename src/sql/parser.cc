@@ -143,7 +143,8 @@ Expr* Parser::make_string(std::string_view text, const Position& where) {
 
 Expr* Parser::make_number(std::string_view text, const Position& where) {
   Expr* expr = make(Expr::Kind::number, where);
-  expr->text = text;
+  // After a word ".5" would be access to an element.
+  expr->text = text.starts_with('.') ? arena_.keep("0" + std::string(text)) : text;
   return expr;
 }
 

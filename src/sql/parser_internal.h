@@ -98,6 +98,7 @@ class Parser {
   Status from_clause(Select& select);
   Result<bool> join(Select& select);
   Status array_join(Select& select, FromItem::Join kind);
+  Status check_join(FromItem& item, bool kind_given, const Position& where) const;
   Status join_condition(FromItem& item);
   Result<Table> table();
   Status table_source(Table& table);
@@ -127,11 +128,13 @@ class Parser {
   Result<Expr*> list_node(const Infix& infix, Expr* left, Expr*& open);
   Result<Expr*> between(Expr* left, std::uint32_t start, bool negated);
   Result<Expr*> is_test(Expr* left);
+  [[nodiscard]] bool bracketed_query(std::uint32_t index) const;
   Result<Expr*> quantified(Expr* left, const Infix& infix);
   Result<Expr*> time_zone(Expr* left);
   Result<Expr*> ternary(Expr* condition);
-  Result<Expr*> prefix();
-  Result<Expr*> postfix(Expr* base);
+  Result<Expr*> prefix(bool after_plus = false);
+  /// `text_of_literal`: a cast with :: takes a literal by its text.
+  Result<Expr*> postfix(Expr* base, bool text_of_literal = true);
   Result<Expr*> primary();
   Result<Expr*> parenthesised();
   Result<Expr*> bracketed();
@@ -154,7 +157,8 @@ class Parser {
   [[nodiscard]] bool case_ahead() const;
   [[nodiscard]] bool transformer_ahead() const;
   [[nodiscard]] bool reserved_operand() const;
-  Result<std::string_view> alias_name();
+  /// Reads the name after AS.
+  Status alias(Expr& expr);
 
   // parse_function.cc
   Result<Expr*> call(const Token& name);

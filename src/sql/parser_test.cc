@@ -52,7 +52,7 @@ TEST(Parser, Precedence) {
   EXPECT_EQ(expression("a = b is not null"), "isNotNull(`a` = `b`)");
   EXPECT_EQ(expression("not a is null"), "NOT isNull(`a`)");
   EXPECT_EQ(expression("a is distinct from b = c"), "`a` IS DISTINCT FROM `b` = `c`");
-  EXPECT_EQ(expression("a is not distinct from b"), "`a` <=> `b`");
+  EXPECT_EQ(expression("a is not distinct from b"), "`a` IS NOT DISTINCT FROM `b`");
   EXPECT_EQ(expression("a between 1 and 2 and b"), "`a` BETWEEN 1 AND 2 AND `b`");
   EXPECT_EQ(expression("a between 1 and 2 = 3"), "`a` BETWEEN 1 AND (2 = 3)");
   EXPECT_EQ(expression("a || b + c || d"), "`a` || `b` + `c` || `d`");
@@ -73,7 +73,7 @@ TEST(Parser, SpecialForms) {
             "toYear(`a`), extract(`a`, 'x'), toDayOfWeek(`a`, 2)");
   EXPECT_EQ(
       expression("substring(a from 1 for 2), trim(both 'x' from a), trim(a), position('x' in a), position(a, 'x')"),
-      "substring(`a`, 1, 2), trimBoth(`a`, 'x'), trim(`a`), position(`a`, 'x'), position(`a`, 'x')");
+      "substring(`a`, 1, 2), trimBoth(`a`, 'x'), trimBoth(`a`), position(`a`, 'x'), position(`a`, 'x')");
   EXPECT_EQ(expression("position((a in b), c)"), "position((`a` IN `b`), `c`)");
   EXPECT_EQ(expression("overlay(a placing b from 1 for 2), date '2020-01-01', timestamp 'x', date(a)"),
             "overlay(`a`, `b`, 1, 2), toDate('2020-01-01'), toDateTime('x'), date(`a`)");
@@ -92,7 +92,7 @@ TEST(Parser, SpecialForms) {
             "countDistinct(`a`), count(`a`), sumIf(`a`, `b`), quantileDistinct(0.5)(`a`)");
   EXPECT_EQ(expression("a = any (select 1), a > all (select 2), a = any(b)"),
             "`a` = ANY (SELECT 1), `a` > ALL (SELECT 2), `a` = `any`(`b`)");
-  EXPECT_EQ(expression("a IS TRUE, a IS NOT UNKNOWN"), "`a` <=> true, isNotNull(`a`)");
+  EXPECT_EQ(expression("a IS TRUE, a IS NOT UNKNOWN"), "`a` IS NOT DISTINCT FROM true, isNotNull(`a`)");
   EXPECT_EQ(expression("any(x) respect nulls, first_value(x) ignore nulls over w"),
             "`any`(`x`) RESPECT NULLS, first_value(`x`) IGNORE NULLS OVER `w`");
 }
@@ -118,7 +118,7 @@ TEST(Parser, Clauses) {
             "SELECT `a` FROM `t` LIMIT 1 OFFSET 2 BY `b`, `c` LIMIT 3");
   EXPECT_EQ(printed("select a from t order by a offset 1 row fetch next 2 rows with ties"),
             "SELECT `a` FROM `t` ORDER BY `a` LIMIT 2 OFFSET 1 WITH TIES");
-  EXPECT_EQ(printed("select distinct on (a) b from t"), "SELECT `b` FROM `t` LIMIT 1 BY `a`");
+  EXPECT_EQ(printed("select distinct on (a) b from t offset 2"), "SELECT DISTINCT ON (`a`) `b` FROM `t` OFFSET 2");
   EXPECT_EQ(printed("select a from t group by rollup(a, b)"), "SELECT `a` FROM `t` GROUP BY `a`, `b` WITH ROLLUP");
   EXPECT_EQ(printed("select a from t where b group by grouping sets ((a), (a, b), (), c) with totals having d qualify "
                     "e order by all desc"),

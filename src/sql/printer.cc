@@ -124,6 +124,11 @@ class Printer {
 
   void query(const SetQuery& query) {
     for (const auto& branch : query.branches) {
+      const bool except = branch.op == SetQuery::Op::except_ || branch.op == SetQuery::Op::except_distinct;
+      if (except && star_end_ == out_.size()) {  // `* EXCEPT` would name columns
+        out_.insert(star_begin_, 1, '(');
+        out_ += ')';
+      }
       switch (branch.op) {
         case SetQuery::Op::first:
           break;
@@ -422,10 +427,17 @@ class Printer {
   }
 
   void star(const Expr& expr) {
+    star_begin_ = out_.size();
     path(expr.names);
     if (!expr.names.empty()) out_ += '.';
     if (expr.kind == Kind::star) {
       out_ += '*';
+      if (expr.op != Operator::none) {
+        out_ += ' ';
+        out_ += spelling(expr.op);
+        out_ += ' ';
+        string(expr.text);
+      }
     } else {
       out_ += "COLUMNS(";
       if (expr.args.empty())
@@ -435,6 +447,7 @@ class Printer {
       out_ += ')';
     }
     for (const Transformer& transformer : expr.transformers) this->transformer(transformer);
+    star_end_ = out_.size();
   }
 
   void transformer(const Transformer& transformer) {
@@ -488,11 +501,18 @@ class Printer {
       clause(" COLLATE ", one.collation);
       if (!one.fill) return;
       out_ += " WITH FILL";
-      clause(" FROM ", one.fill_from);
-      clause(" TO ", one.fill_to);
-      clause(" STEP ", one.fill_step);
-      clause(" STALENESS ", one.fill_staleness);
+      plain_clause(" FROM ", one.fill_from);
+      plain_clause(" TO ", one.fill_to);
+      plain_clause(" STEP ", one.fill_step);
+      plain_clause(" STALENESS ", one.fill_staleness);
     });
+  }
+
+  /// Where the grammar takes no alias.
+  void plain_clause(std::string_view keyword, const Expr* expr) {
+    if (expr == nullptr) return;
+    out_ += keyword;
+    operand(*expr, bind_lambda);
   }
 
   void clause(std::string_view keyword, const Expr* expr) {
@@ -508,6 +528,11 @@ class Printer {
       out_ += ' ';
     }
     out_ += select.distinct ? "SELECT DISTINCT " : "SELECT ";
+    if (select.distinct_on) {
+      out_ += "DISTINCT ON (";
+      items(select.limit_by_columns);
+      out_ += ") ";
+    }
     items(select.items);
     if (!select.from.empty()) out_ += " FROM ";
     for (const FromItem& one : select.from) from_item(one);
@@ -573,17 +598,17 @@ class Printer {
   }
 
   void limits(const Select& select) {
-    if (select.limit_by != nullptr) {
-      clause(" LIMIT ", select.limit_by);
-      clause(" OFFSET ", select.limit_by_offset);
+    if (select.limit_by != nullptr && !select.distinct_on) {
+      plain_clause(" LIMIT ", select.limit_by);
+      plain_clause(" OFFSET ", select.limit_by_offset);
       out_ += " BY ";
       if (select.limit_by_all)
         out_ += "ALL";
       else
         items(select.limit_by_columns);
     }
-    clause(" LIMIT ", select.limit);
-    clause(" OFFSET ", select.offset);
+    plain_clause(" LIMIT ", select.limit);
+    plain_clause(" OFFSET ", select.offset);
     if (select.with_ties) out_ += " WITH TIES";
   }
 
@@ -640,7 +665,7 @@ class Printer {
       out_ += " JOIN ";
     }
     table(one.table);
-    clause(" ON ", one.on);
+    plain_clause(" ON ", one.on);
     if (!one.using_columns.empty()) {
       out_ += " USING (";
       items(one.using_columns);
@@ -689,6 +714,8 @@ class Printer {
   }
 
   std::string& out_;
+  std::size_t star_begin_ = 0;  // of the last star written
+  std::size_t star_end_ = std::string::npos;
 };
 
 }  // namespace

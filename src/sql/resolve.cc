@@ -118,11 +118,24 @@ class Resolver {
   Status set_query(SetQuery& query, const Frame* parent, const Select* borrowed, const WithItem* hidden = nullptr) {
     const Select* lender = borrowed;
     for (auto& branch : query.branches) {
+      if (branch.op == SetQuery::Op::union_plain && checking()) TRY_VOID(plain_union(branch));
       TRY_VOID(branch.nested != nullptr ? set_query(*branch.nested, parent, lender, hidden)
                                         : select(*branch.select, parent, lender, hidden));
       if (branch.op == SetQuery::Op::first && lender == nullptr) lender = first_select(query);
     }
     return {};
+  }
+
+  /// A bare UNION means what union_default_mode says, and nothing by default.
+  Status plain_union(SetQuery::Branch& branch) {
+    for (const Setting& setting : query_->settings) {
+      if (setting.name != "union_default_mode") continue;
+      if (setting.value == "ALL") branch.op = SetQuery::Op::union_all;
+      if (setting.value == "DISTINCT") branch.op = SetQuery::Op::union_distinct;
+    }
+    if (branch.op != SetQuery::Op::union_plain) return {};
+    const Select* select = branch.nested != nullptr ? first_select(*branch.nested) : branch.select;
+    return refuse(Code::invalid, select->where, "the UNION before this SELECT needs ALL or DISTINCT");
   }
 
   Status select(Select& select, const Frame* parent, const Select* borrowed, const WithItem* hidden) {
