@@ -80,6 +80,11 @@ int main(int argc, char** argv) {
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
+    const std::span<const char* const> arguments(argv + 1, static_cast<std::size_t>(argc > 0 ? argc - 1 : 0));
+    if (const auto unknown = kinglet::cli::unknown_subcommand(app, arguments); error.get_exit_code() != 0 && unknown) {
+      fmt::print(stderr, "{}\n", *unknown);
+      return 2;
+    }
     return app.exit(error) == 0 ? 0 : 2;  // --help and --version are no errors; wrong usage is 2, whatever its kind
   }
   if (*serve) {
