@@ -8,35 +8,57 @@
 namespace kinglet::observe {
 namespace {
 
-TEST(Ring, KeepsTheNewestInOrder) {
-  Ring<int> ring(3);
-  EXPECT_TRUE(ring.read().first.empty());
-  for (int i = 0; i < 5; ++i) ring.add(i);
-  const auto [records, next] = ring.read();
-  ASSERT_EQ(records.size(), 3U);
-  EXPECT_EQ(*records[0], 2);
-  EXPECT_EQ(*records[2], 4);
-  EXPECT_EQ(next, 5U);
-  ring.add(5);
-  const auto [more, after] = ring.read(next);
-  ASSERT_EQ(more.size(), 1U);
-  EXPECT_EQ(*more[0], 5);
-  EXPECT_TRUE(ring.read(after).first.empty());
+TEST(Queue, KeepsWhatCameFirstAndCountsTheRest) {
+  Queue<int> queue({.records = 3, .bytes = 100});
+  for (int i = 0; i < 5; ++i) queue.add(i, 10);
+  EXPECT_EQ(queue.counts().waiting, 3U);
+  EXPECT_EQ(queue.counts().lost, 2U);
+  EXPECT_EQ(queue.take(), (std::vector<int>{0, 1, 2}));
+  EXPECT_TRUE(queue.take().empty());
+  queue.add(6, 99);
+  queue.add(7, 2);
+  EXPECT_EQ(queue.take(), std::vector<int>{6});
+  queue.lose(4);
+  EXPECT_EQ(queue.counts().lost, 7U);
 }
 
-TEST(Ring, TakesRecordsFromManyThreads) {
-  Ring<std::string> ring(100);
+TEST(Queue, LosesNothingOfManyThreadsWhileItHasRoom) {
+  Queue<std::string> queue({.records = 10'000, .bytes = 1u << 20});
+  std::atomic<std::size_t> taken{0};
   std::vector<std::thread> threads;
   for (int i = 0; i < 3; ++i)
     threads.emplace_back([&] {
       for (int j = 0; j < 1000; ++j) {
-        ring.add(std::string(40, 'x'));
-        if (j % 100 == 0)
-          for (const auto& one : ring.read().first) ASSERT_EQ(one->size(), 40U);
+        queue.add(std::string(40, 'x'), 40);
+        if (j % 100 == 0) taken += queue.take().size();
       }
     });
   for (auto& one : threads) one.join();
-  EXPECT_EQ(ring.added(), 3000U);
+  EXPECT_EQ(taken + queue.take().size(), 3000U);
+  EXPECT_EQ(queue.counts().lost, 0U);
+}
+
+TEST(Observer, KeepsReadsOfServiceDataSourcesOutOfThem) {
+  Observer observer;
+  RequestRecord call;
+  call.workspace_id = "w";
+  call.pipe_id = "query_api";
+  call.reads_service = true;
+  observer.record(call);
+  EXPECT_EQ(observer.calls("w", "query_api").calls, 1U);
+  EXPECT_TRUE(observer.requests().take().empty());
+}
+
+TEST(Observer, BoundsWhatWaitsByItsBytes) {
+  Observer observer;
+  for (int i = 0; i < 40; ++i) {
+    RequestRecord call;
+    call.parameters = {{"q", std::string(1u << 20, 'x')}};
+    observer.record(std::move(call));
+  }
+  const auto counts = observer.requests().counts();
+  EXPECT_EQ(counts.waiting + counts.lost, 40U);
+  EXPECT_EQ(counts.waiting, 31U);
 }
 
 TEST(Observer, AccountsForEveryRow) {
@@ -93,7 +115,7 @@ TEST(Observer, CountsCallsOfAnEndpoint) {
   EXPECT_EQ(counts.buckets.front(), 1U);
   EXPECT_EQ(counts.buckets[4], 1U);
   EXPECT_EQ(counts.buckets.back(), 1U);
-  EXPECT_EQ(observer.requests().added(), 3U);
+  EXPECT_EQ(observer.requests().take().size(), 3U);
 }
 
 TEST(Observer, MetricsSayWhatWasCounted) {
@@ -107,6 +129,7 @@ TEST(Observer, MetricsSayWhatWasCounted) {
   bool rows = false, pending = false, histogram = false;
   for (const auto& family : observer.Collect())
     for (const auto& metric : family.metric) {
+      if (family.name.starts_with("kinglet_service_records")) continue;
       ASSERT_GE(metric.label.size(), 2U);
       EXPECT_EQ(metric.label[0].value, "w");
       if (family.name == "kinglet_data_source_rows_total" && metric.label[2].value == "accepted")

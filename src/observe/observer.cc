@@ -45,8 +45,6 @@ RowCounts RowAccount::read() const {
   return out;
 }
 
-Observer::Observer() : requests_(requests_kept), operations_(operations_kept) {}
-
 void Observer::record(RequestRecord request) {
   calls_.with([&](auto& calls) {
     Key key{request.workspace_id, request.pipe_id};
@@ -55,11 +53,19 @@ void Observer::record(RequestRecord request) {
     entry.name = key.second == other ? other : request.pipe_name;
     count(entry.counts, request);
   });
-  requests_.add(std::move(request));
+  if (request.reads_service) return;
+  const auto bytes = byte_size(request);
+  requests_.add(std::move(request), bytes);
 }
 
 void Observer::record(OperationRecord operation) {
-  operations_.add(std::move(operation));
+  const auto bytes = byte_size(operation);
+  operations_.add(std::move(operation), bytes);
+}
+
+void Observer::record(JobRecord job) {
+  const auto bytes = byte_size(job);
+  jobs_.add(std::move(job), bytes);
 }
 
 std::shared_ptr<RowAccount> Observer::rows(std::string_view workspace_id, std::string_view data_source_id,
@@ -144,7 +150,23 @@ std::vector<prometheus::MetricFamily> Observer::Collect() const {
       durations.metric.push_back(std::move(metric));
     }
   });
-  return {std::move(rows), std::move(pending), std::move(requests), std::move(durations)};
+  auto waiting = family("kinglet_service_records_waiting", "Records on their way to the service data sources",
+                        prometheus::MetricType::Gauge);
+  auto lost = family("kinglet_service_records_lost_total", "Records that the service data sources do not have",
+                     prometheus::MetricType::Counter);
+  const auto queue = [&](const char* kind, auto counts) {
+    prometheus::ClientMetric metric;
+    metric.label = {{"kind", kind}};
+    metric.gauge.value = static_cast<double>(counts.waiting);
+    waiting.metric.push_back(metric);
+    metric.counter.value = static_cast<double>(counts.lost);
+    lost.metric.push_back(std::move(metric));
+  };
+  queue("requests", requests_.counts());
+  queue("operations", operations_.counts());
+  queue("jobs", jobs_.counts());
+  return {std::move(rows),      std::move(pending), std::move(requests),
+          std::move(durations), std::move(waiting), std::move(lost)};
 }
 
 }  // namespace kinglet::observe

@@ -14,8 +14,8 @@
 #include <string_view>
 #include <vector>
 
+#include "observe/queue.h"
 #include "observe/records.h"
-#include "observe/ring.h"
 #include "runtime/guarded.h"
 
 namespace kinglet::observe {
@@ -57,15 +57,16 @@ struct CallCounts {
 
 class Observer : public prometheus::Collectable {
  public:
-  static constexpr std::size_t requests_kept = 20'000;
-  static constexpr std::size_t operations_kept = 20'000;
+  /// Waiting for the tables; beyond that records are lost and counted.
+  static constexpr std::size_t records_waiting_max = 50'000;   // of each kind
+  static constexpr std::size_t bytes_waiting_max = 32u << 20;  // of each kind
   /// Data sources and endpoints beyond this many share one account named "other".
   static constexpr std::size_t accounts_max = 20'000;
 
-  Observer();
-  /// Adds to the ring and to the endpoint's counters.
+  /// Adds to the endpoint's counters and to the queue.
   void record(RequestRecord request);
   void record(OperationRecord operation);
+  void record(JobRecord job);
 
   /// The account of a data source; made at first use.
   std::shared_ptr<RowAccount> rows(std::string_view workspace_id, std::string_view data_source_id,
@@ -73,13 +74,16 @@ class Observer : public prometheus::Collectable {
   /// Drops the account and the endpoint counters of what a deployment deleted.
   void forget(std::string_view workspace_id, std::string_view resource_id);
 
-  const Ring<RequestRecord>& requests() const { return requests_; }
-  const Ring<OperationRecord>& operations() const { return operations_; }
+  /// On their way to the service data sources; one taker.
+  Queue<RequestRecord>& requests() { return requests_; }
+  Queue<OperationRecord>& operations() { return operations_; }
+  Queue<JobRecord>& jobs() { return jobs_; }
   CallCounts calls(std::string_view workspace_id, std::string_view pipe_id) const;
   RowCounts row_counts(std::string_view workspace_id, std::string_view data_source_id) const;
 
   /// kinglet_data_source_rows_total{workspace,data_source,outcome}, kinglet_data_source_rows_pending,
-  /// kinglet_endpoint_requests_total{workspace,endpoint,outcome}, kinglet_endpoint_duration_seconds.
+  /// kinglet_endpoint_requests_total{workspace,endpoint,outcome}, kinglet_endpoint_duration_seconds,
+  /// kinglet_service_records_waiting{kind}, kinglet_service_records_lost_total{kind}.
   std::vector<prometheus::MetricFamily> Collect() const override;
 
  private:
@@ -92,8 +96,9 @@ class Observer : public prometheus::Collectable {
     std::string name;
     CallCounts counts;
   };
-  Ring<RequestRecord> requests_;
-  Ring<OperationRecord> operations_;
+  Queue<RequestRecord> requests_{{.records = records_waiting_max, .bytes = bytes_waiting_max}};
+  Queue<OperationRecord> operations_{{.records = records_waiting_max, .bytes = bytes_waiting_max}};
+  Queue<JobRecord> jobs_{{.records = records_waiting_max, .bytes = bytes_waiting_max}};
   Guarded<std::map<Key, NamedRows>> rows_;
   Guarded<std::map<Key, NamedCalls>> calls_;
 };
