@@ -11,6 +11,7 @@
 #include "cli/data_commands.h"
 #include "cli/project_commands.h"
 #include "cli/registrar.h"
+#include "cli/test_command.h"
 #include "datafile/spelling.h"
 
 namespace kinglet::cli {
@@ -57,6 +58,7 @@ void add_commands(CLI::App& app, std::function<int()>& command) {
       }};
   add_project_commands(registrar);
   add_data_commands(registrar);
+  add_test_commands(registrar);
   add_globals_below(app, globals);
 }
 

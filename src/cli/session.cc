@@ -86,6 +86,13 @@ Result<Session> Session::open(const GlobalFlags& flags) {
   return session;
 }
 
+Session Session::at(std::string host, std::string token) {
+  Session session;
+  session.host_ = std::move(host);
+  session.token_ = std::move(token);
+  return session;
+}
+
 Result<Reply> Session::send(Request request) const {
   std::string target = request.path;
   char separator = target.find('?') == target.npos ? '?' : '&';

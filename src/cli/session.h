@@ -34,6 +34,9 @@ class Session {
   /// Errors: unavailable (no server there), unauthenticated (no token to be had), invalid (address, .tinyb).
   static Result<Session> open(const GlobalFlags& flags);
 
+  /// Of a server that is known, whatever variables and files say.
+  static Session at(std::string host, std::string token);
+
   const std::string& host() const { return host_; }
   const std::string& token() const { return token_; }
   /// True when the token came from the server's own /tokens.

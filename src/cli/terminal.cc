@@ -62,6 +62,9 @@ std::string Terminal::dim(std::string_view text) const {
 std::string Terminal::bold(std::string_view text) const {
   return colours_ ? fmt::format("\x1b[1m{}{}", text, reset) : std::string(text);
 }
+std::string Terminal::mark_failed(std::string_view text) const {
+  return colours_ ? fmt::format("\x1b[91m✗{} {}", reset, text) : fmt::format("✗ {}", text);
+}
 
 void Terminal::table(const std::vector<std::string>& header, const std::vector<std::vector<std::string>>& rows) const {
   std::vector<std::size_t> widths;

@@ -31,6 +31,8 @@ class Terminal {
   void table(const std::vector<std::string>& header, const std::vector<std::vector<std::string>>& rows) const;
   std::string dim(std::string_view text) const;
   std::string bold(std::string_view text) const;
+  /// `✗ text`, for a report on standard output; `failed` is for errors.
+  std::string mark_failed(std::string_view text) const;
 
  private:
   Output output_;
