@@ -23,6 +23,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     start = end + 1;
   }
   (void)Template::compile_setting(text);
+  (void)Template::compile_query(std::string_view(text).substr(1));
   const auto compiled = Template::compile(text);
   if (!compiled) {
     if (compiled.error().message.empty() || compiled.error().position.line == 0) std::abort();
@@ -46,6 +47,11 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
              : made.error().message.find("s3cr3t") != std::string::npos && text.find("s3cr3t") == std::string::npos &&
                    line.find("s3cr3t") == std::string_view::npos)
       std::abort();
+  }
+  for (std::uint32_t branch = 0; branch < compiled->branch_count() && branch < 16; ++branch) {
+    const auto made = compiled->render(
+        {.array_parameters = &lists, .secret = &secret, .stand_ins = StandIns::all_defined, .branch = branch});
+    if (made && made->branches_taken.size() != compiled->branch_count()) std::abort();
   }
   return 0;
 }

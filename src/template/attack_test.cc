@@ -394,5 +394,58 @@ TEST(Bounds, WorkEndsAtItsLimit) {
   EXPECT_EQ(failure("{{split_to_array(x, separator='a')}}", arguments).kind, Kind::limit);
 }
 
+/// A template made of what grows: loops in loops, texts and lists that double, cuts and joins.
+std::string growing(int depth) {
+  static const std::vector<std::string> simple = {"{% set a = a + a %}",
+                                                  "{% set l = l + l %}",
+                                                  "{% set l = [l, l] %}",
+                                                  "{% set a = a.replace('x', a) %}",
+                                                  "{% set l = a.split('x') %}",
+                                                  "{% set a = a.join(['x', a, 'y']) %}",
+                                                  "{% set n = n * n + 1 %}",
+                                                  "{% set l = split_to_array(a, separator='y') %}",
+                                                  "{% set d = {'k': d, 'l': d } %}",
+                                                  "{{a}}",
+                                                  "{{l}}",
+                                                  "{{n}}",
+                                                  "{{d}}",
+                                                  "{{Array(l)}}",
+                                                  "{{len(a) + len(l)}}",
+                                                  "{{a == a + 'z'}}",
+                                                  "{{l == l}}",
+                                                  "{{String(l)}}",
+                                                  "{% set a = String(l) %}",
+                                                  "{{sql_and(c__in=l, e__in=l)}}",
+                                                  "{{columns(a)}}",
+                                                  "text of the author ",
+                                                  "{{custom_error({'l': l, 'd': d}) if n == 7 else 1}}"};
+  std::string text;
+  for (int i = *rc::gen::inRange(1, 6); i > 0; --i) {
+    const int kind = depth == 0 ? 0 : *rc::gen::inRange(0, 4);
+    if (kind == 1)
+      text += "{% for i in range(" + *rc::gen::element<std::string>("3", "40", "5000") + ") %}" + growing(depth - 1) +
+              "{% end %}";
+    else if (kind == 2)
+      text += "{% for i in l %}" + growing(depth - 1) + "{% end %}";
+    else if (kind == 3)
+      text += "{% if n > 2 %}" + growing(depth - 1) + "{% else %}" + growing(depth - 1) + "{% end %}";
+    else
+      text += *rc::gen::elementOf(simple);
+  }
+  return text;
+}
+// S1
+RC_GTEST_PROP(Bounds, NoTemplateExceedsItsLimits, ()) {
+  const auto text = "%{% set a = 'xyx' %}{% set l = ['x', 'y'] %}{% set n = 2 %}{% set d = {'k': 1 } %}" + growing(3);
+  const auto compiled = Template::compile(text);
+  RC_ASSERT(compiled.has_value());
+  const auto made = compiled->render({});
+  if (made)
+    RC_ASSERT(made->sql.size() <= Limits::output_bytes_max);
+  else
+    RC_ASSERT(!made.error().message.empty() &&
+              (made.error().kind == Kind::raised || made.error().message.size() < 1000));
+}
+
 }  // namespace
 }  // namespace kinglet::templates

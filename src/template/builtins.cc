@@ -65,6 +65,10 @@ bool Evaluator::call(const Expression& expression, Value& out) {
       return sql_and(expression, out);
     case FunctionId::error:
     case FunctionId::custom_error:
+      if (input_.branch && input_.stand_ins != StandIns::off) {
+        out = Value(Fragment{});
+        return true;
+      }
       return raise(expression);
     case FunctionId::tb_secret:
       return secret(expression, out);

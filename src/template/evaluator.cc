@@ -30,11 +30,12 @@ Evaluator::Evaluator(const Program& program, const RenderInput& input)
       slots_(program.names.size()),
       met_(input.required_met != nullptr ? input.required_met : &own_met_) {
   out_.reserve(program.source.size() + program.source.size() / 4 + 64);
+  if (input.stand_ins != StandIns::off) taken_.assign(program.branch_count, false);
 }
 
 std::expected<Rendered, RenderError> Evaluator::run() {
   if (block(program_.body) == Flow::stop) return std::unexpected(std::move(error_));
-  return Rendered{.sql = std::move(out_), .settings = std::move(settings_)};
+  return Rendered{.sql = std::move(out_), .settings = std::move(settings_), .branches_taken = std::move(taken_)};
 }
 
 // ---- errors and limits
@@ -219,12 +220,19 @@ Evaluator::Flow Evaluator::block(const Block& statements) {
 }
 
 Evaluator::Flow Evaluator::conditional(const Statement& statement) {
+  if (!taken_.empty() && input_.branch)
+    for (const auto& branch : statement.branches)
+      if (branch.holds(*input_.branch)) {
+        taken_[branch.number] = true;
+        return block(branch.body);
+      }
   for (const auto& branch : statement.branches) {
     if (branch.condition) {
       Value value;
       if (!evaluate(*branch.condition, value)) return Flow::stop;
       if (!truth(value)) continue;
     }
+    if (!taken_.empty()) taken_[branch.number] = true;
     return block(branch.body);
   }
   return Flow::on;
@@ -234,7 +242,11 @@ Evaluator::Flow Evaluator::loop(const Statement& statement) {
   const auto& source = *statement.expression;
   Value value;
   if (!evaluate(source, value)) return Flow::stop;
-  if (input_.stand_ins != StandIns::off && (value.is_undefined() || value.text() != nullptr)) return Flow::on;
+  if (input_.stand_ins != StandIns::off && (value.is_undefined() || value.text() != nullptr)) {
+    if (!input_.branch || *input_.branch < statement.first_branch || *input_.branch >= statement.end_branch)
+      return Flow::on;
+    value = Value(Items{Value(stand_in_text)});
+  }
   if (!defined_value(source, value)) return Flow::stop;
   List items;
   if (const auto* list = value.as<List>()) {

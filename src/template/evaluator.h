@@ -92,6 +92,7 @@ class Evaluator {
   std::string out_;
   SqlCursor cursor_;
   std::vector<std::pair<std::string, std::string>> settings_;
+  std::vector<bool> taken_;  // by branch, with stand-ins
   std::uint32_t loop_steps_ = 0;
   std::uint32_t work_left_ = Limits::work_max;
   RenderError error_;

@@ -95,6 +95,9 @@ using Block = std::vector<Statement>;
 struct Branch {
   ExpressionPointer condition;  // null for else
   Block body;
+  std::uint32_t number = 0;  // in the order of the text
+  std::uint32_t end = 0;     // one more than the last branch inside of this one, or than `number`
+  bool holds(std::uint32_t other) const { return other >= number && other < end; }
 };
 
 struct Statement {
@@ -107,6 +110,8 @@ struct Statement {
   std::vector<std::uint32_t> slots;  // targets of loop and assign
   std::vector<Branch> branches;      // conditional
   Block body;                        // loop
+  std::uint32_t first_branch = 0;    // loop: those inside it
+  std::uint32_t end_branch = 0;
 };
 
 struct Program {
@@ -117,6 +122,7 @@ struct Program {
   std::vector<std::string> names;          // by slot
   std::vector<const Parameter*> declared;  // by slot; null for names that are no parameter
   std::vector<bool> assigned;              // by slot: set somewhere in the text
+  std::uint32_t branch_count = 0;
   std::vector<Parameter> parameters;
   NameSet array_parameters;
   std::map<std::string, bool, std::less<>> secrets;

@@ -98,8 +98,12 @@ const std::vector<Warning>& Template::warnings() const {
   return program_->warnings;
 }
 
+std::uint32_t Template::branch_count() const {
+  return program_->branch_count;
+}
+
 std::expected<Rendered, RenderError> Template::render(const RenderInput& input) const {
-  if (!program_->is_template) return Rendered{.sql = program_->source, .settings = {}};
+  if (!program_->is_template) return Rendered{.sql = program_->source, .settings = {}, .branches_taken = {}};
   return internal::Evaluator(*program_, input).run();
 }
 

@@ -101,6 +101,9 @@ struct RenderInput {
   StandIns stand_ins = StandIns::off;
   /// The text comes from the caller (/v0/sql): it may not `set` a name that the token fixes.
   bool from_request = false;
+  /// With stand-ins, takes this branch of an `if` and what leads to it, whatever the conditions say; error() and
+  /// custom_error() then do nothing. For finding out what a branch reads.
+  std::optional<std::uint32_t> branch = {};
   /// Default-less parameters met so far, for the missing-parameter message. One list for all renderings of a request.
   std::vector<std::string>* required_met = nullptr;
 };
@@ -108,6 +111,7 @@ struct RenderInput {
 struct Rendered {
   std::string sql;
   std::vector<std::pair<std::string, std::string>> settings;  // "max_threads"
+  std::vector<bool> branches_taken = {};                      // only with stand-ins: by branch
 };
 
 /// A node's SQL, compiled. Immutable and cheap to copy; shared between threads.
@@ -128,6 +132,8 @@ class Template {
   /// Names of the secrets that the text reads; `true` for those with a default.
   const std::map<std::string, bool, std::less<>>& secrets() const;
   const std::vector<Warning>& warnings() const;
+  /// Branches of all `if`s of the text, in its order.
+  std::uint32_t branch_count() const;
 
   /// Cost: 2 KB with 10 parameters in under 10 µs. Thread: any. Errors are the caller's (400) or the author's.
   std::expected<Rendered, RenderError> render(const RenderInput& input) const;

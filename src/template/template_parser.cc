@@ -211,6 +211,8 @@ class Parser {
       if (!rest.empty()) return fail(rest_offset, fmt::format("nothing may follow '{}' in its tag", word));
       if (word == "end") {
         if (frames_.size() == 1) return fail(tag, "{% end %} closes nothing");
+        auto& closed = frames_[frames_.size() - 2].block->back();
+        (frames_.back().word == "if" ? closed.branches.back().end : closed.end_branch) = program_.branch_count;
         frames_.pop_back();
         return true;
       }
@@ -233,9 +235,16 @@ class Parser {
     if (!condition) return false;
     auto& made = add(Statement::Kind::conditional, tag);
     if (!open_block("if", tag)) return false;
-    made.branches.push_back({std::move(condition), {}});
-    frames_.back().block = &made.branches.back().body;
+    add_branch(made, std::move(condition));
     return true;
+  }
+
+  void add_branch(Statement& conditional, ExpressionPointer condition) {
+    if (!conditional.branches.empty()) conditional.branches.back().end = program_.branch_count;
+    auto& made = conditional.branches.emplace_back();
+    made.condition = std::move(condition);
+    made.number = program_.branch_count++;
+    frames_.back().block = &made.body;
   }
 
   bool statement_else(std::string_view word, std::string_view rest, std::size_t offset, std::size_t tag) {
@@ -252,8 +261,7 @@ class Parser {
     }
     // The statement is the last one of the block around this frame.
     auto& conditional = frames_[frames_.size() - 2].block->back();
-    conditional.branches.push_back({std::move(condition), {}});
-    frame.block = &conditional.branches.back().body;
+    add_branch(conditional, std::move(condition));
     return true;
   }
 
@@ -269,6 +277,7 @@ class Parser {
     auto& made = add(Statement::Kind::loop, tag);
     made.expression = std::move(list);
     made.slots = std::move(header->slots);
+    made.first_branch = program_.branch_count;
     if (!open_block("for", tag)) return false;
     frames_.back().block = &made.body;
     return true;

@@ -320,5 +320,25 @@ TEST(StandIns, RenderBothModesOfADeploymentsCheck) {
   }
 }
 
+TEST(Branches, EachCanBeRenderedWithStandIns) {
+  const auto compiled = Template::compile(
+      "%FROM {% if a == 'x' %}one{% elif a == 'y' %}two{% if b == 'z' %} JOIN three{% end %}{% else %}four{% end %}"
+      "{% for i in l %}{% if i == 'q' %} JOIN five{% end %}{% end %}{{error('never')}}");
+  ASSERT_TRUE(compiled);
+  ASSERT_EQ(compiled->branch_count(), 5U);
+  const char* rendered[] = {"FROM one", "FROM two", "FROM two JOIN three", "FROM four", "FROM four JOIN five"};
+  for (std::uint32_t i = 0; i < 5; ++i) {
+    const auto made = compiled->render({.stand_ins = StandIns::all_defined, .branch = i});
+    ASSERT_TRUE(made) << i << ": " << made.error().message;
+    EXPECT_EQ(made->sql, rendered[i]);
+    EXPECT_TRUE(made->branches_taken.at(i)) << i;
+  }
+  EXPECT_EQ(Template::compile("%{% if 0 %}a{% else %}b{% end %}")->render({.branch = 0})->sql, "b")
+      << "a request chooses nothing";
+  const auto taken =
+      Template::compile("%{% if defined(a) %}1{% else %}2{% end %}")->render({.stand_ins = StandIns::none_defined});
+  EXPECT_EQ(taken->branches_taken, (std::vector<bool>{false, true}));
+}
+
 }  // namespace
 }  // namespace kinglet::templates
