@@ -15,6 +15,9 @@ namespace kinglet::sql {
 /// Nodes, lists and texts of one tree. Everything in it must be trivially destructible.
 class Arena {
  public:
+  static constexpr std::size_t first_bytes = 4096;
+  explicit Arena(std::size_t bytes = first_bytes) : memory_(bytes) {}
+
   template <class T, class... Args>
   T* make(Args&&... args) {
     static_assert(std::is_trivially_destructible_v<T>);
@@ -35,7 +38,7 @@ class Arena {
   }
 
  private:
-  std::pmr::monotonic_buffer_resource memory_{4096};
+  std::pmr::monotonic_buffer_resource memory_;
 };
 
 /// A growing array in an arena; copies share the elements.

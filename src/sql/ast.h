@@ -261,7 +261,9 @@ struct SetQuery {
 /// A parsed text: owns its tree. Move-only; share it as `shared_ptr<const Query>` when it is inlined.
 class Query {
  public:
-  Query() : arena_(std::make_unique<Arena>()) {}
+  Query() : Query(Arena::first_bytes) {}
+  /// `bytes`: what the tree will about need.
+  explicit Query(std::size_t bytes) : arena_(std::make_unique<Arena>(bytes)) {}
 
   [[nodiscard]] Arena& arena() { return *arena_; }
 

@@ -9,17 +9,38 @@
 namespace kinglet::sql {
 namespace {
 
+enum : std::uint8_t { digit_class = 1, hex_class = 2, word_class = 4, blank_class = 8, blank_start_class = 16 };
+
+/// What each byte may be.
+constexpr auto classes = [] {
+  std::array<std::uint8_t, 256> out{};
+  for (int c = 0; c < 256; ++c) {
+    const bool digit = c >= '0' && c <= '9';
+    const bool blank = c == ' ' || (c >= '\t' && c <= '\r');
+    auto& kind = out[static_cast<std::size_t>(c)];
+    if (digit) kind |= digit_class;
+    if (digit || (c >= 'a' && c <= 'f') || (c >= 'A' && c <= 'F')) kind |= hex_class;
+    if (digit || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_') kind |= word_class;
+    if (blank) kind |= blank_class;
+    if (blank || c >= 0x80 || c == '-' || c == '/' || c == '#') kind |= blank_start_class;
+  }
+  return out;
+}();
+
+bool is_a(char c, std::uint8_t kind) {
+  return (classes[static_cast<unsigned char>(c)] & kind) != 0;
+}
 bool is_digit(char c) {
-  return c >= '0' && c <= '9';
+  return is_a(c, digit_class);
 }
 bool is_hex(char c) {
-  return is_digit(c) || (c >= 'a' && c <= 'f') || (c >= 'A' && c <= 'F');
+  return is_a(c, hex_class);
 }
 bool is_word(char c) {
-  return is_digit(c) || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_';
+  return is_a(c, word_class);
 }
 bool is_blank(char c) {
-  return c == ' ' || (c >= '\t' && c <= '\r');
+  return is_a(c, blank_class);
 }
 
 int hex_value(char c) {
@@ -67,9 +88,9 @@ class Lexer {
     std::vector<Token> tokens;
     tokens.reserve(static_cast<std::size_t>(end_ - begin_) / 4 + 8);
     while (true) {
-      TRY_VOID(skip_blanks());
-      TRY(Token token, next());
-      tokens.push_back(token);
+      if (p_ < end_ && is_a(*p_, blank_start_class)) TRY_VOID(skip_blanks());
+      Token& token = tokens.emplace_back();
+      TRY_VOID(next(token));
       if (token.type == Token::Type::end) return tokens;
       previous_ = token;
     }
@@ -83,17 +104,28 @@ class Lexer {
   }
   [[nodiscard]] char peek(std::ptrdiff_t n) const { return end_ - p_ > n ? p_[n] : '\0'; }
 
-  /// Counts on from the last token asked for, so that the whole text is counted once.
+  /// Goes on from the last place asked for, so that the whole text is counted once.
   Position position(const char* at) {
-    for (; counted_ < at; ++counted_) {
-      if (*counted_ == '\n') {
-        ++line_;
-        column_ = 1;
-      } else if ((static_cast<unsigned char>(*counted_) & 0xC0) != 0x80) {
-        ++column_;
-      }
+    while (at > next_line_) {  // that line break lies before
+      counted_ = next_line_ + 1;
+      ++line_;
+      column_ = 1;
+      find_line_end();
+    }
+    if (ascii_) {
+      column_ += static_cast<std::uint32_t>(at - counted_);
+      counted_ = at;
+    } else {
+      for (; counted_ < at; ++counted_)
+        if ((static_cast<unsigned char>(*counted_) & 0xC0) != 0x80) ++column_;
     }
     return {static_cast<std::uint32_t>(at - begin_), line_, column_};
+  }
+
+  void find_line_end() {
+    const auto size = static_cast<std::size_t>(end_ - counted_);
+    const void* found = size == 0 ? nullptr : std::memchr(counted_, '\n', size);
+    next_line_ = found == nullptr ? end_ : static_cast<const char*>(found);
   }
 
   template <class... Args>
@@ -104,6 +136,16 @@ class Lexer {
   }
 
   Status check_bytes() {
+    unsigned all = 0;
+    for (const char* at = begin_; at < end_; ++at) all |= static_cast<unsigned char>(*at);
+    ascii_ = all < 0x80;
+    find_line_end();
+    if (ascii_) {
+      const auto size = static_cast<std::size_t>(end_ - begin_);
+      const void* zero = size == 0 ? nullptr : std::memchr(begin_, '\0', size);
+      if (zero == nullptr) return {};
+      return error(static_cast<const char*>(zero), "a NUL byte is not allowed");
+    }
     for (const char* at = begin_; at < end_;) {
       if (*at == '\0') return error(at, "a NUL byte is not allowed");
       if (static_cast<unsigned char>(*at) < 0x80) {
@@ -155,59 +197,59 @@ class Lexer {
     return error(start, "the comment is not closed: expected */");
   }
 
-  Token make(Token::Type type, const char* start) {
-    Token token;
+  Status make(Token& token, Token::Type type, const char* start) {
     token.type = type;
     token.size = static_cast<std::uint32_t>(p_ - start);
     token.where = position(start);
-    return token;
+    return {};
   }
 
-  Result<Token> next() {
+  Status next(Token& token) {
     const char* const start = p_;
-    if (p_ == end_) return make(Token::Type::end, start);
+    if (p_ == end_) return make(token, Token::Type::end, start);
     const char c = *p_;
-    if (is_digit(c) || (c == '.' && is_digit(peek(1)) && !dot_is_access())) return number();
-    if (c == '\'') return quoted(Token::Type::string, '\'');
-    if (c == '`' || c == '"') return quoted(Token::Type::quoted, c);
-    if ((c == 'x' || c == 'X' || c == 'b' || c == 'B') && peek(1) == '\'') return digits_string();
+    if (is_digit(c) || (c == '.' && is_digit(peek(1)) && !dot_is_access())) return number(token);
+    if (c == '\'') return quoted(token, Token::Type::string, '\'');
+    if (c == '`' || c == '"') return quoted(token, Token::Type::quoted, c);
+    if ((c == 'x' || c == 'X' || c == 'b' || c == 'B') && peek(1) == '\'') return digits_string(token);
     if (c == '$') {
       if (const char* const close = heredoc_end(); close != nullptr) {
         p_ = close;
-        return make(Token::Type::heredoc, start);
+        return make(token, Token::Type::heredoc, start);
       }
+      if (is_word(peek(1)) && ++open_tags_ > open_tags_max)
+        return error(start, "more than {} words with '$' that could begin a $tag$ text", open_tags_max);
     }
-    if (is_word(c) || (c == '$' && (is_word(peek(1)) || peek(1) == '$'))) return word();
-    if (static_cast<unsigned char>(c) >= 0x80) return unicode();
+    if (is_word(c) || (c == '$' && (is_word(peek(1)) || peek(1) == '$'))) return word(token);
+    if (static_cast<unsigned char>(c) >= 0x80) return unicode(token);
     if (long_starts.find(c) != std::string_view::npos) {
       for (const auto symbol : long_symbols) {
         if (!starts_with(symbol)) continue;
         p_ += symbol.size();
-        return make_symbol(symbol, start);
+        return make_symbol(token, symbol, start);
       }
     }
     if (short_symbols.find(c) != std::string_view::npos) {
       ++p_;
-      return make_symbol(std::string_view(start, 1), start);
+      return make_symbol(token, std::string_view(start, 1), start);
     }
     if (c == '#') return error(start, "unexpected '#': a comment starts with \"# \" or \"#!\"");
     if (c == '\\') return error(start, "unexpected character '\\'");
     return error(start, "unexpected character '{}'", c < 0x20 || c == 0x7F ? '?' : c);
   }
 
-  Token make_symbol(std::string_view symbol, const char* start) {
-    Token token = make(Token::Type::symbol, start);
+  Status make_symbol(Token& token, std::string_view symbol, const char* start) {
     std::copy(symbol.begin(), symbol.end(), token.symbol);
-    return token;
+    return make(token, Token::Type::symbol, start);
   }
 
-  Result<Token> unicode() {
+  Status unicode(Token& token) {
     const char* const start = p_;
     char32_t c = 0;
     const std::size_t size = decode_utf8(p_, end_, c);
     if (c == 0x2212) {
       p_ += size;
-      return make_symbol("-", start);
+      return make_symbol(token, "-", start);
     }
     if (c >= 0x2018 && c <= 0x201F)
       return error(start, "typographic quotes are not allowed: use ' for text and ` or \" for names");
@@ -242,7 +284,7 @@ class Lexer {
     }
   }
 
-  Result<Token> number() {
+  Status number(Token& token) {
     const char* const start = p_;
     if (previous_.is(".")) {
       skip_digits(false, false);
@@ -272,14 +314,14 @@ class Lexer {
     if (p_ < end_ && is_word(*p_)) {
       while (p_ < end_ && is_word(*p_)) ++p_;
       if (!std::all_of(start, p_, is_word)) return error(start, "'{}' is not a number", std::string_view(start, p_));
-      return named(Token::Type::word, start);
+      return named(token, Token::Type::word, start);
     }
-    return make(Token::Type::number, start);
+    return make(token, Token::Type::number, start);
   }
 
   /// The name itself is measured, not its quotes and escapes: the printed name may need others.
-  Result<Token> named(Token::Type type, const char* start) {
-    Token token = make(type, start);
+  Status named(Token& token, Token::Type type, const char* start) {
+    TRY_VOID(make(token, type, start));
     if (token.size > limits::name_bytes &&
         token_value(token, std::string_view(begin_, end_)).size() > limits::name_bytes)
       return error(start, "the name is longer than {} bytes", limits::name_bytes);
@@ -287,18 +329,17 @@ class Lexer {
     if (type == Token::Type::quoted &&
         token_value(token, std::string_view(begin_, end_)).find_first_of("\n\r") != std::string::npos)
       return error(start, "a name may not hold line breaks");
-    return token;
+    return {};
   }
 
-  Result<Token> word() {
+  Status word(Token& token) {
     const char* const start = p_;
     while (p_ < end_ && (is_word(*p_) || *p_ == '$')) ++p_;
-    TRY(Token token, named(Token::Type::word, start));
     token.keyword = find_keyword(std::string_view(start, p_));
-    return token;
+    return named(token, Token::Type::word, start);
   }
 
-  Result<Token> quoted(Token::Type type, char quote) {
+  Status quoted(Token& token, Token::Type type, char quote) {
     const char* const start = p_++;
     while (p_ < end_) {
       if (*p_ == '\\') {
@@ -311,23 +352,23 @@ class Lexer {
         p_ += 2;
       } else {
         ++p_;
-        if (type == Token::Type::string) return make(type, start);
+        if (type == Token::Type::string) return make(token, type, start);
         if (p_ - start == 2) return error(start, "a name may not be empty");
-        return named(type, start);
+        return named(token, type, start);
       }
     }
     return error(start, "the {} is not closed: expected {}", type == Token::Type::string ? "string" : "name", quote);
   }
 
   /// x'…' and b'…'
-  Result<Token> digits_string() {
+  Status digits_string(Token& token) {
     const char* const start = p_;
     const bool hex = (*p_ | 0x20) == 'x';
     p_ += 2;
     while (p_ < end_ && (hex ? is_hex(*p_) : *p_ == '0' || *p_ == '1')) ++p_;
     if (peek(0) != '\'') return error(start, "the string is not closed, or has a character that is not a digit");
     ++p_;
-    return make(hex ? Token::Type::hex_string : Token::Type::bin_string, start);
+    return make(token, hex ? Token::Type::hex_string : Token::Type::bin_string, start);
   }
 
   /// The end of `$tag$ … $tag$` when one starts here.
@@ -344,7 +385,12 @@ class Lexer {
   const char* const begin_;
   const char* p_;
   const char* const end_;
+  // Each looks through the rest of the text.
+  static constexpr std::uint32_t open_tags_max = 100;
+  std::uint32_t open_tags_ = 0;
+  bool ascii_ = false;
   const char* counted_;
+  const char* next_line_ = nullptr;
   std::uint32_t line_ = 1;
   std::uint32_t column_ = 1;
   Token previous_;

@@ -526,6 +526,7 @@ bool Parser::interval_ahead() const {
       return true;
     case Token::Type::symbol:
       if (next.is("-")) return token(2).type == Token::Type::number ? unit(next_ + 3) : unit(next_ + 3) && at_name(2);
+      if (next.is("*")) return unit(next_ + 2);
       return next.is("(") && unit(closing(next_ + 1) + 1);
     case Token::Type::quoted:
       return true;

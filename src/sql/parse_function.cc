@@ -371,10 +371,7 @@ Result<Expr*> Parser::substring_call(const Token& name) {
     TRY_VOID(require(")"));
     return finish(node);
   }
-  if (!take(",")) {
-    if (!take(")")) return expected("',', FROM or ')'");
-    return call_tail(node);
-  }
+  if (!take(",")) return expected("',' or FROM");
   TRY(node->args, arguments(node->args));
   return call_tail(node);
 }
@@ -396,7 +393,6 @@ Result<Expr*> Parser::trim_call(const Token& name) {
   TRY_VOID(require(from, "FROM"));
   TRY(Expr * value, expression());
   TRY_VOID(require(")"));
-  if (characters->kind == Expr::Kind::string && characters->text.empty()) return value;  // as in the engine
   node->args.push(arena_, value);
   node->args.push(arena_, characters);
   return finish(node);

@@ -258,7 +258,10 @@ Result<SetQuery*> Parser::values_query() {
   next_ += 2;
   Expr* call = make(Expr::Kind::call, where);
   call->text = "SQLStandardValues";
-  TRY(call->args, expressions("VALUES", limits_.list_items));
+  do {
+    TRY(Expr * row, expression());
+    TRY_VOID(push(call->args, row, limits_.list_items, "rows in VALUES"));
+  } while (take(","));
   TRY_VOID(require(")"));
   auto* select = arena_.make<Select>();
   select->where = where;

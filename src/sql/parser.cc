@@ -179,7 +179,9 @@ Result<std::vector<Token>> checked_tokens(std::string_view text, const ParseLimi
 
 Result<Query> parse_query(std::string_view text, const ParseLimits& limits) {
   TRY(auto tokens, checked_tokens(text, limits));
-  Query query;
+  // A tree takes some 20 times its text; a long list of literals less.
+  constexpr std::size_t most_at_once = 256 * 1024;
+  Query query(std::clamp(text.size() * 20, Arena::first_bytes, most_at_once));
   internal::Parser parser(text, std::move(tokens), query.arena(), limits);
   TRY_VOID(parser.statement(query));
   query.height = parser.height();

@@ -32,6 +32,13 @@ bool is_utf8(std::string_view text) {
 }
 
 void append_quoted(std::string& out, std::string_view text, char quote) {
+  const auto plain = [quote](char c) { return c != quote && c != '\\' && c > 0; };
+  if (std::all_of(text.begin(), text.end(), plain)) {
+    out += quote;
+    out += text;
+    out += quote;
+    return;
+  }
   constexpr std::string_view hex = "0123456789ABCDEF";
   const bool ascii = std::all_of(text.begin(), text.end(), [](char c) { return static_cast<unsigned char>(c) < 0x80; });
   const bool escape_bytes = !ascii && !is_utf8(text);
@@ -50,6 +57,8 @@ void append_quoted(std::string& out, std::string_view text, char quote) {
   }
   out += quote;
 }
+
+constexpr std::size_t usual_text_bytes = 2048;
 
 // As in parse_expression.cc.
 constexpr int bind_lambda = 1;
@@ -125,10 +134,7 @@ class Printer {
   void query(const SetQuery& query) {
     for (const auto& branch : query.branches) {
       const bool except = branch.op == SetQuery::Op::except_ || branch.op == SetQuery::Op::except_distinct;
-      if (except && star_end_ == out_.size()) {  // `* EXCEPT` would name columns
-        out_.insert(star_begin_, 1, '(');
-        out_ += ')';
-      }
+      if (except) close_star(star_end_);  // `* EXCEPT` would name columns
       switch (branch.op) {
         case SetQuery::Op::first:
           break;
@@ -245,6 +251,8 @@ class Printer {
       case Kind::binary: {
         const int own = bind(expr);
         operand(*expr.args[0], own);
+        if (expr.op == Operator::like || expr.op == Operator::ilike)
+          close_star(bare_star_end_);  // else it chooses columns
         out_ += ' ';
         out_ += spelling(expr.op);
         out_ += ' ';
@@ -448,6 +456,14 @@ class Printer {
     }
     for (const Transformer& transformer : expr.transformers) this->transformer(transformer);
     star_end_ = out_.size();
+    if (expr.kind == Kind::star && expr.op == Operator::none && expr.transformers.empty()) bare_star_end_ = star_end_;
+  }
+
+  /// Puts a star that ends here into parentheses: what follows would change its meaning.
+  void close_star(std::size_t end) {
+    if (end != out_.size()) return;
+    out_.insert(star_begin_, 1, '(');
+    out_ += ')';
   }
 
   void transformer(const Transformer& transformer) {
@@ -716,6 +732,7 @@ class Printer {
   std::string& out_;
   std::size_t star_begin_ = 0;  // of the last star written
   std::size_t star_end_ = std::string::npos;
+  std::size_t bare_star_end_ = std::string::npos;  // of the last one without pattern and transformers
 };
 
 }  // namespace
@@ -723,6 +740,7 @@ class Printer {
 std::string print(const Query& query) {
   if (!query.text.empty()) return query.text;
   std::string out;
+  out.reserve(usual_text_bytes);
   Printer(out).query(*query.root);
   return out;
 }

@@ -42,6 +42,7 @@ void add(std::vector<std::string>& list, std::string_view name) {
 
 /// Columns of the engine's own that show physical names or parts; three are harmless and useful.
 bool is_denied_column(std::string_view name) {
+  if (name.empty() || name[0] != '_') return false;
   for (const std::string_view denied :
        {"_table", "_database", "_part_index", "_part_uuid", "_partition_value", "_part_data_version",
         "_part_starting_offset", "_part_granule_offset", "_sample_factor", "_row_exists", "_block_number",

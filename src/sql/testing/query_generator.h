@@ -86,4 +86,13 @@ class QueryGenerator {
   int budget_ = 0;  // productions left; then only leaves are made
 };
 
+template <class F>
+void QueryGenerator::list(std::uint32_t most, F&& one, std::string_view separator) {
+  const std::uint32_t count = 1 + below(most);
+  for (std::uint32_t i = 0; i < count; ++i) {
+    if (i != 0) symbol(separator);
+    one();
+  }
+}
+
 }  // namespace kinglet::sql::testing
