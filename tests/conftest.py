@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Fixtures of the black-box tests: one server for all, one workspace for each module, extra servers on demand."""
 import pytest
+import requests
 
 from kinglet_server import Server
 
@@ -10,7 +11,10 @@ def server():
     """The shared server. Imports by URL may read from loopback, where the tests serve their files."""
     running = Server(flags=["--flush-interval-ms", "100", "--import-private-addresses"])
     yield running
+    # S17: whatever the tests asked, the engine read it as the gateway did.
+    metrics = requests.get(running.url + "/metrics", timeout=30).text
     running.remove()
+    assert "\nkinglet_sql_disagreements_total 0\n" in metrics
 
 
 @pytest.fixture(scope="module")

@@ -43,6 +43,7 @@ struct Composer::State {
   templates::Arguments arguments;
   templates::StandIns stand_ins;
 
+  bool stood_in = false;          // a template with parameters was rendered with stand-ins
   std::optional<Refusal> raised;  // the first template error, with its status and body
   std::vector<std::string> required_met;
   std::vector<std::pair<std::string, std::string>> settings;
@@ -71,9 +72,12 @@ struct Composer::State {
     auto rendered = compiled.render(input);
     if (!rendered) {
       auto& e = rendered.error();
-      return raise(
-          {.error = {.code = Code::invalid, .message = e.message}, .status = e.status, .body_json = e.body_json});
+      return raise({.error = {.code = Code::invalid, .message = e.message},
+                    .status = e.status,
+                    .body_json = e.body_json,
+                    .by_author = e.kind == templates::RenderError::Kind::raised});
     }
+    stood_in = stood_in || (stand_ins != templates::StandIns::off && !compiled.parameters().empty());
     settings.insert(settings.end(), rendered->settings.begin(), rendered->settings.end());
     return std::move(rendered->sql);
   }
@@ -224,13 +228,14 @@ struct Composer::State {
       if (raised) return std::unexpected(std::move(*raised));
       return std::unexpected(Refusal{.error = std::move(query.error())});
     }
-    return finish(**query);
+    return finish(std::move(*query));
   }
 
-  std::expected<Composed, Refusal> finish(const sql::Query& query) {
+  std::expected<Composed, Refusal> finish(std::shared_ptr<const sql::Query> query) {
     Composed composed;
-    auto text = sql::print(query);
-    composed.sql = std::move(text);
+    composed.stand_ins = stood_in;
+    composed.sql = sql::print(*query);
+    composed.query = std::move(query);
     composed.settings = std::move(settings);
     if (!filters.empty()) {
       std::string map = "{";
@@ -242,6 +247,7 @@ struct Composer::State {
     }
     composed.data_sources.assign(data_sources.begin(), data_sources.end());
     composed.pipes.assign(pipes.begin(), pipes.end());
+    for (const auto& [key, made] : done) composed.nodes.emplace_back(std::get<0>(key), std::get<1>(key));
     return composed;
   }
 
@@ -272,7 +278,7 @@ struct Composer::State {
     auto resolved = sql::resolve(std::move(*parsed), scope, options);
     if (!resolved) return refuse(std::move(resolved.error()));
     settings.insert(settings.end(), resolved->settings.begin(), resolved->settings.end());
-    auto composed = finish(resolved->query);
+    auto composed = finish(std::make_shared<const sql::Query>(std::move(resolved->query)));
     if (composed) composed->format = std::move(resolved->format);
     return composed;
   }

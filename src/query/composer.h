@@ -25,6 +25,7 @@ struct Refusal {
   Error error = {};
   int status = 0;                             // 0: by the error's code
   std::optional<std::string> body_json = {};  // the whole body
+  bool by_author = false;                     // of error() and custom_error(): no fault of the project
 };
 
 /// What goes to the engine.
@@ -34,6 +35,11 @@ struct Composed {
   std::optional<std::string> format;                          // FORMAT word of the text
   std::vector<std::string> data_sources;                      // read, by name
   std::vector<std::string> pipes;                             // read, by name
+  bool stand_ins = false;  // values in it may stand for parameters that nobody sent: they prove nothing
+  /// Nodes that stand in it as sub-queries, and the one that was asked for. As long as the World's resources live.
+  std::vector<std::pair<const catalog::Pipe*, std::size_t>> nodes = {};
+  /// What `sql` was printed from; null for texts that hold nothing of a user's.
+  std::shared_ptr<const sql::Query> query = nullptr;
 };
 
 /// Which names mean something, and to whom.

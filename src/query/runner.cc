@@ -7,10 +7,15 @@
 
 #include "base/check.h"
 #include "base/ids.h"
+#include "base/log.h"
+#include "sql/engine_tree.h"
+#include "sql/printer.h"
 
 namespace kinglet::query {
 
 namespace {
+
+constexpr std::size_t logged_bytes_max = 4096;  // of a statement's shape
 
 void replace_all(std::string& text, std::string_view from, std::string_view to) {
   for (std::size_t at = 0; (at = text.find(from, at)) != text.npos; at += to.size()) text.replace(at, from.size(), to);
@@ -94,7 +99,7 @@ Error presentable(Error error, const catalog::Resources& resources, std::string_
   }
   for (const std::string_view mark :
        {" In scope", ": In scope", " in scope", "Maybe you meant", "maybe you meant", ": while ", ": While ",
-        " while processing ", "(version", " (version", ": default expression"})
+        " while processing ", ". In query ", " in query", "(version", " (version", ": default expression"})
     if (const auto at = text.find(mark); at != text.npos) text.erase(at);
   // The error's name in brackets at the end: "(UNKNOWN_IDENTIFIER)".
   while (!text.empty() && (text.back() == ' ' || text.back() == '.' || text.back() == ':')) text.pop_back();
@@ -121,8 +126,29 @@ Error presentable(Error error, const catalog::Resources& resources, std::string_
   return error;
 }
 
-Runner::Runner(asio::any_io_executor executor, engine::Address address, engine::Process* process, RunLimits limits)
-    : process_(process), limits_(limits), client_(std::move(executor), {.address = std::move(address)}) {}
+Runner::Runner(asio::any_io_executor executor, engine::Address address, engine::Process* process, RunLimits limits,
+               OpinionCounts& opinions)
+    : process_(process),
+      limits_(limits),
+      opinions_(opinions),
+      client_(std::move(executor), {.address = std::move(address)}) {}
+
+Task<Status> Runner::agree(const sql::Query& query, Deadline deadline) {
+  auto shape = sql::shape_key(query);
+  if (agreements_.contains(shape)) co_return Status{};
+  CO_TRY(const auto tree, co_await client_.explain_tree(sql::print(query), deadline));
+  ++opinions_.asked;
+  if (const auto agreed = sql::agrees(query, tree); !agreed) {
+    ++opinions_.differed;
+    log::error("the engine reads a statement otherwise than we do; it was not run",
+               {{"difference", agreed.error().message}, {"shape", shape.substr(0, logged_bytes_max)}});
+    co_return fail(Code::internal,
+                   "the statement was not run: the engine reads it otherwise than the check of this server does. This "
+                   "is a fault of the server, please report it with the statement");
+  }
+  agreements_.add(std::move(shape));
+  co_return Status{};
+}
 
 Task<Status> Runner::engine_ready(Deadline deadline) {
   if (process_ == nullptr) co_return Status{};
@@ -130,10 +156,11 @@ Task<Status> Runner::engine_ready(Deadline deadline) {
   co_return status;
 }
 
-Task<Result<Answer>> Runner::run_once(std::string sql, engine::QueryOptions options, Format format) {
+Task<Result<Answer>> Runner::run_once(const Composed& composed, engine::QueryOptions options, Format format) {
+  if (composed.query) CO_TRY_VOID(co_await agree(*composed.query, options.deadline));
   Answer answer{.format = format, .first = {}, .rest = nullptr, .summary = {}};
   if (format.whole) {
-    auto whole = co_await client_.query(std::move(sql), std::move(options), limits_.response_bytes_max);
+    auto whole = co_await client_.query(composed.sql, std::move(options), limits_.response_bytes_max);
     if (!whole) {
       if (whole.error().code == Code::too_large)
         co_return fail(Code::too_large, "the response is larger than {} MB; ask for fewer rows or columns",
@@ -144,7 +171,7 @@ Task<Result<Answer>> Runner::run_once(std::string sql, engine::QueryOptions opti
     answer.summary = whole->summary;
     co_return answer;
   }
-  CO_TRY(auto reply, co_await client_.open(std::move(sql), std::move(options)));
+  CO_TRY(auto reply, co_await client_.open(composed.sql, std::move(options)));
   CO_TRY(answer.first, co_await reply->next());
   if (answer.first.empty()) {
     answer.summary = reply->summary();
@@ -156,6 +183,12 @@ Task<Result<Answer>> Runner::run_once(std::string sql, engine::QueryOptions opti
 
 Task<Result<Answer>> Runner::run(const Composed& composed, Format format, const catalog::Resources& resources,
                                  std::string_view database, engine::Settings extra) {
+  auto answer = co_await run_patiently(composed, format, std::move(extra));
+  if (!answer) co_return fail(presentable(std::move(answer.error()), resources, database));
+  co_return answer;
+}
+
+Task<Result<Answer>> Runner::run_patiently(const Composed& composed, Format format, engine::Settings extra) {
   engine::QueryOptions options;
   options.format = format.engine_name;
   options.whole = format.whole;
@@ -176,15 +209,12 @@ Task<Result<Answer>> Runner::run(const Composed& composed, Format format, const 
   for (;;) {
     const auto patience = Clock::now() + limits_.engine_patience;
     CO_TRY_VOID(co_await engine_ready(patience));
-    auto answer = co_await run_once(composed.sql, options, format);
+    auto answer = co_await run_once(composed, options, format);
     // An engine that went away mid-query is started again in a moment; nothing was sent to the caller yet. A second end
     // may be this query's doing: then the caller hears of it.
     const bool again = !answer && answer.error().code == Code::unavailable && process_ != nullptr &&
                        process_->restart_count() - restarts < 2 && Clock::now() < options.deadline;
-    if (!again) {
-      if (!answer) co_return fail(presentable(std::move(answer.error()), resources, database));
-      co_return answer;
-    }
+    if (!again) co_return answer;
     const auto executor = co_await asio::this_coro::executor;
     asio::steady_timer pause(executor, std::chrono::milliseconds(50));
     co_await pause.async_wait(use_task);
@@ -193,7 +223,13 @@ Task<Result<Answer>> Runner::run(const Composed& composed, Format format, const 
 
 Task<Result<std::string>> Runner::run_whole(const Composed& composed, Format format,
                                             const catalog::Resources& resources, std::string_view database) {
-  CO_TRY(auto answer, co_await run(composed, format, resources, database));
+  auto body = co_await whole(composed, format);
+  if (!body) co_return fail(presentable(std::move(body.error()), resources, database));
+  co_return body;
+}
+
+Task<Result<std::string>> Runner::whole(const Composed& composed, Format format) {
+  CO_TRY(auto answer, co_await run_patiently(composed, format, {}));
   std::string body = std::move(answer.first);
   while (answer.rest) {
     CO_TRY(const auto more, co_await answer.rest->next());
@@ -208,7 +244,7 @@ Task<Result<std::string>> Runner::run_whole(const Composed& composed, Format for
 Runners::Runners(IoThreads& threads, const engine::Address& address, engine::Process* process,
                  const RunLimits& limits) {
   for (std::size_t i = 0; i < threads.size(); ++i)
-    runners_.push_back(std::make_unique<Runner>(threads.executor(i), address, process, limits));
+    runners_.push_back(std::make_unique<Runner>(threads.executor(i), address, process, limits, opinions_));
 }
 
 Runner& Runners::here() {

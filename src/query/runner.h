@@ -11,6 +11,7 @@
 
 #include "engine/client.h"
 #include "engine/process.h"
+#include "query/agreements.h"
 #include "query/composer.h"
 #include "query/format.h"
 #include "runtime/io_threads.h"
@@ -41,27 +42,39 @@ using NameTable = std::map<std::string, std::string, std::less<>>;
 /// Thread: the io thread that owns it. One connection pool and one cache of compiled pipes each.
 class Runner {
  public:
-  Runner(asio::any_io_executor executor, engine::Address address, engine::Process* process, RunLimits limits);
+  Runner(asio::any_io_executor executor, engine::Address address, engine::Process* process, RunLimits limits,
+         OpinionCounts& opinions);
 
   engine::Client& client() { return client_; }
   PipeCache& pipes() { return pipes_; }
   const RunLimits& limits() const { return limits_; }
 
-  /// `settings` are the request's own (output_format_…), after those of the text; limits can only be lowered by them.
-  /// Errors: those of the engine with texts for the caller (sql-resolution.md 11.3), timeout, too_large, unavailable.
+  /// The second opinion (attacks.md S17): the engine must find in the printed text the tables and functions that we
+  /// found, before anything of it runs. It is asked once for each shape of statement.
+  /// Errors: internal (they differ; the statement must not run), those of the engine.
+  Task<Status> agree(const sql::Query& query, Deadline deadline);
+
+  /// Asks for the second opinion, then runs. `settings` are the request's own (output_format_…), after those of the
+  /// text; limits can only be lowered by them. Errors: those of the engine with texts for the caller
+  /// (sql-resolution.md 11.3), timeout, too_large, unavailable.
   Task<Result<Answer>> run(const Composed& composed, Format format, const catalog::Resources& resources,
                            std::string_view database, engine::Settings settings = {});
-  /// The same with the whole body in memory, for checks of our own.
+  /// The same with the whole body in memory. Errors as the engine tells them: presentable() before anyone reads them.
+  Task<Result<std::string>> whole(const Composed& composed, Format format);
+  /// The same, with errors for the caller.
   Task<Result<std::string>> run_whole(const Composed& composed, Format format, const catalog::Resources& resources,
                                       std::string_view database);
   /// Waits for an embedded engine that is starting. Returns at once for one behind a URL.
   Task<Status> engine_ready(Deadline deadline);
 
  private:
-  Task<Result<Answer>> run_once(std::string sql, engine::QueryOptions options, Format format);
+  Task<Result<Answer>> run_patiently(const Composed& composed, Format format, engine::Settings extra);
+  Task<Result<Answer>> run_once(const Composed& composed, engine::QueryOptions options, Format format);
 
   engine::Process* process_;
   RunLimits limits_;
+  OpinionCounts& opinions_;
+  Agreements agreements_;
   engine::Client client_;
   PipeCache pipes_;
 };
@@ -72,8 +85,10 @@ class Runners {
   Runners(IoThreads& threads, const engine::Address& address, engine::Process* process, const RunLimits& limits);
   /// That of the calling io thread.
   Runner& here();
+  const OpinionCounts& opinions() const { return opinions_; }
 
  private:
+  OpinionCounts opinions_;
   std::vector<std::unique_ptr<Runner>> runners_;
 };
 

@@ -272,6 +272,7 @@ struct App::Parts {
     TRY_VOID(jobs->start());
     status_page = std::make_unique<StatusPage>(StatusPage::Parts{.store = store.get(),
                                                                  .reader = reader.get(),
+                                                                 .runners = *runners,
                                                                  .spool = *spool,
                                                                  .observer = observer,
                                                                  .catalog = *catalog,

@@ -103,6 +103,12 @@ std::string StatusPage::metrics(const http::ServerStatistics& http) const {
   }
   text.add("kinglet_spool_sync_seconds_bucket", "untyped", "fdatasync calls of the spool", number(spool.syncs),
            "{le=\"+Inf\"}");
+  const auto& opinions = parts_.runners.opinions();
+  text.add("kinglet_sql_second_opinions_total", "counter", "shapes of statements whose tree the engine was asked for",
+           number(opinions.asked.load()));
+  text.add("kinglet_sql_disagreements_total", "counter",
+           "statements refused because the engine reads them otherwise than we do; anything but 0 is a fault",
+           number(opinions.differed.load()));
   text.raw(prometheus::TextSerializer().Serialize(parts_.observer.Collect()));
   return text.take();
 }

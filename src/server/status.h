@@ -11,6 +11,7 @@
 #include "ingest/spool.h"
 #include "json/document.h"
 #include "observe/observer.h"
+#include "query/runner.h"
 
 namespace kinglet::server {
 
@@ -20,6 +21,7 @@ class StatusPage {
   struct Parts {
     engine::Process* store;  // null with an engine behind a URL
     engine::Process* reader;
+    const query::Runners& runners;
     ingest::Spool& spool;
     observe::Observer& observer;
     catalog::Catalog& catalog;
