@@ -2,7 +2,7 @@
 #include "ingest/landing_engine.h"
 
 #include "base/check.h"
-#include "sql/printer.h"
+#include "engine/statement_text.h"
 
 namespace kinglet::ingest {
 namespace {
@@ -69,13 +69,8 @@ Result<std::string> join_blocks(std::span<const std::string_view> blocks) {
 }
 
 std::string insert_statement(const Layout& layout) {
-  std::string statement =
-      fmt::format("INSERT INTO {}.{} (", sql::quote_name(layout.table.database), sql::quote_name(layout.table.table));
-  for (std::size_t i = 0; i < layout.columns.size(); ++i) {
-    if (i > 0) statement += ", ";
-    statement += sql::quote_name(layout.columns[i]);
-  }
-  return statement + ")";
+  return fmt::format("INSERT INTO {} {}", engine::qualified(layout.table.database, layout.table.table),
+                     engine::column_list(layout.columns));
 }
 
 Task<LandingAnswer> EngineLanding::land(const LandingPart& part, Deadline deadline) {

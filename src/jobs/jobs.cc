@@ -9,21 +9,20 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "engine/statement_text.h"
 #include "http/address_policy.h"
 #include "http/client.h"
 #include "sql/resolve.h"
 
 namespace kinglet::jobs {
 
+using engine::qualified;
+
 namespace {
 constexpr auto statement_patience = std::chrono::seconds(60);
 constexpr auto mutation_patience = std::chrono::hours(1);
 constexpr auto download_patience = std::chrono::hours(2);
 constexpr auto hold_patience = std::chrono::seconds(60);
-
-std::string qualified(const catalog::Workspace& workspace, std::string_view table) {
-  return fmt::format("`{}`.`{}`", workspace.database, table);
-}
 
 /// Reads a kept upload from the disk, and removes it at the end.
 class KeptFile final : public http::BodyReader {
@@ -173,8 +172,8 @@ struct Jobs::State : std::enable_shared_from_this<State> {
   }
 
   Task<Status> run_delete(DeleteRequest request, std::string condition) {
-    const auto sql =
-        fmt::format("ALTER TABLE {} DELETE WHERE {}", qualified(*request.workspace, request.source->table), condition);
+    const auto sql = fmt::format("ALTER TABLE {} DELETE WHERE {}",
+                                 qualified(request.workspace->database, request.source->table), condition);
     const auto deleted = co_await execute(sql, mutation_patience, {{"mutations_sync", "2"}});
     if (!deleted)
       co_return fail(query::presentable(deleted.error(), *request.workspace->resources, request.workspace->database));
@@ -190,7 +189,7 @@ struct Jobs::State : std::enable_shared_from_this<State> {
   Task<Result<std::uint64_t>> count(const catalog::Workspace& workspace, const std::string& table,
                                     const std::string& condition) {
     const query::Composed composed{
-        .sql = fmt::format("SELECT count() FROM {} WHERE {}", qualified(workspace, table), condition),
+        .sql = fmt::format("SELECT count() FROM {} WHERE {}", qualified(workspace.database, table), condition),
         .settings = {},
         .format = {},
         .data_sources = {},
@@ -328,8 +327,8 @@ Task<Status> Jobs::truncate(std::shared_ptr<const catalog::Workspace> workspace,
   // Held: a batch on its way would come in again, because truncating forgets its token.
   CO_TRY(const auto hold, co_await state_->parts.spool.hold({.database = workspace->database, .table = table},
                                                             ingest::HoldKind::clear, Clock::now() + hold_patience));
-  auto status =
-      co_await state_->execute(fmt::format("TRUNCATE TABLE {} SYNC", qualified(*workspace, table)), statement_patience);
+  auto status = co_await state_->execute(fmt::format("TRUNCATE TABLE {} SYNC", qualified(workspace->database, table)),
+                                         statement_patience);
   co_return status;
 }
 

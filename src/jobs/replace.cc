@@ -8,30 +8,17 @@
 #include "base/log.h"
 #include "datafile/ddl.h"
 #include "deploy/views.h"
+#include "engine/statement_text.h"
 
 namespace kinglet::jobs {
+
+using engine::column_list;
+using engine::qualified;
 
 namespace {
 constexpr auto step_patience = std::chrono::seconds(60);
 constexpr auto fill_patience = std::chrono::hours(1);
 constexpr auto hold_patience = std::chrono::seconds(60);
-
-std::string qualified(std::string_view database, std::string_view table) {
-  return fmt::format("`{}`.`{}`", database, table);
-}
-
-std::string column_list(const std::vector<std::string>& names) {
-  std::string list;
-  for (const auto& name : names) {
-    list += list.empty() ? "(`" : ", `";
-    for (const char c : name) {
-      if (c == '`' || c == '\\') list += '\\';
-      list += c;
-    }
-    list += '`';
-  }
-  return list + ")";
-}
 }  // namespace
 
 struct Replacement::State {
@@ -104,7 +91,11 @@ struct Replacement::State {
     CO_TRY(const auto views, deploy::live_views(world, database()));
     for (const auto& view : views) {
       if (view.target != target) continue;
-      CO_TRY(const auto columns, co_await deploy::output_columns(runner(), view.sql, world, database()));
+      const query::Composed statement{.sql = view.sql, .settings = {}, .format = {}, .data_sources = {}, .pipes = {}};
+      auto given = co_await deploy::output_columns(runner(), statement);
+      if (!given) co_return fail(query::presentable(std::move(given.error()), world, database()));
+      std::vector<std::string> columns;
+      for (auto& column : *given) columns.push_back(std::move(column.name));
       const auto sql =
           fmt::format("INSERT INTO {} {} {}", qualified(database(), staged[target]), column_list(columns), view.sql);
       CO_TRY_VOID(co_await execute(
