@@ -10,14 +10,19 @@
 #include <set>
 
 #include "base/log.h"
+#include "datafile/check.h"
 #include "datafile/ddl.h"
+#include "deploy/node_check.h"
 #include "deploy/plan.h"
 #include "deploy/views.h"
+#include "engine/statement_text.h"
 #include "engine/system_rows.h"
 #include "runtime/deadline.h"
 #include "runtime/guarded.h"
 
 namespace kinglet::deploy {
+
+using engine::qualified;
 
 namespace {
 
@@ -29,13 +34,6 @@ constexpr auto undo_patience = std::chrono::minutes(5);
 constexpr auto undo_pause = std::chrono::milliseconds(100);
 /// Rows of before on their way into a target that others fill too stand in `<view>_backfill`.
 constexpr std::string_view backfill_suffix = "_backfill";
-
-std::string backquoted(std::string_view name) {
-  return datafile::quote_identifier(name);
-}
-std::string qualified(std::string_view database, std::string_view table) {
-  return fmt::format("`{}`.`{}`", database, table);
-}
 
 /// Device and inode of a part's column files. Empty when its folder is not on this machine.
 std::set<std::pair<std::uint64_t, std::uint64_t>> data_files(const std::string& part_folder) {
@@ -107,10 +105,12 @@ struct Deployer::State {
                                 .message = error.message});
   }
 
-  /// Makes the new tables. False: something in the project is refused, and `plan` says what.
-  Task<Result<bool>> create_tables(const catalog::Workspace& workspace, Plan& plan, Undo& made) {
-    bool good = true;
-    for (const auto& source : plan.new_tables) {
+  /// Makes new tables; those that the engine refuses come into `missing`, and `plan` says why.
+  Task<Status> create_tables(const catalog::Workspace& workspace, Plan& plan,
+                             const std::vector<std::shared_ptr<const catalog::DataSource>>& wanted, Undo& made,
+                             std::set<std::string, std::less<>>& missing) {
+    for (const auto& source : wanted) {
+      if (missing.contains(source->name)) continue;
       const auto table = qualified(workspace.database, source->table);
       const auto quarantine = qualified(workspace.database, source->quarantine_table);
       const std::array statements{std::pair(table, datafile::create_table_ddl(source->definition, table)),
@@ -121,66 +121,34 @@ struct Deployer::State {
         if (!status) {
           if (status.error().engine_code == 0) co_return fail(std::move(status.error()));
           report(plan, *source, query::presentable(std::move(status.error()), plan.proposed, workspace.database));
-          good = false;
+          missing.insert(source->name);
           break;
         }
       }
     }
-    co_return good;
+    co_return Status{};
   }
 
-  /// Asks the engine for each node's output. False: it refused one, or a view does not fit its target.
-  Task<Result<bool>> check_nodes(const catalog::Workspace& workspace, Plan& plan) {
-    bool good = true;
-    for (const auto& check : plan.checks) {
-      auto columns = co_await output_columns(runners.here(), check.composed.sql, plan.proposed, workspace.database);
-      if (!columns) {
-        if (columns.error().engine_code == 0) co_return fail(std::move(columns.error()));
-        plan.diagnostics.push_back(node_diagnostic(*check.pipe, check.node, columns.error()));
-        good = false;
-        continue;
-      }
-      const auto& definition = check.pipe->definition;
-      if (definition.type != datafile::PipeType::materialized || check.node != definition.output_node) continue;
-      if (!fits_target(plan, *check.pipe, *columns)) good = false;
-      for (auto& view : plan.views)
-        if (view.pipe->name == check.pipe->name) view.columns = *columns;
-    }
-    co_return good;
+  /// What only the engine can tell: the tables can be made, the nodes run on them, views and copies fit their targets.
+  /// Also of a project with faults, as far as it was understood: all of them are told at once.
+  Task<Status> check(const catalog::Workspace& workspace, Plan& plan, Undo& made) {
+    auto missing = plan.broken;
+    Undo scratch;
+    auto status = co_await create_tables(workspace, plan, plan.new_tables, made, missing);
+    if (status) status = co_await create_tables(workspace, plan, plan.scratch_tables, scratch, missing);
+    if (status) status = co_await check_nodes(runners.here(), workspace.database, plan, missing);
+    co_await undo(std::move(scratch));
+    co_return status;
   }
 
-  static bool fits_target(Plan& plan, const catalog::Pipe& pipe, const std::vector<std::string>& columns) {
-    const auto target = plan.proposed.data_sources.find(pipe.definition.target);
-    if (!target) return true;  // reported by the datafile checks
-    bool good = true;
-    const auto complain = [&](std::string message) {
-      plan.diagnostics.push_back({.severity = datafile::Severity::error,
-                                  .file = pipe.file,
-                                  .position = pipe.definition.target_position,
-                                  .message = std::move(message)});
-      good = false;
-    };
-    const auto& wanted = target->definition.columns;
-    for (const auto& column : columns)
-      if (std::ranges::find(wanted, column, &datafile::ColumnDefinition::name) == wanted.end())
-        complain(
-            fmt::format("the query gives a column `{}` that data source '{}' does not have", column, target->name));
-    for (const auto& column : wanted)
-      if (!column.default_expression && std::ranges::find(columns, column.name) == columns.end())
-        complain(
-            fmt::format("data source '{}' has a column `{}` that the query does not give", target->name, column.name));
-    return good;
-  }
-
-  /// Other views that fire when rows come into `target`.
-  static bool feeds_views(const Plan& plan, const catalog::Resources& live, const std::string& target) {
+  /// Other views that stay and fire when rows come into `target`.
+  static Result<bool> feeds_views(const catalog::Workspace& workspace, const Plan& plan, const std::string& target) {
     if (read_by_plan(plan, target)) return false;  // made later in this deployment, filled by itself
-    for (const auto& [name, pipe] : live.pipes.by_name()) {
-      if (pipe->view.empty()) continue;
-      for (const auto& node : pipe->definition.nodes)
-        if (node.sql.find(target) != node.sql.npos) return true;
-    }
-    return false;
+    TRY(const auto views, live_views(*workspace.resources, workspace.database));
+    return std::ranges::any_of(views, [&](const LiveView& view) {
+      return std::ranges::find(view.reads, target) != view.reads.end() &&
+             std::ranges::find(plan.dropped_views, view.name) == plan.dropped_views.end();
+    });
   }
 
   /// Creates the view, then fills its target with the rows that were there before. Sources are held meanwhile.
@@ -188,6 +156,7 @@ struct Deployer::State {
     const auto target = plan.proposed.data_sources.find(view.target);
     const auto name = qualified(workspace.database, view.pipe->view);
     const auto into = qualified(workspace.database, target->table);
+    CO_TRY_VOID(co_await runners.here().agree(*view.query, Clock::now() + ddl_patience));
     if (view.backfill) CO_TRY_VOID(co_await backfill(workspace, plan, view, *target, into, made));
     made.push_back(fmt::format("DROP VIEW IF EXISTS {} SYNC", name));
     auto status = co_await execute(fmt::format("CREATE MATERIALIZED VIEW {} TO {} AS {}", name, into, view.sql),
@@ -209,13 +178,14 @@ struct Deployer::State {
     const bool fresh = is_new_table(plan, target.name);
     const engine::Settings settings{{"deduplicate_insert_select", "disable"}, {"max_partitions_per_insert_block", "0"}};
     const auto fill = [&](const std::string& table) {
-      return fmt::format("INSERT INTO {} {} {}", table, columns_of(view), view.sql);
+      return fmt::format("INSERT INTO {} {} {}", table, engine::column_list(view.columns), view.sql);
     };
     if (fresh) {
       auto status = co_await execute(fill(into), Clock::now() + backfill_patience, settings);
       co_return status;
     }
-    if (feeds_views(plan, *workspace.resources, target.name))
+    CO_TRY(const bool feeds, feeds_views(workspace, plan, target.name));
+    if (feeds)
       co_return fail(
           Code::invalid,
           "data source '{}' already exists and feeds other materialized views, so rows of before cannot be added to "
@@ -310,13 +280,6 @@ struct Deployer::State {
     co_return Status{};
   }
 
-  /// Column names that the statement gives, in its order: INSERT … SELECT maps by position.
-  static std::string columns_of(const ViewPlan& view) {
-    std::string list = "(";
-    for (const auto& name : view.columns) list += (list.size() > 1 ? ", " : "") + backquoted(name);
-    return list + ")";
-  }
-
   Task<Status> move_partitions(const std::string& database, const std::string& table, const std::string& from,
                                const std::string& to) {
     auto sql =
@@ -378,12 +341,11 @@ struct Deployer::State {
 
   Task<Result<Outcome>> apply(const Request& request, const catalog::Workspace& workspace, Plan plan, Undo& made,
                               std::vector<ingest::Spool::Hold>& holds) {
-    CO_TRY(const bool tables, co_await create_tables(workspace, plan, made));
-    bool good = tables;
-    if (good) {
-      CO_TRY(good, co_await check_nodes(workspace, plan));
-    }
-    if (!good) co_return failed(std::move(plan));
+    const bool sound = plan.ok();
+    auto checked = co_await check(workspace, plan, made);
+    if (!checked && sound) co_return fail(std::move(checked.error()));
+    datafile::sort_diagnostics(plan.diagnostics);
+    if (!plan.ok()) co_return failed(std::move(plan));
 
     Outcome outcome{.result = Outcome::Result::success,
                     .data_sources = plan.data_sources,
@@ -442,8 +404,7 @@ Task<Result<Outcome>> Deployer::deploy(Request request) {
   if (!workspace) co_return fail(Code::not_found, "the workspace does not exist any more");
   const bool removing = request.allow_destructive || request.mode == Mode::build;
   auto plan = make_plan(*workspace, request.files, removing);
-  if (!plan.ok()) co_return State::failed(std::move(plan));
-  if (plan.no_changes())
+  if (plan.ok() && plan.no_changes())
     co_return Outcome{.result = Outcome::Result::no_changes,
                       .data_sources = {},
                       .pipes = {},

@@ -113,9 +113,12 @@ class Planner {
     plan_.diagnostics.insert(plan_.diagnostics.end(), std::make_move_iterator(texts.begin()),
                              std::make_move_iterator(texts.end()));
     for (const auto& file : files_) plan_.change.files.push_back({.name = file.name, .text = file.text});
+    note_broken();
     propose_data_sources();
     propose_pipes();
     propose_connections();
+    plan_.checked = plan_.proposed;
+    for (const auto& scratch : plan_.scratch_tables) plan_.checked.data_sources.put(scratch);
     check_nodes();
     if (plan_.ok()) plan_views();
     sort_names();
@@ -130,6 +133,22 @@ class Planner {
                                  .position = position,
                                  .message = std::move(message),
                                  .hint = std::move(hint)});
+  }
+
+  void note_broken() {
+    std::set<std::string_view> files;
+    for (const auto& d : plan_.diagnostics)
+      if (d.severity == datafile::Severity::error) files.insert(d.file);
+    for (const auto& [name, definition] : project_.data_sources)
+      if (files.contains(project_.files[name].name)) plan_.broken.insert(name);
+  }
+
+  /// A table of the new form that lives for the length of the checks.
+  void add_scratch(const catalog::DataSource& wanted) {
+    auto scratch = std::make_shared<catalog::DataSource>(wanted);
+    scratch->table = table_name(catalog::new_resource_id());
+    scratch->quarantine_table = scratch->table + "_quarantine";
+    plan_.scratch_tables.push_back(std::move(scratch));
   }
 
   void propose_data_sources() {
@@ -154,7 +173,9 @@ class Planner {
         plan_.new_tables.push_back(wanted);
         plan_.change.data_sources.push_back(*wanted);
       } else if (changed) {
-        for (const auto& difference : physical_differences(old->definition, definition))
+        const auto differences = physical_differences(old->definition, definition);
+        if (!differences.empty() && !plan_.broken.contains(name)) add_scratch(*wanted);
+        for (const auto& difference : differences)
           error(file, difference.position,
                 fmt::format("{}: this would rebuild the table, which this version cannot do yet", difference.text),
                 "take the change back, or deploy the data under a new name");
@@ -262,15 +283,21 @@ class Planner {
       if (reported.contains(pipe->file)) continue;  // its text has faults that would only be told again
       for (std::size_t i = 0; i < pipe->definition.nodes.size(); ++i) {
         std::string first_sql;
+        bool author_refuses = false;  // without parameters
         for (const auto stand_ins : {templates::StandIns::none_defined, templates::StandIns::all_defined}) {
-          auto composed = compose(plan_.proposed, workspace_.database, cache, pipe, i, stand_ins);
+          const bool all_defined = stand_ins == templates::StandIns::all_defined;
+          auto composed = compose(plan_.checked, workspace_.database, cache, pipe, i, stand_ins);
           if (!composed) {
             // A template that asks for a parameter through error() is right to refuse stand-ins.
-            if (composed.error().status != 0 && stand_ins == templates::StandIns::none_defined) continue;
-            if (composed.error().status != 0 && composed.error().body_json) continue;
+            const bool by_template = composed.error().status != 0;
+            if (by_template && !all_defined) {
+              author_refuses = composed.error().by_author;
+              continue;
+            }
+            if (composed.error().by_author) continue;
             auto finding = node_diagnostic(*pipe, i, composed.error().error);
-            if (!first_sql.empty()) {
-              // Its branches may exclude each other, so this is no proof that a request will fail.
+            // The branches of a template may exclude each other, and it may refuse the values that stand in.
+            if (!first_sql.empty() || (by_template && author_refuses)) {
               finding.severity = datafile::Severity::warning;
               finding.message += " (when every optional parameter is sent)";
             }
@@ -283,7 +310,9 @@ class Planner {
               changed_pipes_.contains(name) ||
               std::ranges::any_of(composed->data_sources, [&](const auto& n) { return touched.contains(n); }) ||
               std::ranges::any_of(composed->pipes, [&](const auto& n) { return touched.contains(n); });
-          if (affected) plan_.checks.push_back({.pipe = pipe, .node = i, .composed = std::move(*composed)});
+          if (affected)
+            plan_.checks.push_back(
+                {.pipe = pipe, .node = i, .composed = std::move(*composed), .all_defined = all_defined});
         }
       }
     }
@@ -307,6 +336,7 @@ class Planner {
       ViewPlan view{.pipe = pipe,
                     .node = node,
                     .sql = composed->sql,
+                    .query = composed->query,
                     .reads = composed->data_sources,
                     .target = pipe->definition.target,
                     .columns = {},

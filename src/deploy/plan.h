@@ -17,13 +17,14 @@ namespace kinglet::deploy {
 struct ViewPlan {
   std::shared_ptr<const catalog::Pipe> pipe;
   std::size_t node = 0;
-  std::string sql;                   // the printed SELECT
-  std::vector<std::string> reads;    // data sources, by name
-  std::string target;                // data source, by name
-  std::vector<std::string> columns;  // that the statement gives, in its order; known after the engine was asked
-  bool is_new = false;               // create it
-  bool backfill = false;             // fill the target from existing rows
-  std::string replaced_view;         // physical name of the view that it replaces, or empty
+  std::string sql;                          // the printed SELECT
+  std::shared_ptr<const sql::Query> query;  // what it was printed from
+  std::vector<std::string> reads;           // data sources, by name
+  std::string target;                       // data source, by name
+  std::vector<std::string> columns;         // that the statement gives, in its order; known after the engine was asked
+  bool is_new = false;                      // create it
+  bool backfill = false;                    // fill the target from existing rows
+  std::string replaced_view;                // physical name of the view that it replaces, or empty
 };
 
 /// A node whose SQL the engine must accept.
@@ -31,11 +32,19 @@ struct NodeCheck {
   std::shared_ptr<const catalog::Pipe> pipe;
   std::size_t node = 0;
   query::Composed composed;
+  /// Every optional parameter is there. Its branches may exclude each other, so a fault is no proof that a request will
+  /// fail.
+  bool all_defined = false;
 };
 
 struct Plan {
   std::vector<datafile::Diagnostic> diagnostics;
   catalog::Resources proposed;  // the workspace as it will be
+  /// The same for asking the engine about nodes: data sources whose tables change have scratch tables of the new form.
+  catalog::Resources checked;
+  std::vector<std::shared_ptr<const catalog::DataSource>> scratch_tables;
+  /// Data sources whose files have faults: no tables are made of them, and what reads them is not asked about.
+  std::set<std::string, std::less<>> broken;
   catalog::DeploymentChange change;
   std::vector<std::shared_ptr<const catalog::DataSource>> new_tables;
   std::vector<std::shared_ptr<const catalog::DataSource>> dropped_tables;

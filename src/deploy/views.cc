@@ -3,6 +3,7 @@
 
 #include <algorithm>
 
+#include "engine/statement_text.h"
 #include "json/document.h"
 
 namespace kinglet::deploy {
@@ -34,28 +35,31 @@ Result<std::vector<LiveView>> live_views(const catalog::Resources& resources, st
   return ordered;
 }
 
-Task<Result<std::vector<std::string>>> output_columns(query::Runner& runner, const std::string& sql,
-                                                      const catalog::Resources& resources, std::string_view database) {
+Task<Result<std::vector<OutputColumn>>> output_columns(query::Runner& runner, const query::Composed& composed) {
   constexpr query::Format header{
       .engine_name = "JSONCompactEachRowWithNamesAndTypes", .content_type = "", .whole = true};
-  const query::Composed probe{.sql = fmt::format("SELECT * FROM ({}) LIMIT 0", sql),
-                              .settings = {},
-                              .format = {},
-                              .data_sources = {},
-                              .pipes = {}};
-  CO_TRY(const auto body, co_await runner.run_whole(probe, header, resources, database));
-  CO_TRY(const auto names, json::parse(std::string_view(body).substr(0, body.find('\n'))));
-  std::vector<std::string> columns;
-  if (!names.is_array()) co_return fail(Code::internal, "the engine gave no column names");
-  for (const auto& name : names.get_array()) columns.emplace_back(name.as_string());
+  auto probe = composed;
+  probe.sql = fmt::format("SELECT * FROM ({}) LIMIT 0", composed.sql);
+  CO_TRY(const auto body, co_await runner.whole(probe, header));
+  const std::string_view text = body;
+  const auto names_end = std::min(text.find('\n'), text.size());
+  const auto types_end = std::min(text.find('\n', names_end + 1), text.size());
+  CO_TRY(const auto names, json::parse(text.substr(0, names_end)));
+  CO_TRY(const auto types, json::parse(text.substr(std::min(names_end + 1, text.size()), types_end - names_end - 1)));
+  if (!names.is_array() || !types.is_array() || names.get_array().size() != types.get_array().size())
+    co_return fail(Code::internal, "the engine gave no column names and types");
+  std::vector<OutputColumn> columns;
+  for (std::size_t i = 0; i < names.get_array().size(); ++i)
+    columns.push_back(
+        {.name = std::string(names.get_array()[i].as_string()), .type = std::string(types.get_array()[i].as_string())});
   co_return columns;
 }
 
 std::string create_view_statement(std::string_view database, const catalog::Resources& resources,
                                   const LiveView& view) {
   const auto target = resources.data_sources.find(view.target);
-  return fmt::format("CREATE MATERIALIZED VIEW IF NOT EXISTS `{0}`.`{1}` TO `{0}`.`{2}` AS {3}", database, view.name,
-                     target ? target->table : view.target, view.sql);
+  return fmt::format("CREATE MATERIALIZED VIEW IF NOT EXISTS {} TO {} AS {}", engine::qualified(database, view.name),
+                     engine::qualified(database, target ? target->table : view.target), view.sql);
 }
 
 }  // namespace kinglet::deploy

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "catalog/snapshot.h"
+#include "deploy/target_fit.h"
 #include "query/composer.h"
 #include "query/runner.h"
 
@@ -22,10 +23,8 @@ struct LiveView {
 /// composes; never seen after a deployment).
 Result<std::vector<LiveView>> live_views(const catalog::Resources& resources, std::string_view database);
 
-/// Names of the columns that a statement gives, in its order, as the engine says. Errors: those of the engine,
-/// presentable.
-Task<Result<std::vector<std::string>>> output_columns(query::Runner& runner, const std::string& sql,
-                                                      const catalog::Resources& resources, std::string_view database);
+/// The columns that a statement gives, in its order, as the engine says; no table is read. Errors: as Runner::whole.
+Task<Result<std::vector<OutputColumn>>> output_columns(query::Runner& runner, const query::Composed& composed);
 
 /// `CREATE MATERIALIZED VIEW IF NOT EXISTS …`
 std::string create_view_statement(std::string_view database, const catalog::Resources& resources, const LiveView& view);
