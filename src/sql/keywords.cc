@@ -36,7 +36,74 @@ bool equals_any_case(std::string_view word, std::string_view lower) {
   return true;
 }
 
+/// Both kinds of aliases.
+bool blocks_any_alias(Keyword keyword) {
+  using enum Keyword;
+  switch (keyword) {
+    case all:
+    case anti:
+    case any:
+    case array:
+    case as:
+    case asof:
+    case between:
+    case cross:
+    case else_:
+    case except:
+    case fetch:
+    case final_:
+    case format:
+    case from:
+    case full:
+    case global:
+    case group:
+    case having:
+    case ilike:
+    case inner:
+    case intersect:
+    case into:
+    case join:
+    case left:
+    case like:
+    case limit_:
+    case natural:
+    case not_:
+    case offset:
+    case on:
+    case only:
+    case order:
+    case parallel:
+    case paste:
+    case prewhere:
+    case qualify:
+    case right:
+    case sample:
+    case semi:
+    case settings:
+    case stream:
+    case union_:
+    case using_:
+    case where:
+    case window:
+    case with:
+      return true;
+    default:
+      return false;
+  }
+}
+
 }  // namespace
+
+bool blocks_table_alias(Keyword keyword) {
+  return keyword == Keyword::uuid || keyword == Keyword::select || blocks_any_alias(keyword);
+}
+
+bool blocks_column_alias(Keyword keyword) {
+  using enum Keyword;
+  for (const Keyword word : {and_, or_, in, is, div, mod, regexp})
+    if (keyword == word) return true;
+  return blocks_any_alias(keyword);
+}
 
 Keyword find_keyword(std::string_view word) {
   static const Table table;

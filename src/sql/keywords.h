@@ -37,4 +37,8 @@ enum class Keyword : std::uint8_t {
 /// The keyword that `word` spells in any case, or `none`.
 Keyword find_keyword(std::string_view word);
 
+/// Words that begin what may follow a table or a column: as an alias they need AS.
+bool blocks_table_alias(Keyword keyword);
+bool blocks_column_alias(Keyword keyword);
+
 }  // namespace kinglet::sql

@@ -23,69 +23,6 @@ constexpr int bind_multiply = 12;
 constexpr int bind_time_zone = 13;
 constexpr int bind_element = 14;
 
-/// Words that cannot be a column alias without AS.
-bool blocks_alias(Keyword keyword) {
-  using enum Keyword;
-  switch (keyword) {
-    case all:
-    case anti:
-    case any:
-    case array:
-    case as:
-    case asof:
-    case between:
-    case cross:
-    case else_:
-    case except:
-    case final_:
-    case format:
-    case from:
-    case full:
-    case global:
-    case group:
-    case having:
-    case ilike:
-    case inner:
-    case intersect:
-    case into:
-    case join:
-    case left:
-    case like:
-    case limit_:
-    case natural:
-    case not_:
-    case offset:
-    case on:
-    case only:
-    case or_:
-    case order:
-    case parallel:
-    case paste:
-    case prewhere:
-    case qualify:
-    case right:
-    case sample:
-    case semi:
-    case settings:
-    case stream:
-    case union_:
-    case using_:
-    case where:
-    case window:
-    case with:
-    case and_:
-    case div:
-    case in:
-    case mod:
-    case regexp:
-    case is:
-    case fetch:
-      return true;
-    default:
-      return false;
-  }
-}
-
 }  // namespace
 
 Status Parser::alias(Expr& expr) {
@@ -100,7 +37,7 @@ Status Parser::alias(Expr& expr) {
 Result<Expr*> Parser::aliased(bool bare_alias) {
   TRY(Expr * expr, expression());
   const bool star = expr->kind == Expr::Kind::star || expr->kind == Expr::Kind::columns;
-  const bool bare = bare_alias && !star && at_name() && !blocks_alias(token().keyword);
+  const bool bare = bare_alias && !star && at_name() && !blocks_column_alias(token().keyword);
   if (!bare && !take(Keyword::as)) return expr;
   TRY_VOID(alias(*expr));
   return expr;
@@ -436,8 +373,6 @@ Result<Expr*> Parser::primary() {
 
 /// ( ) tuple, one expression, or a sub-query
 Result<Expr*> Parser::parenthesised() {
-  const Level level(nesting_);
-  TRY_VOID(check_nesting());
   const Position where = token().where;
   if (query_content(next_ + 1)) {
     Expr* node = make(Expr::Kind::subquery, where);
@@ -447,6 +382,8 @@ Result<Expr*> Parser::parenthesised() {
     tallest_ = std::max(tallest_, outer);
     return finish(node);
   }
+  const Level level(nesting_);
+  TRY_VOID(check_nesting());
   ++next_;
   Expr* node = make(Expr::Kind::tuple, where);
   bool comma = false;
@@ -480,7 +417,7 @@ bool Parser::case_ahead() const {
   const Token& follower = token(1);
   if (follower.type == Token::Type::end) return false;
   if (follower.type == Token::Type::symbol) return follower.is("(") || follower.is("[") || follower.is("-");
-  return follower.keyword == Keyword::not_ || !blocks_alias(follower.keyword);
+  return follower.keyword == Keyword::not_ || !blocks_column_alias(follower.keyword);
 }
 
 /// Held as the call that the engine makes of it: multiIf(…) or caseWithExpression(x, …).
@@ -531,7 +468,7 @@ bool Parser::interval_ahead() const {
     case Token::Type::quoted:
       return true;
     case Token::Type::word: {
-      if (blocks_alias(next.keyword)) return false;
+      if (blocks_column_alias(next.keyword)) return false;
       const Token& after = token(2);
       return after.is("(") || after.is(".") || unit(next_ + 2) || infix_symbol(after);
     }

@@ -3,68 +3,6 @@
 #include "sql/parser_internal.h"
 
 namespace kinglet::sql::internal {
-namespace {
-
-/// Words that cannot be a table's alias without AS.
-bool blocks_table_alias(Keyword keyword) {
-  using enum Keyword;
-  switch (keyword) {
-    case all:
-    case anti:
-    case any:
-    case array:
-    case as:
-    case asof:
-    case between:
-    case cross:
-    case else_:
-    case except:
-    case final_:
-    case format:
-    case from:
-    case full:
-    case global:
-    case group:
-    case having:
-    case ilike:
-    case inner:
-    case intersect:
-    case into:
-    case join:
-    case left:
-    case like:
-    case limit_:
-    case natural:
-    case not_:
-    case offset:
-    case on:
-    case only:
-    case order:
-    case parallel:
-    case paste:
-    case prewhere:
-    case qualify:
-    case right:
-    case sample:
-    case semi:
-    case settings:
-    case stream:
-    case union_:
-    case using_:
-    case uuid:
-    case where:
-    case window:
-    case with:
-    case select:
-    case fetch:
-      return true;
-    default:
-      return false;
-  }
-}
-
-}  // namespace
-
 Status Parser::from_clause(Select& select) {
   FromItem first;
   TRY(first.table, table());
@@ -97,6 +35,7 @@ Result<bool> Parser::join(Select& node) {
   }
   const std::uint32_t start = next_;
   item.global = take(global);
+  if (!item.global) take(local);  // the default
   item.natural = take(natural);
   const auto strictness = [&] {
     using S = FromItem::Strictness;

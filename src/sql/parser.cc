@@ -75,6 +75,11 @@ Status Parser::require(std::string_view symbol) {
 
 std::string_view Parser::string_value(const Token& token) {
   if (token.type == Token::Type::word) return arena_.keep(raw(token));
+  if (token.type == Token::Type::string || token.type == Token::Type::quoted) {
+    const std::string_view quoted = raw(token);
+    const std::string_view inside = quoted.substr(1, quoted.size() - 2);
+    if (inside.find_first_of(quoted[0] == '\'' ? "\\'" : "\\`\"") == std::string_view::npos) return arena_.keep(inside);
+  }
   return arena_.keep(token_value(token, text_));
 }
 
