@@ -61,8 +61,9 @@ std::vector<char*> server_environment() {
   return environment;
 }
 
-/// Its output goes to `log`. In a group of its own, so that Ctrl-C reaches this process alone, which then stops it in
-/// order; and it gets SIGTERM when this process is gone without having done so.
+/// Queries run on one thread: then rows that no ORDER BY orders come in the same order on every machine, and as the
+/// documented product recorded them. Its output goes to `log`. In a group of its own, so that Ctrl-C reaches this
+/// process alone, which then stops it in order; and it gets SIGTERM when this process is gone without having done so.
 Result<pid_t> spawn(const fs::path& folder, const fs::path& log) {
   std::error_code error;
   const auto program = fs::read_symlink("/proc/self/exe", error).string();
@@ -81,6 +82,8 @@ Result<pid_t> spawn(const fs::path& folder, const fs::path& log) {
                                  "warning",
                                  "--flush-interval-ms",
                                  "20",
+                                 "--query-threads-max",
+                                 "1",
                                  "--shutdown-seconds",
                                  "2"};
   std::vector<char*> arguments;

@@ -173,7 +173,8 @@ struct App::Parts {
       log::warning("no reader engine: Parquet files will be refused", {{"reason", made.error().message}});
     const query::RunLimits limits{.seconds_max = config.query_seconds_max,
                                   .memory_bytes_max = config.query_memory_bytes_max,
-                                  .response_bytes_max = config.response_bytes_max};
+                                  .response_bytes_max = config.response_bytes_max,
+                                  .threads_max = config.query_threads_max};
     runners = std::make_unique<query::Runners>(*threads, address, store.get(), limits);
     return open_spool(address);
   }

@@ -68,6 +68,10 @@ void add_serve_options(CLI::App& serve, Config& c, std::string& config_file) {
       ->group(limits)
       ->check(CLI::Range(1, 3600));
   add(serve, "query-memory-bytes-max", c.query_memory_bytes_max, "memory of one query")->group(limits);
+  add(serve, "query-threads-max", c.query_threads_max,
+      "threads of one query; with 1, rows that nothing orders keep the order they are read in")
+      ->group(limits)
+      ->check(CLI::Range(1, 64));
   add(serve, "response-bytes-max", c.response_bytes_max, "largest reply of one query")->group(limits);
   add(serve, "flush-interval-ms", c.flush_interval_ms, "accepted rows are sent to the engine after this time")
       ->group(limits)

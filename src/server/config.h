@@ -33,6 +33,7 @@ struct Config {
   std::uint64_t import_bytes_max = 32ull << 30;
   std::uint32_t query_seconds_max = 10;
   std::uint64_t query_memory_bytes_max = 2ull << 30;
+  std::uint32_t query_threads_max = 4;
   std::uint64_t response_bytes_max = 100ull << 20;
   std::uint32_t flush_interval_ms = 1000;
   std::uint32_t wait_flush_ms = 20;

@@ -12,7 +12,7 @@ from kinglet_server import Server, binary
 VALUES = {  # one value for each flag that it takes; those that make a difference one can see are tested below
     "data": "DATA", "listen": "127.0.0.1", "port": "0", "clickhouse-port": "0", "public-url": "https://kinglet.example", "ready-file": "READY",
     "engine": "embedded", "engine-binary": "ENGINE", "libchdb": "", "events-body-bytes-max": "1000", "upload-bytes-max": "1000",
-    "import-bytes-max": "1000", "query-seconds-max": "7", "query-memory-bytes-max": "100000000", "response-bytes-max": "10000000",
+    "import-bytes-max": "1000", "query-seconds-max": "7", "query-memory-bytes-max": "100000000", "query-threads-max": "2", "response-bytes-max": "10000000",
     "flush-interval-ms": "50", "wait-flush-ms": "0", "spool-bytes-max": "200000000", "shutdown-seconds": "1",
     "import-private-addresses": "true", "io-threads": "1", "log-level": "debug", "log-format": "json",
 }
@@ -56,7 +56,7 @@ def test_version_and_top_level_help():
     assert shown.returncode == 0 and re.fullmatch(r"\d+\.\d+\.\d+\S*\n", shown.stdout)
     helped = run("--help")
     assert helped.returncode == 0
-    for command in ("serve", "check", "build", "deploy", "sql", "datasource", "endpoint", "token", "info"):
+    for command in ("serve", "check", "build", "deploy", "sql", "datasource", "endpoint", "token", "info", "test"):
         assert re.search(rf"^  {command} ", helped.stdout, re.MULTILINE), command
 
 
