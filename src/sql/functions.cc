@@ -49,6 +49,9 @@ constexpr auto combinators =
     std::to_array<std::string_view>({"SimpleState", "OrDefault", "Distinct", "Resample", "ForEach", "ArgMax", "ArgMin",
                                      "OrNull", "Tuple", "Merge", "State", "Array", "Map", "If"});
 constexpr int combinators_max = 8;
+constexpr std::size_t function_name_bytes_max = 128;
+static_assert(std::all_of(rows_of_engine.begin(), rows_of_engine.end(),
+                          [](const Row& row) { return row.name.size() <= function_name_bytes_max; }));
 
 std::string lower(std::string_view text) {
   std::string out(text);
@@ -191,11 +194,16 @@ void set_code_argument(std::string_view canonical, Function& function) {
   }
 }
 
+struct Hash {
+  using is_transparent = void;
+  std::size_t operator()(std::string_view text) const { return std::hash<std::string_view>()(text); }
+};
+
 /// The list with our verdicts, by name and by lower-case name. Built once.
 struct FunctionTable {
   std::vector<Function> functions;
   std::unordered_map<std::string_view, const Function*> by_name;
-  std::unordered_map<std::string, const Function*> by_lower;
+  std::unordered_map<std::string, const Function*, Hash, std::equal_to<>> by_lower;
 
   FunctionTable() {
     functions.reserve(rows_of_engine.size());
@@ -226,8 +234,12 @@ struct FunctionTable {
 const Function* find_exact(std::string_view name) {
   static const FunctionTable table;
   if (const auto found = table.by_name.find(name); found != table.by_name.end()) return found->second;
-  if (const auto found = table.by_lower.find(lower(name)); found != table.by_lower.end()) return found->second;
-  return nullptr;
+  std::array<char, function_name_bytes_max> small;
+  if (name.size() > small.size()) return nullptr;
+  std::transform(name.begin(), name.end(), small.begin(),
+                 [](char c) { return static_cast<char>(c >= 'A' && c <= 'Z' ? c + 32 : c); });
+  const auto found = table.by_lower.find(std::string_view(small.data(), name.size()));
+  return found == table.by_lower.end() ? nullptr : found->second;
 }
 
 }  // namespace

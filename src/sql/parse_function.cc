@@ -30,6 +30,10 @@ constexpr auto units = std::to_array<Unit>({
 });
 
 const Unit* find_unit(std::string_view word) {
+  constexpr std::size_t longest = 19;  // sql_tsi_microsecond
+  if (word.empty() || word.size() > longest) return nullptr;
+  const char initial = static_cast<char>(word[0] | 0x20);
+  if (std::string_view("nmshdwqy").find(initial) == std::string_view::npos) return nullptr;
   for (const Unit& unit : units)
     for (const auto spelling : unit.spellings)
       if (!spelling.empty() && equals_lower(word, spelling)) return &unit;
@@ -130,7 +134,7 @@ Special find_special(std::string_view name) {
   if (std::string_view("cestpodlr").find(static_cast<char>(name[0] | 0x20)) == std::string_view::npos)
     return Special::none;
   for (const auto& [spelling, special] : names)
-    if (equals_lower(name, spelling)) return special;
+    if (spelling.size() == name.size() && equals_lower(name, spelling)) return special;
   return Special::none;
 }
 

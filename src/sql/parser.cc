@@ -51,18 +51,6 @@ bool Parser::is_word(std::string_view lower, std::uint32_t ahead) const {
   return token(ahead).type == Token::Type::word && equals_lower(raw(token(ahead)), lower);
 }
 
-bool Parser::take(Keyword keyword) {
-  if (!at(keyword)) return false;
-  ++next_;
-  return true;
-}
-
-bool Parser::take(std::string_view symbol) {
-  if (!at(symbol)) return false;
-  ++next_;
-  return true;
-}
-
 Status Parser::require(Keyword keyword, std::string_view spelled) {
   if (take(keyword)) return {};
   return expected(spelled);
@@ -126,13 +114,6 @@ Status Parser::expect_end(std::string_view what) {
   return expected(what);
 }
 
-Expr* Parser::make(Expr::Kind kind, const Position& where) {
-  auto* expr = arena_.make<Expr>();
-  expr->kind = kind;
-  expr->where = where;
-  return expr;
-}
-
 Expr* Parser::make_call(std::string_view function, const Position& where, std::initializer_list<Expr*> args) {
   Expr* call = make(Expr::Kind::call, where);
   call->text = function;
@@ -150,17 +131,6 @@ Expr* Parser::make_number(std::string_view text, const Position& where) {
   Expr* expr = make(Expr::Kind::number, where);
   // After a word ".5" would be access to an element.
   expr->text = text.starts_with('.') ? arena_.keep("0" + std::string(text)) : text;
-  return expr;
-}
-
-/// Every node with children passes here: measures its height.
-Result<Expr*> Parser::finish(Expr* expr) {
-  std::uint32_t below = expr->height - 1;
-  for (const Expr* arg : expr->args) below = std::max(below, arg->height);
-  for (const Expr* param : expr->params) below = std::max(below, param->height);
-  expr->height = below + 1;
-  tallest_ = std::max(tallest_, expr->height);
-  if (expr->height > limits_.tree_height) return error(expr->where, "the expression is too deep");
   return expr;
 }
 

@@ -63,8 +63,16 @@ class Parser {
   [[nodiscard]] bool at_string() const;
   [[nodiscard]] std::string_view raw(const Token& token) const { return text_.substr(token.where.offset, token.size); }
   [[nodiscard]] bool is_word(std::string_view lower, std::uint32_t ahead = 0) const;
-  bool take(Keyword keyword);
-  bool take(std::string_view symbol);
+  bool take(Keyword keyword) {
+    if (!at(keyword)) return false;
+    ++next_;
+    return true;
+  }
+  bool take(std::string_view symbol) {
+    if (!at(symbol)) return false;
+    ++next_;
+    return true;
+  }
   Status require(Keyword keyword, std::string_view spelled);
   Status require(std::string_view symbol);
   Result<std::string_view> name(std::string_view what);
@@ -184,11 +192,25 @@ class Parser {
   Status type_argument(std::string& out, std::uint32_t depth);
 
   // Nodes.
-  Expr* make(Expr::Kind kind, const Position& where);
+  Expr* make(Expr::Kind kind, const Position& where) {
+    auto* expr = arena_.make<Expr>();
+    expr->kind = kind;
+    expr->where = where;
+    return expr;
+  }
   Expr* make_call(std::string_view function, const Position& where, std::initializer_list<Expr*> args);
   Expr* make_string(std::string_view text, const Position& where);
   Expr* make_number(std::string_view text, const Position& where);
-  Result<Expr*> finish(Expr* expr);
+  /// Every node with children passes here: measures its height.
+  Result<Expr*> finish(Expr* expr) {
+    std::uint32_t below = expr->height - 1;
+    for (const Expr* arg : expr->args) below = std::max(below, arg->height);
+    for (const Expr* param : expr->params) below = std::max(below, param->height);
+    expr->height = below + 1;
+    tallest_ = std::max(tallest_, expr->height);
+    if (expr->height > limits_.tree_height) return error(expr->where, "the expression is too deep");
+    return expr;
+  }
   Status push(Exprs& list, Expr* expr, std::uint32_t limit, std::string_view what);
 
   std::string_view text_;
