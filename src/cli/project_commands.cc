@@ -3,8 +3,8 @@
 
 #include <CLI/CLI.hpp>
 
-#include "datafile/check.h"
-#include "http/multipart.h"
+#include "cli/check_command.h"
+#include "cli/format_command.h"
 #include "project/discovery.h"
 
 namespace kinglet::cli {
@@ -26,9 +26,9 @@ std::vector<std::string> names(const json::object& o, std::string_view key) {
   return list;
 }
 
-/// `file:line:column: message`, so that editors and terminals lead to the place.
-std::string place(const std::string& folder, std::string_view file, std::uint64_t line, std::uint64_t column) {
-  std::string out = folder.empty() || folder == "." ? std::string(file) : fmt::format("{}/{}", folder, file);
+/// `file:line:column`, so that editors and terminals lead to the place.
+std::string place(const project::Discovered& found, std::string_view file, std::uint64_t line, std::uint64_t column) {
+  auto out = found.place(file);
   if (line != 0) out += fmt::format(":{}:{}", line, column);
   return out;
 }
@@ -38,7 +38,7 @@ std::uint64_t number(const json::object& o, std::string_view key) {
   return found != nullptr && found->is_number() ? found->to_number<std::uint64_t>() : 0;
 }
 
-void print_errors(const Terminal& terminal, const std::string& folder, const json::array& errors) {
+void print_errors(const Terminal& terminal, const project::Discovered& found, const json::array& errors) {
   for (const auto& entry : errors) {
     if (!entry.is_object()) continue;
     const auto& e = entry.get_object();
@@ -47,7 +47,7 @@ void print_errors(const Terminal& terminal, const std::string& folder, const jso
     const auto prefix = fmt::format("{}:{}: ", line, column);
     if (line != 0 && message.starts_with(prefix)) message.erase(0, prefix.size());
     const auto file = json::get_string(e, "filename").value_or("");
-    terminal.failed(file.empty() ? message : fmt::format("{}: {}", place(folder, file, line, column), message));
+    terminal.failed(file.empty() ? message : fmt::format("{}: {}", place(found, file, line, column), message));
   }
 }
 
@@ -73,13 +73,6 @@ void print_warnings(const Terminal& terminal, const json::object& o) {
       terminal.warn(fmt::format("{}: {}", json::get_string(f, "resource").value_or(""),
                                 json::get_string(f, "message").value_or("")));
   }
-}
-
-std::string project_body(const std::vector<datafile::SourceFile>& files, std::string& content_type) {
-  http::MultipartWriter writer;
-  for (const auto& file : files) writer.add("data_project://", file.text, file.name, "text/plain");
-  content_type = writer.content_type();
-  return writer.take();
 }
 
 /// Sends the project and shows what came of it. `what` holds the changes in a good reply: "build" or "deployment".
@@ -120,7 +113,7 @@ int send_project(const GlobalFlags& flags, const Options& options, const std::st
     const auto* errors = body->if_contains("errors");
     if (flags.output != Output::json) {
       if (errors != nullptr && errors->is_array())
-        print_errors(terminal, options.folder, errors->get_array());
+        print_errors(terminal, *files, errors->get_array());
       else
         terminal.failed(reply_error(*reply));
       terminal.failed(fmt::format("{} failed; nothing was changed", what == "build" ? "Build" : "Deploy"));
@@ -149,60 +142,16 @@ int send_project(const GlobalFlags& flags, const Options& options, const std::st
   return 0;
 }
 
-/// Reads and checks the files without a server.
-int check(const GlobalFlags& flags, const Options& options) {
-  const Terminal terminal(flags.output);
-  const auto files = project::discover(options.folder);
-  if (!files) {
-    terminal.failed(files.error());
-    return 1;
-  }
-  auto parsed = datafile::parse_project(files->files);
-  auto diagnostics = std::move(parsed.diagnostics);
-  auto texts = datafile::check_project(parsed.project);
-  diagnostics.insert(diagnostics.end(), texts.begin(), texts.end());
-  datafile::sort_diagnostics(diagnostics);
-  std::size_t errors = 0;
-  json::array list;
-  for (const auto& d : diagnostics) {
-    const bool error = d.severity == datafile::Severity::error;
-    errors += error ? 1 : 0;
-    list.push_back(json::object{{"file", d.file},
-                                {"line", d.position.line},
-                                {"column", d.position.column},
-                                {"severity", error ? "error" : "warning"},
-                                {"message", d.message},
-                                {"hint", d.hint}});
-    if (flags.output == Output::json) continue;
-    auto text = fmt::format("{}: {}", place(options.folder, d.file, d.position.line, d.position.column), d.message);
-    if (!d.hint.empty()) text += fmt::format(" ({})", d.hint);
-    error ? terminal.failed(text) : terminal.warn(text);
-  }
-  if (flags.output == Output::json)
-    terminal.line(json::write(
-        json::object{{"files", files->files.size()}, {"errors", errors}, {"diagnostics", std::move(list)}}));
-  else if (errors == 0)
-    terminal.done(
-        fmt::format("{} files are well formed; `kinglet deploy --check` asks the server about tables and columns",
-                    files->files.size()));
-  else
-    terminal.failed(fmt::format("{} error{} in {} files", errors, errors == 1 ? "" : "s", files->files.size()));
-  return errors == 0 ? 0 : 1;
-}
-
 }  // namespace
 
 void add_project_commands(Registrar& registrar) {
+  add_check_command(registrar);
+  add_format_command(registrar);
   auto options = std::make_shared<Options>();
   const auto folder = [&](CLI::App* app) {
     app->add_option("folder", options->folder,
                     "the project's folder (default: this one, or as tinybird.config.json says)");
   };
-
-  auto* checked =
-      registrar.app.add_subcommand("check", "read a project's files and report every fault, without a server");
-  folder(checked);
-  checked->callback(registrar.run([options](const GlobalFlags& flags) { return check(flags, *options); }));
 
   auto* build =
       registrar.app.add_subcommand("build", "apply a project to the workspace at once; what is not in it is deleted");

@@ -257,18 +257,6 @@ TEST(Project, AllFilesAllErrors) {
   EXPECT_FALSE(parsed.ok());
 }
 
-TEST(Project, ACircleOfMaterializedPipesIsAnError) {
-  const std::string schema = "SCHEMA >\n    x String\n";
-  const auto view = [](std::string from, std::string to) {
-    return "NODE n\nSQL >\n    SELECT x FROM (SELECT * FROM " + from + ")\nTYPE materialized\nDATASOURCE " + to + "\n";
-  };
-  const auto parsed = parse_project(
-      {{"a.datasource", schema}, {"b.datasource", schema}, {"ab.pipe", view("a", "b")}, {"ba.pipe", view("b", "a")}});
-  EXPECT_EQ(findings(parsed.diagnostics),
-            (Lines{"ab.pipe:5:12: a circle: the pipe reads 'a', which is fed from its target 'b'",
-                   "ba.pipe:5:12: a circle: the pipe reads 'b', which is fed from its target 'a'"}));
-}
-
 TEST(Limits, AtTheLimitAndOneBeyond) {
   const auto columns = [](std::size_t n) {
     std::string text = "SCHEMA >\n";

@@ -5,11 +5,9 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <set>
 
 #include "datafile/source.h"
 #include "datafile/spelling.h"
-#include "datafile/tokens.h"
 
 namespace kinglet::datafile {
 namespace {
@@ -26,9 +24,7 @@ class ReferenceChecker {
     for (const auto& [name, pipe] : project_.pipes) {
       check_target(name, pipe);
       check_sink(name, pipe);
-      check_nodes(name, pipe);
     }
-    check_circles();
     return std::move(out_);
   }
 
@@ -132,114 +128,6 @@ class ReferenceChecker {
     add(Severity::error, name, pipe.target_position,
         fmt::format("{} names {}, but there is no data source of that name", key, quoted(pipe.target)),
         hint.empty() ? fmt::format("add a file {}.datasource", pipe.target) : hint);
-  }
-
-  /// Words of a node's SQL that stand where a table may stand: behind FROM or JOIN. The SQL may be a template.
-  static std::set<std::string, std::less<>> tables_of(const Node& node) {
-    std::set<std::string, std::less<>> out;
-    const auto tokens = internal::tokenize(node.sql, false);
-    for (std::size_t i = 0; i + 1 < tokens.size(); ++i) {
-      const bool before_table = tokens[i].is_word("FROM") || tokens[i].is_word("JOIN");
-      const auto& next = tokens[i + 1];
-      if (before_table && (next.kind == internal::Token::Kind::word || next.kind == internal::Token::Kind::name))
-        out.emplace(next.inner());
-    }
-    return out;
-  }
-
-  void check_nodes(std::string_view name, const Pipe& pipe) {
-    std::set<std::string, std::less<>> read;
-    for (const auto& node : pipe.nodes) read.merge(tables_of(node));
-    for (const auto& node : pipe.nodes) {
-      if (node.name == name) {
-        add(Severity::warning, name, node.position,
-            fmt::format("the node {} has the name of its pipe", quoted(node.name)),
-            "another name for the node is clearer in messages");
-        continue;
-      }
-      const bool is_source = project_.data_sources.contains(node.name);
-      if (!is_source && !project_.pipes.contains(node.name)) continue;
-      const auto what =
-          fmt::format("the node {} has the name of a {}", quoted(node.name), is_source ? "data source" : "pipe");
-      if (read.contains(node.name))
-        add(Severity::error, name, node.position,
-            fmt::format("{} that is read in this pipe: which one is meant?", what), "rename the node");
-      else
-        add(Severity::warning, name, node.position, what, "rename the node, so that nobody mistakes one for the other");
-    }
-  }
-
-  /// The name behind the first FROM outside brackets, or of the sub-query that stands there; empty if there is none.
-  static std::string_view first_table(std::span<const internal::Token> tokens) {
-    std::size_t depth = 0;
-    for (std::size_t i = 0; i + 1 < tokens.size(); ++i) {
-      if (tokens[i].is('(')) ++depth;
-      if (tokens[i].is(')')) {
-        if (depth == 0) return {};
-        --depth;
-      }
-      if (depth > 0 || !tokens[i].is_word("FROM")) continue;
-      std::size_t next = i + 1;
-      while (next < tokens.size() && tokens[next].is('(')) ++next;
-      if (next > i + 1) return first_table(tokens.subspan(next));
-      return tokens[next].kind == internal::Token::Kind::word || tokens[next].kind == internal::Token::Kind::name
-                 ? tokens[next].inner()
-                 : std::string_view();
-    }
-    return {};
-  }
-
-  /// The data source whose inserts a materialized pipe follows: the left-most table, through nodes and other pipes.
-  std::string followed_source(const Pipe& pipe, std::set<std::string, std::less<>>& visited) const {
-    if (pipe.nodes.empty()) return {};
-    const Node* node = &pipe.nodes[pipe.output_node];
-    for (std::size_t steps = 0; steps <= pipe.nodes.size(); ++steps) {
-      const auto tokens = internal::tokenize(node->sql, false);
-      const auto table = first_table(tokens);
-      const auto next =
-          std::find_if(pipe.nodes.begin(), pipe.nodes.end(), [&](const Node& n) { return n.name == table; });
-      if (next != pipe.nodes.end()) {
-        node = &*next;
-        continue;
-      }
-      if (project_.data_sources.contains(table)) return std::string(table);
-      const auto other = project_.pipes.find(table);
-      if (other == project_.pipes.end() || !visited.emplace(table).second) return {};
-      return followed_source(other->second, visited);
-    }
-    return {};
-  }
-
-  /// A row that comes back to the table it left would be written for ever.
-  void check_circles() {
-    std::map<std::string, std::vector<std::string>, std::less<>> feeds;  // source -> targets of its views
-    std::map<std::string_view, std::string> follows;                     // pipe -> source
-    for (const auto& [name, pipe] : project_.pipes) {
-      if (pipe.type != PipeType::materialized || pipe.target.empty()) continue;
-      std::set<std::string, std::less<>> visited = {name};
-      const auto source = followed_source(pipe, visited);
-      if (source.empty()) continue;
-      follows[name] = source;
-      feeds[source].push_back(pipe.target);
-    }
-    for (const auto& [name, source] : follows) {
-      const auto& pipe = project_.pipes.find(name)->second;
-      std::set<std::string, std::less<>> reached;
-      std::vector<std::string> open = {pipe.target};
-      while (!open.empty()) {
-        const auto here = std::move(open.back());
-        open.pop_back();
-        if (!reached.emplace(here).second) continue;
-        if (const auto next = feeds.find(here); next != feeds.end())
-          open.insert(open.end(), next->second.begin(), next->second.end());
-      }
-      if (!reached.contains(source)) continue;
-      add(Severity::error, name, pipe.target_position,
-          source == pipe.target
-              ? fmt::format("the pipe reads {} and writes to it: every row would come back for ever", quoted(source))
-              : fmt::format("a circle: the pipe reads {}, which is fed from its target {}", quoted(source),
-                            quoted(pipe.target)));
-    }
   }
 
   const Project& project_;

@@ -8,8 +8,8 @@
 
 namespace kinglet::datafile {
 
-/// Targets and connections that do not exist or do not fit, nodes that shadow other resources, materialized pipes that
-/// feed each other in a circle as far as the text of their nodes names it. parse_project calls it.
+/// Targets and connections that do not exist or do not fit. parse_project calls it. What the SQL of nodes names is
+/// looked at by project/check.h.
 std::vector<Diagnostic> check_references(const Project& project);
 
 }  // namespace kinglet::datafile

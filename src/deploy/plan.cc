@@ -5,6 +5,7 @@
 #include <charconv>
 
 #include "datafile/check.h"
+#include "project/check.h"
 
 namespace kinglet::deploy {
 
@@ -109,7 +110,7 @@ class Planner {
     auto parsed = datafile::parse_project(files_);
     plan_.diagnostics = std::move(parsed.diagnostics);
     project_ = std::move(parsed.project);
-    auto texts = datafile::check_project(project_);
+    auto texts = project::check(project_, {.complete = false});
     plan_.diagnostics.insert(plan_.diagnostics.end(), std::make_move_iterator(texts.begin()),
                              std::make_move_iterator(texts.end()));
     for (const auto& file : files_) plan_.change.files.push_back({.name = file.name, .text = file.text});

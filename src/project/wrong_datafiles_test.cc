@@ -10,11 +10,15 @@
 #include <set>
 #include <sstream>
 
-#include "datafile/check.h"
 #include "datafile/parse.h"
+#include "project/check.h"
 
-namespace kinglet::datafile {
+namespace kinglet::project {
 namespace {
+
+using datafile::Diagnostic;
+using datafile::Severity;
+using datafile::SourceFile;
 
 using Lines = std::vector<std::string>;
 constexpr const char* folder = "tests/cases/wrong_datafiles";
@@ -54,10 +58,10 @@ std::string file_of(const std::string& line) {
 std::vector<Diagnostic> all_findings(const std::map<std::string, SourceFile>& files) {
   std::vector<SourceFile> list;
   for (const auto& [name, file] : files) list.push_back(file);
-  auto parsed = parse_project(std::move(list));
-  auto more = check_project(parsed.project);
+  auto parsed = datafile::parse_project(std::move(list));
+  auto more = check(parsed.project, {.complete = false});
   std::move(more.begin(), more.end(), std::back_inserter(parsed.diagnostics));
-  sort_diagnostics(parsed.diagnostics);
+  datafile::sort_diagnostics(parsed.diagnostics);
   return std::move(parsed.diagnostics);
 }
 
@@ -111,4 +115,4 @@ TEST(WrongDatafiles, EveryMessageIsItsOwn) {
 }
 
 }  // namespace
-}  // namespace kinglet::datafile
+}  // namespace kinglet::project
