@@ -1,27 +1,43 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "query/pipe.h"
 
+#include <algorithm>
+
 #include "sql/resolve.h"
 
 namespace kinglet::query {
 
 namespace {
-/// Names that the node reads with its optional parameters absent, and with all of them present.
+
+/// Branches that neither way of rendering with stand-ins takes and that are looked at one by one.
+constexpr std::uint32_t branches_max = 64;
+
+/// Names that the node reads: with its optional parameters absent, with all of them present, and in branches that
+/// neither takes (`FROM {% if unit == 'day' %} days {% else %} hours {% end %}`).
 void add_reads(CompiledPipe& compiled, const templates::Template& node) {
-  for (const auto stand_ins : {templates::StandIns::none_defined, templates::StandIns::all_defined}) {
+  std::vector<bool> taken(node.branch_count(), false);
+  const auto add = [&](templates::StandIns stand_ins, std::optional<std::uint32_t> branch) {
     templates::RenderInput input;
     input.array_parameters = &compiled.array_parameters;
     input.stand_ins = stand_ins;
+    input.branch = branch;
     const auto rendered = node.render(input);
-    if (!rendered) continue;
+    if (!rendered) return;
     const auto parsed = sql::parse_query(rendered->sql);
-    if (!parsed) continue;
+    if (!parsed) return;
+    for (std::size_t i = 0; i < rendered->branches_taken.size(); ++i)
+      if (rendered->branches_taken[i]) taken[i] = true;
     const auto reads = sql::names_read(*parsed);
     compiled.reads.insert(reads.tables.begin(), reads.tables.end());
     compiled.reads.insert(reads.maybe_tables.begin(), reads.maybe_tables.end());
-    if (!node.is_template()) return;
-  }
+  };
+  add(templates::StandIns::none_defined, std::nullopt);
+  if (!node.is_template()) return;
+  add(templates::StandIns::all_defined, std::nullopt);
+  for (std::uint32_t i = 0; i < std::min(node.branch_count(), branches_max); ++i)
+    if (!taken[i]) add(templates::StandIns::all_defined, i);
 }
+
 }  // namespace
 
 Result<CompiledPipePtr> compile_pipe(std::shared_ptr<const catalog::Pipe> pipe) {

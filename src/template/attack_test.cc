@@ -200,6 +200,8 @@ TEST(Injection, LiteralsNeverJoinTheirNeighbours) {
   EXPECT_EQ(render("x{{a}} N{{a}} 5{{a}}", {{"a", {"41"}}}), "x '41' N '41' 5 '41'");
   EXPECT_EQ(render("1 -{{Int8(n)}} -{{Float32(n)}} -{{n2}}", {{"n", {"-5"}}, {"n2", {"-5"}}}), "1 -(-5) -(-5.0) -'-5'");
   EXPECT_EQ(render("{% set n = -5 %}a-{{n}}"), "a-(-5)");
+  EXPECT_EQ(render("OR{{True}} x{{None}} NOT{{Date(d, '2024-01-01')}} AND{{sql_and(a__gt=1)}} c{{5}}"),
+            "OR true x NULL NOT toDate('2024-01-01') AND a > 1 c5");
 }
 
 // S3

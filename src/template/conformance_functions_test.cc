@@ -175,7 +175,7 @@ TEST(Conformance, Section63ValidationAndText) {
       {"6.3 Boolean",
        "{{Boolean(a)}}{{Boolean(b)}}{{Boolean(c)}}{{Boolean(d)}}",
        {{"a", {"TRUE"}}, {"b", {"False"}}, {"c", {"1"}}, {"d", {"0"}}},
-       "truefalsetruefalse"},
+       "true false true false"},
       {"6.3 Date",
        "{{Date(a)}} {{Date(b)}}",
        {{"a", {"2024-01-31"}}, {"b", {"20240131"}}},
@@ -224,7 +224,7 @@ TEST(Conformance, Section64MissingValues) {
   all(std::vector<Printed>{
       {"6.4 default", "{{Int8(n, 3)}}", {}, "3"},
       {"6.4 default and required=True", "{{String(n, 'd', required=True)}}", {}, "'d'"},
-      {"6.4 defined=False", "a{{String(n, defined=False)}}", {}, "aNULL"},
+      {"6.4 defined=False", "a{{String(n, defined=False)}}", {}, "a NULL"},
       {"6.4 a branch not taken", "{% if defined(n) %}{{Int8(n, required=True)}}{% end %}1", {}, "1"},
   });
   all(std::vector<Refused>{

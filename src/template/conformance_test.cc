@@ -206,7 +206,7 @@ TEST(Conformance, Section52KindsOfValue) {
        "{% set hrs = UInt16(hours) %}{% if hrs > 24 %}long{% end %}",
        {{"hours", {"25"}}},
        "long"},
-      {"5.2 list", "{{len(a)}}{{a == ['x','y']}} {{Array(a)}}", {{"a", {"x,y"}}}, "2true ['x','y']"},
+      {"5.2 list", "{{len(a)}}{{a == ['x','y']}} {{Array(a)}}", {{"a", {"x,y"}}}, "2 true ['x','y']"},
       {"5.2 number", "{{len('abc')}} {{day_diff('2024-01-01', '2024-01-03') + 1}}", {}, "3 3"},
       {"5.2 typed text", "{{String(a) == 'x'}} {{String(a)}}", {{"a", {"x"}}}, "true 'x'"},
       {"5.2 typed number", "{{Int8(n, 0) == 1}} {{Int8(n, 0) + 1}} {{Int8(n)}}", {{"n", {"1"}}}, "true 2 1"},

@@ -101,15 +101,36 @@ std::int64_t Moment::days() const {
   return seconds >= 0 ? seconds / day_seconds : -((-seconds + day_seconds - 1) / day_seconds);
 }
 
+namespace {
+void append_two(std::string& out, unsigned value) {
+  out += static_cast<char>('0' + value / 10);
+  out += static_cast<char>('0' + value % 10);
+}
+}  // namespace
+
 std::string Moment::date_text() const {
   const std::chrono::year_month_day date{std::chrono::sys_days{std::chrono::days{days()}}};
-  return fmt::format("{:04}-{:02}-{:02}", static_cast<int>(date.year()), static_cast<unsigned>(date.month()),
-                     static_cast<unsigned>(date.day()));
+  const auto year = static_cast<unsigned>(static_cast<int>(date.year()));
+  std::string text;
+  text.reserve(32);
+  append_two(text, year / 100);
+  append_two(text, year % 100);
+  text += '-';
+  append_two(text, static_cast<unsigned>(date.month()));
+  text += '-';
+  append_two(text, static_cast<unsigned>(date.day()));
+  return text;
 }
 
 std::string Moment::date_time_text(int digits) const {
-  const std::int64_t in_day = seconds - days() * day_seconds;
-  std::string text = fmt::format("{} {:02}:{:02}:{:02}", date_text(), in_day / 3600, in_day / 60 % 60, in_day % 60);
+  const auto in_day = static_cast<unsigned>(seconds - days() * day_seconds);
+  std::string text = date_text();
+  text += ' ';
+  append_two(text, in_day / 3600);
+  text += ':';
+  append_two(text, in_day / 60 % 60);
+  text += ':';
+  append_two(text, in_day % 60);
   if (digits > 0) text += fmt::format(".{:09}", nanoseconds).substr(0, static_cast<std::size_t>(digits) + 1);
   return text;
 }

@@ -78,6 +78,9 @@ class Discovery {
     block(program_.body);
     if (!error_.message.empty()) return std::unexpected(std::move(error_));
     for (auto& call : calls_) merge(std::move(call));
+    program_.lists.assign(program_.names.size(), false);
+    for (std::size_t slot = 0; slot < program_.names.size(); ++slot)
+      program_.lists[slot] = program_.array_parameters.contains(program_.names[slot]);
     for (std::size_t slot = 0; slot < program_.names.size(); ++slot)
       if (const auto found = merged_.find(program_.names[slot]); found != merged_.end())
         program_.declared[slot] = &program_.parameters[found->second.index];

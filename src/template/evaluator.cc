@@ -145,8 +145,8 @@ void Evaluator::load(std::uint32_t slot) {
     if (source == input_.fixed || !values->empty()) break;
     values = nullptr;
   }
-  const bool is_list = program_.array_parameters.contains(name) ||
-                       (input_.array_parameters != nullptr && input_.array_parameters->contains(name));
+  const bool is_list =
+      program_.lists[slot] || (input_.array_parameters != nullptr && input_.array_parameters->contains(name));
   std::vector<std::string> made;
   if (values != nullptr && values->empty()) values = nullptr;  // fixed to nothing: undefined
   if (values == nullptr && input_.stand_ins == StandIns::all_defined) {
@@ -345,12 +345,17 @@ bool Evaluator::print_value(const Statement& statement, const Value& printed) {
           "a placeholder inside quotes: values are printed with their own quotes, so remove those around the tag");
     return true;
   }
-  // A literal that touches a word or another literal would be read as one with it: x'41' is not a text, 'a''b' is one.
-  if (out_[before] == '\'' && before > 0) {
+  // A literal that touches a word or another literal would be read as one with it: x'41' is not a text, 'a''b' is one,
+  // xtrue is a name. Digits may join a name: c{{i}}.
+  const auto word = [](char c) {
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' || c == '$';
+  };
+  if (before > 0 && !program_.is_setting) {
+    const char first = out_[before];
     const char touching = out_[before - 1];
-    const bool word = (touching >= 'a' && touching <= 'z') || (touching >= 'A' && touching <= 'Z') ||
-                      (touching >= '0' && touching <= '9') || touching == '_' || touching == '$';
-    if (word || touching == '\'') out_.insert(before, 1, ' ');
+    const bool joins = first == '\'' ? word(touching) || touching == '\''
+                                     : word(first) && !(first >= '0' && first <= '9') && word(touching);
+    if (joins) out_.insert(before, 1, ' ');
   }
   cursor_.value_printed(out_.back());
   return true;

@@ -122,6 +122,7 @@ struct Program {
   std::vector<std::string> names;          // by slot
   std::vector<const Parameter*> declared;  // by slot; null for names that are no parameter
   std::vector<bool> assigned;              // by slot: set somewhere in the text
+  std::vector<bool> lists;                 // by slot: used with Array() in this text
   std::uint32_t branch_count = 0;
   std::vector<Parameter> parameters;
   NameSet array_parameters;

@@ -289,13 +289,23 @@ Value stand_in(const TypeInfo& type) {
 
 namespace {
 
+/// `function('text'`, where the text is of our own making: digits, dashes, colons.
+void append_call(std::string& out, std::string_view function, std::string_view text) {
+  out += function;
+  out += "('";
+  out += text;
+  out += '\'';
+}
+
 bool append_typed_text(std::string& out, const TypeInfo& type, const std::string& text) {
   switch (type.kind) {
     case TypeClass::date:
-      fmt::format_to(std::back_inserter(out), "toDate('{}')", text);
+      append_call(out, "toDate", text);
+      out += ')';
       return true;
     case TypeClass::date_time:
-      fmt::format_to(std::back_inserter(out), "toDateTime('{}')", text);
+      append_call(out, "toDateTime", text);
+      out += ')';
       return true;
     case TypeClass::date_time64: {
       const auto dot = text.find('.');

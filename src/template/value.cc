@@ -16,10 +16,18 @@ const Integer two_to_256 = Integer(1) << 256;
 }  // namespace
 
 bool fits_256(const Integer& value) {
+  if (value.backend().size() <= 2) return true;  // 128 bits
   return value < two_to_256 && value >= -two_to_255;
 }
 
 bool fits(const Integer& value, int bits, bool is_signed) {
+  if (value.backend().size() == 1 && bits <= 64) {  // one 64-bit limb: nearly always
+    const std::uint64_t magnitude = value.backend().limbs()[0];
+    const bool negative = value.backend().sign();
+    if (!is_signed) return !negative && magnitude <= ~std::uint64_t{0} >> (64 - bits);
+    const std::uint64_t bound = std::uint64_t{1} << (bits - 1);
+    return negative ? magnitude <= bound : magnitude < bound;
+  }
   if (is_signed) {
     const Integer bound = Integer(1) << (bits - 1);
     return value < bound && value >= -bound;
@@ -29,8 +37,9 @@ bool fits(const Integer& value, int bits, bool is_signed) {
 
 std::string integer_text(const Integer& value) {
   if (value.backend().size() == 1) {  // one 64-bit limb: nearly always
-    const std::uint64_t magnitude = value.backend().limbs()[0];
-    return fmt::format("{}{}", value.backend().sign() ? "-" : "", magnitude);
+    const fmt::format_int digits(value.backend().limbs()[0]);
+    std::string text = value.backend().sign() ? "-" : "";
+    return text.append(digits.data(), digits.size());
   }
   return value.str();
 }
