@@ -9,6 +9,8 @@
 #include <unordered_set>
 #include <vector>
 
+#include "sql/hints.h"
+
 namespace kinglet::sql {
 namespace {
 
@@ -231,8 +233,13 @@ struct FunctionTable {
   }
 };
 
-const Function* find_exact(std::string_view name) {
+const FunctionTable& function_table() {
   static const FunctionTable table;
+  return table;
+}
+
+const Function* find_exact(std::string_view name) {
+  const FunctionTable& table = function_table();
   if (const auto found = table.by_name.find(name); found != table.by_name.end()) return found->second;
   std::array<char, function_name_bytes_max> small;
   if (name.size() > small.size()) return nullptr;
@@ -243,6 +250,16 @@ const Function* find_exact(std::string_view name) {
 }
 
 }  // namespace
+
+std::span<const std::string_view> available_functions() {
+  static const std::vector<std::string_view> names = [] {
+    std::vector<std::string_view> out;
+    for (const Function& one : function_table().functions)
+      if (!one.denied) out.push_back(one.name);
+    return out;
+  }();
+  return names;
+}
 
 const Function* find_function(std::string_view name) {
   if (const Function* found = find_exact(name)) return found;
@@ -260,7 +277,10 @@ const Function* find_function(std::string_view name) {
 Result<const Function*> check_function(std::string_view name, const Position& where) {
   const Function* function = find_function(name);
   if (function == nullptr)
-    return fail(Code::invalid, "line {}, column {}: unknown function {}()", where.line, where.column, name);
+    return fail(
+        Error{.code = Code::invalid,
+              .message = fmt::format("line {}, column {}: unknown function {}()", where.line, where.column, name),
+              .hint = function_hint(name)});
   if (function->denied)
     return fail(Code::forbidden, "line {}, column {}: function {}() is not available", where.line, where.column, name);
   return function;

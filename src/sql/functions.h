@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <span>
 #include <string_view>
 
 #include "base/result.h"
@@ -28,6 +29,9 @@ struct Function {
 /// Finds a function as the engine does: exact, else in any case where it allows that, else without its aggregate
 /// combinators (sumIf, uniqStateArray). Null when the engine has no such function.
 const Function* find_function(std::string_view name);
+
+/// The names of all functions that may be called, for hints.
+std::span<const std::string_view> available_functions();
 
 /// The function if it may be called. Errors: invalid for an unknown function; forbidden for one that reads hosts,
 /// files, other tables, configuration or identity, or holds threads.

@@ -366,6 +366,7 @@ Result<Expr*> Parser::primary() {
     ++next_;
     return star(make(Expr::Kind::star, first.where));
   }
+  if (at("{") && (at("{", 1) || at("%", 1))) return expected("an expression");
   if (at("{")) return error_here("substitutions ({name:Type}) are not available: use template parameters");
   if (at("@@")) return error_here("server variables (@@) are not available", Code::forbidden);
   return expected("an expression");

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "sql/hints.h"
 #include "sql/parser_internal.h"
 
 namespace kinglet::sql {
@@ -97,7 +98,36 @@ std::unexpected<Error> Parser::error(const Position& where, std::string message,
   return fail(code, "line {}, column {}: {}", where.line, where.column, message);
 }
 
+/// What the text at the next token probably meant.
+std::string Parser::hint() const {
+  const Token& found = token();
+  if (found.is("{") && (at("{", 1) || at("%", 1)))
+    return "in SQL that is no template: start the SQL with a line that holds only %";
+  const Token* before = next_ == 0 ? nullptr : &tokens_[next_ - 1];
+  const Token* two_before = next_ < 2 ? nullptr : &tokens_[next_ - 2];
+  const bool after_number = before != nullptr && before->type == Token::Type::number;
+  if (found.type == Token::Type::word && after_number && !interval_function(raw(found)).empty()) {
+    const auto unit = interval_function(raw(found)).substr(std::string_view("toInterval").size());
+    std::string upper(unit);
+    std::transform(upper.begin(), upper.end(), upper.begin(), [](char c) { return c >= 'a' && c <= 'z' ? c - 32 : c; });
+    return fmt::format("write INTERVAL {} {}", raw(*before), upper);
+  }
+  if (found.is(",") && two_before != nullptr && two_before->keyword == Keyword::in && !before->is(")"))
+    return "a list after IN stands in parentheses: IN (a, b)";
+  // A misspelt word may have been taken as a name or an alias before the text stopped making sense.
+  for (const Token* one : {before, &found})
+    if (one != nullptr && one->type == Token::Type::word && one->keyword == Keyword::none)
+      if (auto near = keyword_hint(raw(*one)); !near.empty()) return near;
+  return {};
+}
+
 std::unexpected<Error> Parser::expected(std::string_view what) const {
+  std::unexpected<Error> refused = expected_without_hint(what);
+  refused.error().hint = hint();
+  return refused;
+}
+
+std::unexpected<Error> Parser::expected_without_hint(std::string_view what) const {
   const Token& found = token();
   if (found.type == Token::Type::end)
     return error(found.where, fmt::format("expected {}, found the end of the text", what));

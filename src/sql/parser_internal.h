@@ -38,6 +38,8 @@ class Parser {
   void forbid_subqueries() { subqueries_ = false; }
   void forbid_aliases() { aliases_ = false; }
   std::unexpected<Error> expected(std::string_view what) const;
+  std::unexpected<Error> expected_without_hint(std::string_view what) const;
+  [[nodiscard]] std::string hint() const;
 
  private:
   /// One level of nesting; ends with its scope.

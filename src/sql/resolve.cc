@@ -282,7 +282,20 @@ class Resolver {
 
   std::unexpected<Error> not_found(Error error, std::string_view name, const Position& where) {
     if (error.code != Code::not_found && error.code != Code::forbidden) return fail(std::move(error));
-    return refuse(Code::invalid, where, "Resource '{}' not found", name);
+    return missing(where, name, std::move(error.hint));
+  }
+
+  /// One text for what does not exist and what is not granted.
+  static std::unexpected<Error> missing(const Position& where, std::string_view name, std::string hint = {}) {
+    const auto dot = name.find('.');
+    const std::string_view first = name.substr(0, dot);
+    if (hint.empty() && dot != std::string_view::npos && first != "tinybird" && first != "organization")
+      hint = first == "system" || first == "information_schema" || first == "INFORMATION_SCHEMA"
+                 ? "system tables cannot be read"
+                 : fmt::format("there are no databases here: write {}", name.substr(dot + 1));
+    return fail(Error{.code = Code::invalid,
+                      .message = fmt::format("{}Resource '{}' not found", at(where), name),
+                      .hint = std::move(hint)});
   }
 
   Status place(Table& table, Target target) {
@@ -614,7 +627,7 @@ class Resolver {
         add(reads_->maybe_tables, fmt::format("{}.{}", first, right->names[1].text));
         return {};
       }
-      return refuse(Code::invalid, right->where, "Resource '{}.{}' not found", first, right->names[1].text);
+      return missing(right->where, fmt::format("{}.{}", first, right->names[1].text));
     }
     if (std::find(lambda_names_.begin(), lambda_names_.end(), first) != lambda_names_.end()) return {};
     for (const Frame* frame = frame_; frame != nullptr; frame = frame->parent) {

@@ -38,6 +38,7 @@ class Scope {
   ///
   /// Called once for each use, in the order of the text; nodes are rendered then, and not before.
   /// Errors: not_found or forbidden, which the user sees as one and the same; any other error ends resolve() as it is.
+  /// Their hint is shown: it may name only what the caller may see.
   virtual Result<Target> table(std::string_view name, Position where) = 0;
 };
 

@@ -1,0 +1,1 @@
+select count() from `events` as e where e.a = 1

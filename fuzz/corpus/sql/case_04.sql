@@ -1,0 +1,1 @@
+SELECT a FROM events e JOIN users u ON e.id = u.id

@@ -1,0 +1,1 @@
+SELECT a FROM events GLOBAL ANY LEFT JOIN users USING (id)

@@ -1,0 +1,1 @@
+SELECT a FROM events LEFT ARRAY JOIN tags AS tag

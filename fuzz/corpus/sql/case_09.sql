@@ -1,0 +1,1 @@
+SELECT a FROM events ARRAY JOIN (SELECT groupArray(id) FROM users) AS u

@@ -1,0 +1,1 @@
+SELECT a IN users FROM events

@@ -1,0 +1,1 @@
+SELECT countIf(a GLOBAL IN users) FROM events

@@ -1,0 +1,1 @@
+SELECT arrayExists(x -> x IN users, [1]) FROM events

@@ -1,0 +1,1 @@
+SELECT a = ANY (SELECT id FROM users) FROM events

@@ -1,0 +1,1 @@
+SELECT (SELECT max(id) FROM users) AS m, CASE WHEN a IN (SELECT id FROM users) THEN 1 END FROM events

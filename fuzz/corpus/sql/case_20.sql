@@ -1,0 +1,1 @@
+WITH events AS (SELECT * FROM events) SELECT count() FROM events

@@ -1,0 +1,1 @@
+WITH b AS (SELECT * FROM a), a AS (SELECT * FROM users) SELECT * FROM b

@@ -1,0 +1,1 @@
+SELECT * FROM (WITH users AS (SELECT 1 AS z) SELECT z FROM users) q, users

@@ -1,0 +1,1 @@
+WITH (SELECT max(id) FROM users) AS m SELECT m IN (1) FROM events

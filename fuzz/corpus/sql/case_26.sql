@@ -1,0 +1,1 @@
+WITH [1, 2] AS users SELECT a IN users FROM events

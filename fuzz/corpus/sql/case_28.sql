@@ -1,0 +1,1 @@
+SELECT extract(year FROM ts), substring(s FROM 1 FOR 2), trim(BOTH 'a' FROM s), position('a' IN users), a IS DISTINCT FROM b FROM events

@@ -1,0 +1,1 @@
+SELECT sum(a) OVER (PARTITION BY (SELECT min(id) FROM users)) FROM events QUALIFY 1

@@ -1,0 +1,1 @@
+SELECT * EXCEPT (a) REPLACE (upper(b) AS b) FROM events

@@ -1,0 +1,1 @@
+SELECT arrayMap(toString, [1]) FROM events

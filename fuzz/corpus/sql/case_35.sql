@@ -1,0 +1,1 @@
+SELECT a FROM values('a UInt8, b String', (1, 'x'))

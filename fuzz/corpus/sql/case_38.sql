@@ -1,0 +1,1 @@
+SELECT a /* FROM users /* nested */ */ FROM events # FROM users

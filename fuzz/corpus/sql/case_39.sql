@@ -1,0 +1,1 @@
+SELECT 'FROM users', $$FROM users$$, $t$ IN users $t$ FROM events

@@ -1,0 +1,1 @@
+SELECT a?b:c, a::String, -1, tup.1, arr[1], date '2020-01-01', interval 1 day FROM events

@@ -1,0 +1,1 @@
+SELECT count(DISTINCT a), sum(a) FILTER (WHERE b), quantile(0.9)(a) FROM events

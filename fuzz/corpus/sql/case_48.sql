@@ -1,0 +1,1 @@
+SELECT a IN system.one FROM events

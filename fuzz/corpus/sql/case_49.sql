@@ -1,0 +1,1 @@
+SELECT in(a, information_schema.tables) FROM events

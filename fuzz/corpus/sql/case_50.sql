@@ -1,0 +1,1 @@
+WITH system AS (SELECT 1) SELECT 1 IN system.one

@@ -1,0 +1,1 @@
+SELECT b FROM values('a String, b String ALIAS file(\'/etc/passwd\')', ('x'))

@@ -1,0 +1,1 @@
+SELECT * FROM numbers(1, SETTINGS max_threads = 1)

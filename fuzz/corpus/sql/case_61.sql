@@ -1,0 +1,1 @@
+SELECT file('/proc/self/environ')

@@ -1,0 +1,1 @@
+SELECT arrayMap(`file`, ['/etc/passwd'])

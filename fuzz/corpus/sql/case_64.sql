@@ -1,0 +1,1 @@
+SELECT * APPLY(file) FROM (SELECT '/etc/passwd')

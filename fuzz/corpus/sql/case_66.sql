@@ -1,0 +1,1 @@
+SELECT dictGet('other.d', 'v', 1)

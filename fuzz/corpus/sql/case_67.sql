@@ -1,0 +1,1 @@
+SELECT dictGet(concat('a', '.d'), 'v', 1)

@@ -1,0 +1,1 @@
+SELECT joinGet('events', 'v', 1)

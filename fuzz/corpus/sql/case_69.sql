@@ -1,0 +1,1 @@
+SELECT getSetting('additional_table_filters')

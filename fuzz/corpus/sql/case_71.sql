@@ -1,0 +1,1 @@
+WITH (x, y) -> 1 AS equals SELECT * FROM n1

@@ -1,0 +1,1 @@
+SELECT arrayMap((x, y) -> 1 AS equals, [1], [2]), a FROM n1

@@ -1,0 +1,1 @@
+WITH `db.t` AS (SELECT 1) SELECT * FROM events

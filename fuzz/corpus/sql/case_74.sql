@@ -1,0 +1,1 @@
+SELECT a FROM events SETTINGS max_threads = 1

@@ -1,0 +1,1 @@
+SELECT a FROM events SETTINGS allow_ddl = 1

@@ -1,0 +1,1 @@
+SELECT CAST(unhex('ff') AS AggregateFunction(uniqExact, String))

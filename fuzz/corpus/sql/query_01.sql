@@ -1,0 +1,1 @@
+SELECT toStartOfHour(timestamp) AS hour, countIf(action = 'page_hit') AS hits, uniq(session_id) AS visits FROM analytics_events WHERE timestamp >= now() - INTERVAL 7 DAY GROUP BY hour ORDER BY hour;

@@ -1,0 +1,1 @@
+SELECT site_id, toDate(timestamp) AS date, device, browser, location, referrer, pathname, uniqState(session_id) AS visits, countState() AS hits FROM analytics_hits GROUP BY date, device, browser, location, referrer, pathname, site_id;

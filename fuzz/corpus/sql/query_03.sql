@@ -1,0 +1,1 @@
+SELECT pathname, uniqMerge(visits) AS visits, countMerge(hits) AS hits FROM analytics_pages_mv WHERE date BETWEEN toDate('2024-01-01') AND toDate('2024-01-31') GROUP BY pathname ORDER BY visits DESC LIMIT 50 OFFSET 2 * 10;

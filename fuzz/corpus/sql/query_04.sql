@@ -1,0 +1,1 @@
+WITH timezone AS (SELECT 'Europe/Madrid' AS tz), parsed AS (SELECT *, JSONExtractString(payload, 'user-agent') AS ua, lower(JSONExtractString(payload, 'locale')) AS locale, domain(JSONExtractString(payload, 'referrer')) AS ref FROM analytics_events) SELECT ua, locale, count() AS c FROM parsed GROUP BY ua, locale HAVING c > 10 ORDER BY c DESC LIMIT 10;

@@ -1,0 +1,1 @@
+SELECT toStartOfInterval(ts, INTERVAL 15 MINUTE) AS bucket, quantiles(0.5, 0.9, 0.99)(duration_ms) AS q, avg(duration_ms) AS mean FROM spans WHERE service IN ['api','web'] AND status NOT IN ['ok'] GROUP BY bucket ORDER BY bucket WITH FILL FROM toStartOfInterval(toDateTime('2024-01-01 00:00:00'), INTERVAL 15 MINUTE) TO toDateTime('2024-01-02 00:00:00') STEP INTERVAL 15 MINUTE;

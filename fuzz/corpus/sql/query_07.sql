@@ -1,0 +1,1 @@
+SELECT arrayJoin(topK(5)(url)) AS top_url FROM clicks;

@@ -1,0 +1,1 @@
+SELECT a.1 AS name, a.2 AS value FROM (SELECT arrayJoin(arrayZip(mapKeys(attributes), mapValues(attributes))) AS a FROM spans) LIMIT 100;

@@ -1,0 +1,1 @@
+SELECT link_id, COUNT(*) AS clicks, COUNT(DISTINCT identity_hash) AS uniques, sum(if(qr = 1, 1, 0)) AS qr_scans FROM dub_click_events WHERE workspace_id = 'ws_1' AND timestamp >= toDateTime('2024-01-01 00:00:00') AND timestamp < toDateTime('2024-02-01 00:00:00') GROUP BY link_id ORDER BY clicks DESC LIMIT 1000;

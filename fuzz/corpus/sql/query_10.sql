@@ -1,0 +1,1 @@
+SELECT formatDateTime(date_trunc('month', timestamp, 'UTC'), '%Y-%m') AS start, multiIf(country = '', 'Unknown', country = 'US', 'United States', country) AS place, count() AS clicks FROM dub_click_events GROUP BY start, place ORDER BY start, place;

@@ -1,0 +1,1 @@
+WITH toStartOfDay(toDateTime('2024-01-01')) AS start, toStartOfDay(toDateTime('2024-01-31')) AS end SELECT arrayJoin(arrayMap(x -> toDateTime(toStartOfDay(toDateTime(x))), range(toUInt32(start + INTERVAL 1 DAY), toUInt32(end), 24 * 3600))) AS interval;

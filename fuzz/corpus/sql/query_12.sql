@@ -1,0 +1,1 @@
+SELECT interval, ifNull(clicks, 0) AS clicks FROM day_intervals LEFT JOIN (SELECT toStartOfDay(timestamp) AS interval, count() AS clicks FROM events GROUP BY interval) AS data USING interval ORDER BY interval;

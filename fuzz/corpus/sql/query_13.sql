@@ -1,0 +1,1 @@
+SELECT t.symbol, t.ts, t.price, q.bid FROM trades AS t ASOF LEFT JOIN quotes AS q ON t.symbol = q.symbol AND t.ts >= q.ts ORDER BY t.ts;

@@ -1,0 +1,1 @@
+SELECT user_id, event, ts FROM events ORDER BY ts DESC LIMIT 1 BY user_id;

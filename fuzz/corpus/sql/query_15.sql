@@ -1,0 +1,1 @@
+SELECT id, argMax(name, updated_at) AS name, max(updated_at) AS updated FROM entities GROUP BY id HAVING argMax(deleted, updated_at) = 0;

@@ -1,0 +1,1 @@
+SELECT model, provider, sum(prompt_tokens + completion_tokens) AS tokens, round(sum(cost), 4) AS cost, quantile(0.95)(duration) AS p95, countIf(exception != '') / count() * 100 AS error_rate FROM llm_events WHERE start_time >= now() - INTERVAL 1 DAY GROUP BY model, provider ORDER BY cost DESC;

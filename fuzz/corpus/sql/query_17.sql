@@ -1,0 +1,1 @@
+SELECT arrayMap(x -> (x.1, x.2), arraySort(x -> -x.2, arrayZip(groupArray(model), groupArray(c)))) AS ranking FROM (SELECT model, count() AS c FROM llm_events GROUP BY model);

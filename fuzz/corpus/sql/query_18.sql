@@ -1,0 +1,1 @@
+SELECT cosineDistance(embedding, [0.1, 0.2, 0.3]) AS distance, message_id FROM embeddings WHERE distance < 0.3 ORDER BY distance ASC LIMIT 10;

@@ -1,0 +1,1 @@
+SELECT *, row_number() OVER (PARTITION BY user_id ORDER BY ts) AS rn, lagInFrame(ts, 1) OVER (PARTITION BY user_id ORDER BY ts ROWS BETWEEN 1 PRECEDING AND CURRENT ROW) AS previous FROM events QUALIFY rn = 1;

@@ -1,0 +1,1 @@
+SELECT date, revenue, sum(revenue) OVER w AS running, avg(revenue) OVER (ORDER BY date ROWS BETWEEN 6 PRECEDING AND CURRENT ROW) AS moving FROM daily WINDOW w AS (ORDER BY date ASC);

@@ -1,0 +1,1 @@
+SELECT level, count() AS c, 'now' AS period FROM logs WHERE ts > now() - INTERVAL 1 HOUR GROUP BY level UNION ALL SELECT level, count() AS c, 'before' AS period FROM logs WHERE ts BETWEEN now() - INTERVAL 2 HOUR AND now() - INTERVAL 1 HOUR GROUP BY level;

@@ -1,0 +1,1 @@
+SELECT windowFunnel(86400)(toDateTime(ts), event = 'view', event = 'cart', event = 'buy') AS step, count() FROM events GROUP BY user_id;

@@ -1,0 +1,1 @@
+SELECT retention(date = '2024-01-01', date = '2024-01-02', date = '2024-01-03') AS r FROM visits GROUP BY user_id;

@@ -1,0 +1,1 @@
+SELECT groupArray(10)(event) AS first_ten, groupUniqArray(event) AS kinds, arrayStringConcat(groupArray(event), ' > ') AS path FROM (SELECT user_id, event FROM events ORDER BY ts) GROUP BY user_id;

@@ -1,0 +1,1 @@
+SELECT JSONExtract(payload, 'items', 'Array(Tuple(sku String, qty UInt32))') AS items, JSONExtractInt(payload, 'total') AS total, JSONHas(payload, 'coupon') AS coupon, JSONExtractRaw(payload, 'meta') FROM orders;

@@ -1,0 +1,1 @@
+SELECT item.sku, sum(item.qty) FROM (SELECT arrayJoin(items) AS item FROM parsed_orders) GROUP BY item.sku;

@@ -1,0 +1,1 @@
+SELECT order_id, item, qty FROM orders ARRAY JOIN items AS item, quantities AS qty WHERE qty > 1;

@@ -1,0 +1,1 @@
+SELECT order_id, n FROM orders LEFT ARRAY JOIN arrayEnumerate(items) AS n;

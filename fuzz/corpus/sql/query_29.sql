@@ -1,0 +1,1 @@
+SELECT CAST(price AS Decimal(18, 4)) AS p, price::Float64 AS f, toString(id)::String AS s, CAST('2024-01-01', 'Date') AS d FROM products;

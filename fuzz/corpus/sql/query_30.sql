@@ -1,0 +1,1 @@
+SELECT toTimeZone(ts, 'America/New_York') AS local, toDateTime(ts, 'UTC') AS utc, formatDateTime(ts, '%F %T') AS text FROM events;

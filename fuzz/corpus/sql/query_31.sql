@@ -1,0 +1,1 @@
+SELECT dateDiff('day', created_at, now()) AS age, date_diff(minute, a, b) AS m, dateAdd(day, 3, created_at) AS due, date_sub(HOUR, 2, b) AS earlier FROM tickets;

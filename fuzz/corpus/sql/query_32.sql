@@ -1,0 +1,1 @@
+SELECT * EXCEPT (secret) REPLACE (upper(name) AS name) FROM users LIMIT 10;

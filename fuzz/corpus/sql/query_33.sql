@@ -1,0 +1,1 @@
+SELECT COLUMNS('^metric_') APPLY (sum), toStartOfHour(ts) AS h FROM metrics GROUP BY h;

@@ -1,0 +1,1 @@
+SELECT u.name, o.total FROM users AS u INNER JOIN orders AS o ON u.id = o.user_id WHERE o.total > (SELECT avg(total) FROM orders) AND u.id IN (SELECT user_id FROM vip WHERE active = 1);

@@ -1,0 +1,1 @@
+SELECT count() FROM events WHERE NOT (a = 1 OR b = 2) AND c IS NOT NULL AND d LIKE '%x\_y%' AND e NOT ILIKE 'z%' AND f BETWEEN -1 AND 1;

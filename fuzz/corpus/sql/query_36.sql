@@ -1,0 +1,1 @@
+SELECT coalesce(nullIf(trim(name), ''), 'unknown') AS name, ifNull(x, 0) AS x, [1, 2, 3][x], (1, 'a').2 FROM t;

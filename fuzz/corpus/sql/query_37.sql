@@ -1,0 +1,1 @@
+SELECT if(total > 0, round(100 * part / total, 2), 0) AS percent, total = 0 ? 0 : part / total AS ratio FROM sums;

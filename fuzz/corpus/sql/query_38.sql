@@ -1,0 +1,1 @@
+SELECT country, city, sum(hits) AS hits FROM visits GROUP BY ROLLUP(country, city) ORDER BY country, city;

@@ -1,0 +1,1 @@
+SELECT country, device, count() FROM visits GROUP BY GROUPING SETS ((country), (device), ()) WITH TOTALS;

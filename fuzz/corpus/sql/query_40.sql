@@ -1,0 +1,1 @@
+SELECT region, sum(v) AS s FROM sales GROUP BY region WITH TOTALS ORDER BY s DESC LIMIT 5 WITH TIES;

@@ -1,0 +1,1 @@
+SELECT toYYYYMM(ts) AS month, sumMap(map(k, v)) AS totals, maxMap(m), mapFilter((k, v) -> v > 1, m2) FROM stats GROUP BY month;

@@ -1,0 +1,1 @@
+SELECT uniqExactIf(user_id, event = 'signup') AS signups, uniqIf(user_id, event = 'login') AS logins, avgOrNull(x), sumOrDefault(y), countIf(NOT bot) FROM events;

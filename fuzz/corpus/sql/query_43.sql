@@ -1,0 +1,1 @@
+SELECT splitByChar('/', path)[2] AS section, arrayElement(splitByChar('/', path), -1) AS last, extract(url, 'utm_source=([^&]+)') AS source, substring(path, 1, 10), position(path, '/blog') FROM hits;

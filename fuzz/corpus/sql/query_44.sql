@@ -1,0 +1,1 @@
+SELECT arrayFilter((x, i) -> i % 2 = 1, values, arrayEnumerate(values)) AS odd, arraySum(x -> x * 2, values) AS doubled, arrayReduce('max', values) AS m, has(tags, 'a') AND hasAny(tags, ['b', 'c']) AS tagged FROM series;

@@ -1,0 +1,1 @@
+SELECT number AS n, toDate('2024-01-01') + n AS d FROM numbers(31) WHERE d < today();

@@ -1,0 +1,1 @@
+SELECT key, value FROM (SELECT untuple(arrayJoin(JSONExtractKeysAndValuesRaw(attributes))) FROM logs) AS kv;

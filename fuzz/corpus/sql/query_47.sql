@@ -1,0 +1,1 @@
+SELECT user_id, groupArray((ts, event)) AS steps, arraySort(x -> x.1, steps)[1].2 AS first_event FROM events GROUP BY user_id;

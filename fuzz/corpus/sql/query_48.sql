@@ -1,0 +1,1 @@
+SELECT DISTINCT ON (user_id) user_id, ts, event FROM events ORDER BY user_id, ts DESC;

@@ -1,0 +1,1 @@
+SELECT quantileTDigest(0.99)(latency), quantilesExact(0.25, 0.75)(latency), median(latency), stddevPop(latency), skewPop(latency) FROM requests;

@@ -1,0 +1,1 @@
+SELECT any(name) AS name, anyLast(status) AS status, argMin(price, ts) AS open, argMax(price, ts) AS close, min(price) AS low, max(price) AS high FROM ticks GROUP BY toStartOfInterval(ts, toIntervalMinute(5)), symbol;

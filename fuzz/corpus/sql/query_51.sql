@@ -1,0 +1,1 @@
+SELECT x, y, sum(v) FROM grid GROUP BY ALL ORDER BY ALL;

@@ -1,0 +1,1 @@
+SELECT count() OVER () AS total, rank() OVER (PARTITION BY team ORDER BY points DESC, goals DESC) AS position, ntile(4) OVER (ORDER BY points) AS quarter, first_value(name) IGNORE NULLS OVER w AS leader FROM league WINDOW w AS (PARTITION BY team ORDER BY points DESC RANGE BETWEEN UNBOUNDED PRECEDING AND UNBOUNDED FOLLOWING);

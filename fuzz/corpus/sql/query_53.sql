@@ -1,0 +1,1 @@
+SELECT e.name, d.name FROM employees e FULL OUTER JOIN departments d USING (department_id), (SELECT 1 AS one) AS dual;

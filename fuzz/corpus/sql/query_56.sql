@@ -1,0 +1,1 @@
+WITH RECURSIVE tree AS (SELECT id, parent, 0 AS depth FROM nodes WHERE parent = 0 UNION ALL SELECT n.id, n.parent, t.depth + 1 FROM nodes AS n JOIN tree AS t ON n.parent = t.id) SELECT * FROM tree ORDER BY depth;

@@ -1,0 +1,1 @@
+SELECT data.user.id AS id, data.items[].sku, data.^meta, data.count.:Int64 FROM json_events;

@@ -1,0 +1,1 @@
+SELECT 'It''s' AS a, "quoted name", `another one`, 'tab\there', $$raw 'text'$$ AS h, 0x1F, 1e3, .5, 1_000_000, -1, - 1 FROM t;

@@ -1,0 +1,1 @@
+SELECT toStartOfMonth(ts) m, sum(amount) revenue, revenue - lagInFrame(revenue) OVER (ORDER BY m) growth, FROM payments GROUP BY m;

@@ -1,0 +1,1 @@
+SELECT sum(sign * amount) AS total, sumIf(sign, kind = 'a') FROM balances FINAL PREWHERE day = today() WHERE account = 'x';

@@ -1,0 +1,1 @@
+SELECT name, value, 'gauge' AS type, map('host', host, 'dc', dc) AS labels FROM (SELECT 'cpu' AS name, avg(cpu) AS value, host, dc FROM metrics GROUP BY host, dc) ORDER BY name;

@@ -1,0 +1,1 @@
+SELECT a, b FROM t WHERE (a, b) IN ((1, 2), (3, 4)) AND a GLOBAL NOT IN (SELECT a FROM u) AND EXISTS (SELECT 1 FROM v) AND tuple(a, b) NOT IN (SELECT 1, 2);

@@ -1,0 +1,1 @@
+SELECT toDateTime(intDiv(toUInt32(ts), 300) * 300) AS t, count() AS c FROM log WHERE ts AT TIME ZONE 'UTC' > timestamp '2024-01-01 00:00:00' AND day = date '2024-01-01' GROUP BY t ORDER BY t ASC WITH FILL STEP 300 INTERPOLATE (c AS c + 1);

@@ -1,0 +1,1 @@
+SELECT histogram(5)(x) AS h, arrayJoin(h) AS bin, bin.1 AS low, bin.2 AS high, bar(bin.3, 0, 100, 20) FROM samples;

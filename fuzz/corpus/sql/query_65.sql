@@ -1,0 +1,1 @@
+SELECT CASE status WHEN 200 THEN 'ok' WHEN 404 THEN 'missing' ELSE concat('other ', toString(status)) END AS s, count(*) c FROM http GROUP BY 1 ORDER BY 2 DESC;

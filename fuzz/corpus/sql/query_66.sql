@@ -1,0 +1,1 @@
+SELECT x FROM t WHERE a = 1 and b = 2 or c = 3 and not d = 4 and (e = 5 or f = 6) and g || 'x' = 'yx' and -h * 2 + 3 > i % 4 DIV 5;

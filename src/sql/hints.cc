@@ -1,0 +1,129 @@
+// SPDX-License-Identifier: Apache-2.0
+// Spelling, and the functions of other databases.
+#include "sql/hints.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+#include <utility>
+
+#include "sql/functions.h"
+
+namespace kinglet::sql {
+namespace {
+
+constexpr std::size_t word_bytes_max = 64;
+
+char lower(char c) {
+  return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c;
+}
+
+bool same(std::string_view left, std::string_view right) {
+  return std::equal(left.begin(), left.end(), right.begin(), right.end(),
+                    [](char a, char b) { return lower(a) == lower(b); });
+}
+
+/// What other databases call it, in lower case, and how to write it here.
+constexpr auto other_names = std::to_array<std::pair<std::string_view, std::string_view>>({
+    {"to_char", "formatDateTime()"},
+    {"strftime", "formatDateTime()"},
+    {"to_timestamp", "parseDateTimeBestEffort()"},
+    {"strptime", "parseDateTime()"},
+    {"getdate", "now()"},
+    {"sysdate", "now()"},
+    {"unix_timestamp", "toUnixTimestamp()"},
+    {"nvl", "ifNull()"},
+    {"len", "length()"},
+    {"string_agg", "arrayStringConcat(groupArray(x), ',')"},
+    {"listagg", "arrayStringConcat(groupArray(x), ',')"},
+    {"array_length", "length()"},
+    {"cardinality", "length()"},
+    {"array_contains", "has()"},
+    {"unnest", "arrayJoin()"},
+    {"explode", "arrayJoin()"},
+    {"generate_subscripts", "arrayEnumerate()"},
+    {"charindex", "position()"},
+    {"instr", "position()"},
+    {"split_part", "splitByString(separator, text)[n]"},
+    {"regexp_matches", "extractAll()"},
+    {"regexp_like", "match()"},
+    {"regexp_extract_all", "extractAll()"},
+    {"json_value", "JSON_VALUE() or JSONExtractString()"},
+    {"json_extract", "JSONExtract()"},
+    {"json_extract_path_text", "JSONExtractString()"},
+    {"percentile_cont", "quantile(level)(x)"},
+    {"percentile_disc", "quantileExact(level)(x)"},
+    {"percentile", "quantile(level)(x)"},
+    {"approx_count_distinct", "uniq()"},
+    {"approx_quantiles", "quantiles(level, …)(x)"},
+    {"count_distinct", "uniqExact()"},
+    {"safe_divide", "if(b = 0, NULL, a / b)"},
+    {"try_cast", "toTypeOrNull() or accurateCastOrNull()"},
+    {"safe_cast", "toTypeOrNull() or accurateCastOrNull()"},
+    {"iff", "if()"},
+    {"decode", "transform()"},
+    {"md5_number", "sipHash64()"},
+    {"uuid", "generateUUIDv4()"},
+    {"gen_random_uuid", "generateUUIDv4()"},
+    {"median_cont", "median()"},
+});
+
+constexpr auto clause_words = std::to_array<std::string_view>(
+    {"SELECT",  "FROM",   "WHERE",  "GROUP",    "ORDER", "HAVING", "LIMIT",   "OFFSET",    "JOIN",     "LEFT",
+     "RIGHT",   "INNER",  "OUTER",  "CROSS",    "UNION", "EXCEPT", "BETWEEN", "INTERSECT", "DISTINCT", "PREWHERE",
+     "QUALIFY", "WINDOW", "FORMAT", "SETTINGS", "USING", "ARRAY",  "FINAL",   "SAMPLE",    "INTERVAL", "PARTITION",
+     "VALUES",  "WHEN",   "THEN",   "ELSE",     "LIKE",  "ILIKE",  "WITH",    "TOTALS"});
+
+}  // namespace
+
+std::size_t edit_distance(std::string_view left, std::string_view right) {
+  constexpr std::size_t far = 1'000;
+  if (left.size() > word_bytes_max || right.size() > word_bytes_max) return far;
+  using Line = std::array<std::size_t, word_bytes_max + 1>;
+  Line before_last{}, last{}, line{};
+  for (std::size_t j = 0; j <= right.size(); ++j) last[j] = j;
+  for (std::size_t i = 1; i <= left.size(); ++i) {
+    line[0] = i;
+    for (std::size_t j = 1; j <= right.size(); ++j) {
+      const std::size_t change = last[j - 1] + (lower(left[i - 1]) == lower(right[j - 1]) ? 0 : 1);
+      line[j] = std::min({last[j] + 1, line[j - 1] + 1, change});
+      if (i > 1 && j > 1 && lower(left[i - 1]) == lower(right[j - 2]) && lower(left[i - 2]) == lower(right[j - 1]))
+        line[j] = std::min(line[j], before_last[j - 2] + 1);
+    }
+    before_last = last;
+    last = line;
+  }
+  return last[right.size()];
+}
+
+std::string_view nearest(std::string_view word, std::span<const std::string_view> candidates) {
+  std::string_view best;
+  std::size_t best_distance = std::min<std::size_t>(2, word.size() / 3) + 1;
+  for (const auto candidate : candidates) {
+    const std::size_t apart =
+        candidate.size() > word.size() ? candidate.size() - word.size() : word.size() - candidate.size();
+    if (apart >= best_distance) continue;
+    const std::size_t distance = edit_distance(word, candidate);
+    if (distance >= best_distance) continue;
+    best_distance = distance;
+    best = candidate;
+  }
+  return best;
+}
+
+std::string function_hint(std::string_view name) {
+  for (const auto& [other, here] : other_names)
+    if (same(name, other)) return fmt::format("here that is {}", here);
+  const std::string_view near = nearest(name, available_functions());
+  return near.empty() ? std::string() : fmt::format("did you mean {}()?", near);
+}
+
+std::string keyword_hint(std::string_view word) {
+  constexpr std::size_t shortest = 4;
+  if (word.size() < shortest) return {};
+  const std::string_view near = nearest(word, clause_words);
+  return near.empty() || same(near, word) ? std::string() : fmt::format("did you mean {}?", near);
+}
+
+}  // namespace kinglet::sql

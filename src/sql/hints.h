@@ -1,0 +1,23 @@
+// SPDX-License-Identifier: Apache-2.0
+// What a refused text probably meant: for the hint of an error, never for deciding anything.
+#pragma once
+
+#include <span>
+#include <string>
+#include <string_view>
+
+namespace kinglet::sql {
+
+/// Insertions, deletions, changes and swaps of neighbours between two words, in any case; large beyond 64 bytes.
+std::size_t edit_distance(std::string_view left, std::string_view right);
+
+/// The candidate that `word` misspells: a third of its length off, at most 2; empty when none is near.
+std::string_view nearest(std::string_view word, std::span<const std::string_view> candidates);
+
+/// "did you mean lower()?", or how the engine calls what other databases call `name`; empty when nothing is near.
+std::string function_hint(std::string_view name);
+
+/// "did you mean FROM?" for a misspelt word that begins or joins clauses.
+std::string keyword_hint(std::string_view word);
+
+}  // namespace kinglet::sql

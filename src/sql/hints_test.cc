@@ -1,0 +1,80 @@
+// SPDX-License-Identifier: Apache-2.0
+// What is suggested for a mistake, and that nothing is suggested that the caller may not know.
+#include "sql/hints.h"
+
+#include <gtest/gtest.h>
+
+#include "sql/testing/workspace.h"
+
+namespace kinglet::sql {
+namespace {
+
+std::string hint_of(std::string_view sql) {
+  const auto resolved = testing::resolve_text(sql);
+  return resolved ? "no error" : resolved.error().hint;
+}
+
+TEST(Hints, Distances) {
+  EXPECT_EQ(edit_distance("", "abc"), 3u);
+  EXPECT_EQ(edit_distance("FORM", "from"), 1u);
+  EXPECT_EQ(edit_distance("kitten", "sitting"), 3u);
+  EXPECT_GT(edit_distance(std::string(65, 'a'), "a"), 64u);
+}
+
+TEST(Hints, Functions) {
+  EXPECT_EQ(hint_of("SELECT lowr(a)"), "did you mean lower()?");
+  EXPECT_EQ(hint_of("SELECT tostring(a)"), "did you mean toString()?");
+  EXPECT_EQ(hint_of("SELECT toYYYMM(a)"), "did you mean toYYYYMM()?");
+  EXPECT_EQ(hint_of("SELECT to_char(a)"), "here that is formatDateTime()");
+  EXPECT_EQ(hint_of("SELECT NVL(a, 1)"), "here that is ifNull()");
+  EXPECT_EQ(hint_of("SELECT completelyDifferent(a)"), "");
+  // attacks.md S12: what is never available is never suggested.
+  for (const std::string_view near : {"fil", "hostNam", "getSettin", "sleepp", "currentUse", "joinGe"})
+    EXPECT_EQ(hint_of(fmt::format("SELECT {}('x')", near)).find(near), std::string::npos) << near;
+  EXPECT_EQ(hint_of("SELECT hostNam()"), "");
+}
+
+TEST(Hints, Keywords) {
+  EXPECT_EQ(hint_of("SELECT a FORM events"), "did you mean FROM?");
+  EXPECT_EQ(hint_of("SELCT a FROM events"), "did you mean SELECT?");
+  EXPECT_EQ(hint_of("SELECT a FROM events WHRE a = 1"), "did you mean WHERE?");
+  EXPECT_EQ(hint_of("SELECT a FROM events GRUOP BY a"), "did you mean GROUP?");
+  EXPECT_EQ(hint_of("SELECT a FROM events ORDR BY a"), "did you mean ORDER?");
+  EXPECT_EQ(hint_of("SELECT a FROM events LIMT 5"), "did you mean LIMIT?");
+  EXPECT_EQ(hint_of("SELECT a FROM events LEFT JION users USING a"), "did you mean JOIN?");
+  EXPECT_EQ(hint_of("SELECT a b c FROM events"), "");
+}
+
+TEST(Hints, Forms) {
+  EXPECT_EQ(hint_of("SELECT now() - 7 days"), "no error");  // an alias, as in the engine
+  EXPECT_EQ(hint_of("SELECT 1 FROM events WHERE ts > now() - 7 days"), "write INTERVAL 7 DAY");
+  EXPECT_EQ(hint_of("SELECT 1 FROM events WHERE a IN 0, 1"), "a list after IN stands in parentheses: IN (a, b)");
+  EXPECT_EQ(hint_of("SELECT {{Int32(x)}}"), "in SQL that is no template: start the SQL with a line that holds only %");
+  EXPECT_EQ(hint_of("SELECT 1 FROM {{table}}"),
+            "in SQL that is no template: start the SQL with a line that holds only %");
+  EXPECT_EQ(hint_of("SELECT 1 FROM events {% if x %}"),
+            "in SQL that is no template: start the SQL with a line that holds only %");
+}
+
+// attacks.md S9: the hint of a table comes from the Scope alone.
+TEST(Hints, Tables) {
+  EXPECT_EQ(hint_of("SELECT 1 FROM dub.events"), "there are no databases here: write events");
+  EXPECT_EQ(hint_of("SELECT 1 FROM dub.secret"), "there are no databases here: write secret");
+  EXPECT_EQ(hint_of("SELECT 1 FROM system.tables"), "system tables cannot be read");
+  EXPECT_EQ(hint_of("SELECT 1 IN system.one"), "system tables cannot be read");
+  EXPECT_EQ(hint_of("SELECT 1 FROM event"), "");
+
+  class Suggesting final : public Scope {
+   public:
+    Result<Target> table(std::string_view, Position) override {
+      return fail(Error{.code = Code::not_found, .message = "", .hint = "did you mean 'events'?"});
+    }
+  } scope;
+  const auto resolved = resolve(std::move(*parse_query("SELECT 1 FROM event")), scope);
+  ASSERT_FALSE(resolved);
+  EXPECT_EQ(resolved.error().message, "line 1, column 15: Resource 'event' not found");
+  EXPECT_EQ(resolved.error().hint, "did you mean 'events'?");
+}
+
+}  // namespace
+}  // namespace kinglet::sql
