@@ -2,8 +2,10 @@
 // Pipes: lists, details, datafile text, and the way to their endpoints (http-api.md 5).
 #include "api/reply.h"
 #include "api/services.h"
+#include "api/v0/openapi.h"
 #include "api/v0/query.h"
-#include "query/pipe.h"
+#include "query/format.h"
+#include "query/parameters.h"
 #include "query/runner.h"
 
 namespace kinglet::api {
@@ -37,13 +39,18 @@ json::array show_parameters(const std::vector<templates::Parameter>& parameters)
     o["default"] = nullptr;
     if (p.default_json)
       if (auto value = json::parse(*p.default_json)) o["default"] = std::move(*value);
+    if (!p.element_type.empty()) o["element_type"] = p.element_type;
     if (!p.enum_values.empty()) o["enum"] = json::array(p.enum_values.begin(), p.enum_values.end());
+    if (!p.format.empty()) o["format"] = p.format;
+    if (p.example_json)
+      if (auto value = json::parse(*p.example_json)) o["example"] = std::move(*value);
     list.push_back(std::move(o));
   }
   return list;
 }
 
-json::object show(const Services& services, const catalog::Workspace& workspace, const query::CompiledPipe& compiled) {
+json::object show(const Services& services, const catalog::Workspace& workspace, const query::CompiledPipe& compiled,
+                  query::PipeCache& cache) {
   const auto& pipe = *compiled.pipe;
   const auto& definition = pipe.definition;
   const auto created = catalog::format_time(pipe.created_at), updated = catalog::format_time(pipe.updated_at);
@@ -83,6 +90,8 @@ json::object show(const Services& services, const catalog::Workspace& workspace,
                  {"parent", nullptr},
                  {"nodes", std::move(nodes)},
                  {"tags", json::object{}}};
+  // What a call may send, with what the pipes in FROM take; nodes[].params has each node's own.
+  o["params"] = show_parameters(query::parameters_of(compiled, *workspace.resources, cache));
   o["endpoint"] = nullptr;
   if (definition.type == datafile::PipeType::endpoint) {
     o["endpoint"] = pipe.output_node_id();
@@ -118,7 +127,7 @@ Task<Result<http::Response>> list(Call& call) {
   for (const auto& [name, pipe] : access.workspace().resources->pipes.by_name()) {
     if (!access.reads(*pipe)) continue;
     CO_TRY(const auto compiled, cache.get(pipe));
-    auto shown = show(call.services, access.workspace(), *compiled);
+    auto shown = show(call.services, access.workspace(), *compiled, cache);
     restrict_to(shown, call.request.query.get("attrs"));
     if (const auto attributes = call.request.query.get("node_attrs"); attributes && shown.contains("nodes"))
       for (auto& node : shown["nodes"].as_array()) restrict_to(node.as_object(), attributes);
@@ -140,11 +149,17 @@ Task<Result<http::Response>> get(Call& call) {
   }
   CO_TRY(const auto access, call.authenticate_workspace());
   CO_TRY_VOID(access.may_read_workspace());
+  if (!suffix.empty() && suffix != "pipe") {  // names of pipes hold no dot
+    CO_TRY(const auto pipe, access.readable_pipe(name));
+    co_return fail(Code::not_found, "there is no format '{}'; the endpoint '{}' answers as {}", suffix.substr(0, 32),
+                   pipe->name, fmt::join(query::format_suffixes(), ", "));
+  }
   const bool wants_text = suffix == "pipe" || call.request.query.get("format") == "pipe";
   CO_TRY(const auto pipe, access.readable_pipe(suffix == "pipe" ? name : text));
   if (wants_text) co_return text_reply(pipe->text);
-  CO_TRY(const auto compiled, call.services.runners.here().pipes().get(pipe));
-  co_return json_reply(show(call.services, access.workspace(), *compiled));
+  auto& cache = call.services.runners.here().pipes();
+  CO_TRY(const auto compiled, cache.get(pipe));
+  co_return json_reply(show(call.services, access.workspace(), *compiled, cache));
 }
 
 Task<Result<http::Response>> post(Call& call) {
@@ -155,6 +170,28 @@ Task<Result<http::Response>> post(Call& call) {
   }
   CO_TRY(const auto access, call.authenticate_workspace());
   co_return fail(Code::not_found, "POST calls an endpoint with its format: /v0/pipes/{}.json", text.substr(0, 128));
+}
+
+/// One document of the endpoints that the token can read; a JWT's fixed parameters are not the caller's, so they are
+/// not in it.
+Task<Result<http::Response>> openapi_document(Call& call) {
+  CO_TRY(const auto access, call.authenticate_workspace());
+  auto& cache = call.services.runners.here().pipes();
+  const auto& workspace = access.workspace();
+  std::vector<openapi::Endpoint> endpoints;
+  for (const auto& [name, pipe] : workspace.resources->pipes.by_name()) {
+    if (pipe->definition.type != datafile::PipeType::endpoint || !access.reads(*pipe)) continue;
+    CO_TRY(const auto compiled, cache.get(pipe));
+    auto parameters = query::parameters_of(*compiled, *workspace.resources, cache);
+    const auto fixed = access.fixed_params(*pipe);
+    std::erase_if(parameters, [&](const auto& parameter) { return fixed.contains(parameter.name); });
+    const auto& definition = pipe->definition;
+    const auto& output = definition.nodes[definition.output_node];
+    endpoints.push_back({.name = name,
+                         .description = definition.description.empty() ? output.description : definition.description,
+                         .parameters = std::move(parameters)});
+  }
+  co_return json_reply(openapi::document(workspace.name, call.services.public_url, endpoints));
 }
 
 /// Classic management of pipes: this is a Forward workspace (http-api.md 0.2).
@@ -170,6 +207,8 @@ Task<Result<http::Response>> classic(Call& call) {
 void add_pipe_routes(Router& router, Services& services) {
   for (const auto* base : {"/v0/pipes", "/v1/pipes"}) {
     router.add(http::Method::get, base, handle(services, list));
+    // Before {name}: the JSON of a pipe called `openapi` is asked for with its id.
+    router.add(http::Method::get, std::string(base) + "/openapi.json", handle(services, openapi_document));
     router.add(http::Method::get, std::string(base) + "/{name}", handle(services, get));
     router.add(http::Method::post, std::string(base) + "/{name}", handle(services, post));
   }
