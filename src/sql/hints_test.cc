@@ -49,11 +49,15 @@ TEST(Hints, Forms) {
   EXPECT_EQ(hint_of("SELECT now() - 7 days"), "no error");  // an alias, as in the engine
   EXPECT_EQ(hint_of("SELECT 1 FROM events WHERE ts > now() - 7 days"), "write INTERVAL 7 DAY");
   EXPECT_EQ(hint_of("SELECT 1 FROM events WHERE a IN 0, 1"), "a list after IN stands in parentheses: IN (a, b)");
-  EXPECT_EQ(hint_of("SELECT {{Int32(x)}}"), "in SQL that is no template: start the SQL with a line that holds only %");
-  EXPECT_EQ(hint_of("SELECT 1 FROM {{table}}"),
-            "in SQL that is no template: start the SQL with a line that holds only %");
-  EXPECT_EQ(hint_of("SELECT 1 FROM events {% if x %}"),
-            "in SQL that is no template: start the SQL with a line that holds only %");
+  EXPECT_EQ(hint_of("SELECT {{Int32(x)}}"), "a template starts with a line that holds only %");
+  EXPECT_EQ(hint_of("SELECT 1 FROM {{table}}"), "a template starts with a line that holds only %");
+  EXPECT_EQ(hint_of("SELECT 1 FROM events {% if x %}"), "a template starts with a line that holds only %");
+}
+
+TEST(Hints, TemplateTags) {
+  EXPECT_EQ(testing::sent("SELECT {{Int32(x)}}"), "refused: line 1, column 8: '{{' in SQL that is no template");
+  EXPECT_EQ(testing::sent("SELECT 1 FROM events {% if x %}"),
+            "refused: line 1, column 22: '{%' in SQL that is no template");
 }
 
 // attacks.md S9: the hint of a table comes from the Scope alone.

@@ -101,8 +101,6 @@ std::unexpected<Error> Parser::error(const Position& where, std::string message,
 /// What the text at the next token probably meant.
 std::string Parser::hint() const {
   const Token& found = token();
-  if (found.is("{") && (at("{", 1) || at("%", 1)))
-    return "in SQL that is no template: start the SQL with a line that holds only %";
   const Token* before = next_ == 0 ? nullptr : &tokens_[next_ - 1];
   const Token* two_before = next_ < 2 ? nullptr : &tokens_[next_ - 2];
   const bool after_number = before != nullptr && before->type == Token::Type::number;
@@ -124,6 +122,10 @@ std::string Parser::hint() const {
 std::unexpected<Error> Parser::expected(std::string_view what) const {
   std::unexpected<Error> refused = expected_without_hint(what);
   refused.error().hint = hint();
+  if (at("{") && (at("{", 1) || at("%", 1))) {
+    refused = error_here(fmt::format("'{{{}' in SQL that is no template", raw(token(1))));
+    refused.error().hint = "a template starts with a line that holds only %";
+  }
   return refused;
 }
 
