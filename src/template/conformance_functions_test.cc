@@ -534,6 +534,7 @@ TEST(Conformance, Section10Merging) {
       {"{{String(a, 'x', description='first')}}|{{String(a, 'y', description='second')}}", false, "\"y\"", "second"},
       {"{{String(a, 'x', description='first')}}|{{String(a, '', description='')}}", false, "\"x\"", "first"},
       {"{{Int8(a, 5)}}|{{Int8(a, 0)}}", false, "5", ""},
+      {"{{Float64(a, 0.5)}}|{{Float64(a, 0.0)}}", false, "0.5", ""},
       {"{{Boolean(a, True)}}|{{Boolean(a, False)}}", false, "true", ""},
       {"{{Int8(a, 0)}}|{{Int8(a, 5)}}", false, "5", ""},
       {"{{Int8(a, 5)}}|{{Int8(a)}}", false, "5", ""},

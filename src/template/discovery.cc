@@ -41,8 +41,7 @@ std::optional<Value> constant_of(const Expression& expression) {
 
 /// Python's false, as JSON: such a default does not replace another.
 bool empty_default(const std::optional<std::string>& json) {
-  return !json || *json == "\"\"" || *json == "0" || *json == "false" || *json == "[]" || *json == "null" ||
-         *json == "0E0";
+  return !json || *json == "\"\"" || *json == "0" || *json == "false" || *json == "[]" || *json == "null";
 }
 
 /// The rules of templates.md section 10 for several calls of one name. A name without a call says nothing beside one.
