@@ -77,15 +77,18 @@ std::vector<ColumnDefinition> table_columns(const DataSource& source) {
   return out;
 }
 
+std::string column_ddl(const ColumnDefinition& column, std::string_view comment) {
+  std::string line = fmt::format("{} {}", quote_identifier(column.name), column.type);
+  if (column.default_expression) line += fmt::format(" DEFAULT {}", *column.default_expression);
+  if (!comment.empty()) line += fmt::format(" COMMENT '{}'", comment);
+  if (column.codec) line += fmt::format(" {}", *column.codec);
+  return line;
+}
+
 std::string create_table_ddl(const DataSource& source, std::string_view table, const DdlOptions& options) {
   std::string body;
   const auto add = [&](const std::string& line) { body += fmt::format("{}    {}", body.empty() ? "" : ",\n", line); };
-  for (const auto& column : table_columns(source)) {
-    std::string line = fmt::format("{} {}", quote_identifier(column.name), column.type);
-    if (column.default_expression) line += fmt::format(" DEFAULT {}", *column.default_expression);
-    if (column.codec) line += fmt::format(" {}", *column.codec);
-    add(line);
-  }
+  for (const auto& column : table_columns(source)) add(column_ddl(column));
   for (const auto& index : source.indexes)
     add(fmt::format("INDEX {} ({}) TYPE {} GRANULARITY {}", quote_identifier(index.name), index.expression, index.type,
                     index.granularity));

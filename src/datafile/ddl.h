@@ -25,6 +25,10 @@ struct DdlOptions {
 /// All columns of the table in order: as declared, then those of the connector (metadata_columns.h).
 std::vector<ColumnDefinition> table_columns(const DataSource& source);
 
+/// A column as it stands in CREATE TABLE and ADD COLUMN: "`a` UInt8 DEFAULT 1 COMMENT 'x' CODEC(ZSTD(1))". `comment`
+/// holds no quotes.
+std::string column_ddl(const ColumnDefinition& column, std::string_view comment = {});
+
 /// `table` is qualified and quoted already. The data source must have parsed without error: its types, defaults, keys
 /// and settings are written as they are. Source: datafiles spec 3.14; settings: connectors spec 9.3,
 /// native-format 11.4.

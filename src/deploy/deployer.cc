@@ -19,6 +19,7 @@
 #include "engine/system_rows.h"
 #include "runtime/deadline.h"
 #include "runtime/guarded.h"
+#include "sql/printer.h"
 
 namespace kinglet::deploy {
 
@@ -47,6 +48,9 @@ std::set<std::pair<std::uint64_t, std::uint64_t>> data_files(const std::string& 
   }
   return files;
 }
+
+/// The comment of columns that a deployment adds: one that did not become live leaves them behind when it is killed.
+constexpr std::string_view added_mark = "added by a deployment";
 
 /// Statements that undo what a deployment has made so far, newest first.
 using Undo = std::vector<std::string>;
@@ -139,6 +143,63 @@ struct Deployer::State {
     if (status) status = co_await check_nodes(runners.here(), workspace.database, plan, missing);
     co_await undo(std::move(scratch));
     co_return status;
+  }
+
+  /// Adds columns to tables and their quarantines. Rows of before have the columns' defaults; rows that wait in the
+  /// spool name their columns.
+  Task<Status> grow_tables(const catalog::Workspace& workspace, Plan& plan, Undo& made) {
+    for (const auto& growth : plan.grown_tables) {
+      const auto& source = *growth.source;
+      const auto& columns = source.definition.columns;
+      for (const auto index : growth.added) {
+        const auto name = sql::quote_name(columns[index].name);
+        const auto behind = [&](std::string_view first) {
+          return index == 0 ? std::string(first) : "AFTER " + sql::quote_name(columns[index - 1].name);
+        };
+        const auto table = qualified(workspace.database, source.table);
+        const auto quarantine = qualified(workspace.database, source.quarantine_table);
+        const std::array statements{
+            std::pair(table, fmt::format("{} {}", datafile::column_ddl(columns[index], added_mark), behind("FIRST"))),
+            std::pair(quarantine, fmt::format("{} Nullable(String) COMMENT '{}' {}", name, added_mark,
+                                              behind("AFTER `c__import_id`")))};
+        for (const auto& [to, column] : statements) {
+          made.push_back(fmt::format("ALTER TABLE {} DROP COLUMN IF EXISTS {}", to, name));
+          auto status = co_await execute(fmt::format("ALTER TABLE {} ADD COLUMN IF NOT EXISTS {}", to, column),
+                                         Clock::now() + ddl_patience);
+          if (status) continue;
+          if (status.error().engine_code != 0)
+            report(plan, source, query::presentable(status.error(), plan.proposed, workspace.database));
+          co_return status;
+        }
+      }
+    }
+    co_return Status{};
+  }
+
+  /// Takes away the columns of a deployment that was killed before it became live.
+  Task<Status> drop_left_columns(const catalog::Snapshot& snapshot) {
+    auto sql = fmt::format(
+        "SELECT database, table, name FROM system.columns WHERE comment = '{}' AND startsWith(database, 'ws_')",
+        added_mark);
+    CO_TRY(const auto rows,
+           co_await engine::system_rows(runners.here().client(), std::move(sql), Clock::now() + ddl_patience));
+    std::map<std::string, std::shared_ptr<const catalog::DataSource>> known;
+    for (const auto& [id, workspace] : snapshot.workspaces)
+      for (const auto& [name, source] : workspace->resources->data_sources.by_name())
+        for (const auto& table : {source->table, source->quarantine_table})
+          known.emplace(workspace->database + "." + table, source);
+    for (const auto& row : rows) {
+      if (row.size() != 3) continue;
+      const auto source = known.find(row[0] + "." + row[1]);
+      if (source == known.end()) continue;
+      const auto& columns = source->second->definition.columns;
+      if (std::ranges::find(columns, row[2], &datafile::ColumnDefinition::name) != columns.end()) continue;
+      log::warning("dropping a column that an interrupted deployment left", {{"table", row[1]}, {"column", row[2]}});
+      CO_TRY_VOID(co_await execute(
+          fmt::format("ALTER TABLE {} DROP COLUMN IF EXISTS {}", qualified(row[0], row[1]), sql::quote_name(row[2])),
+          Clock::now() + ddl_patience));
+    }
+    co_return Status{};
   }
 
   /// Other views that stay and fire when rows come into `target`.
@@ -367,6 +428,10 @@ struct Deployer::State {
       co_return outcome;
     }
 
+    if (const auto grown = co_await grow_tables(workspace, plan, made); !grown) {
+      if (grown.error().engine_code == 0) co_return fail(grown.error());
+      co_return failed(std::move(plan));
+    }
     CO_TRY(holds, co_await hold_sources(workspace, plan));
     for (const auto& view : plan.views) {
       auto status = co_await create_view(workspace, plan, view, made);
@@ -487,6 +552,7 @@ Task<Status> Deployer::reconcile() {
     CO_TRY_VOID(co_await state_->execute(fmt::format("DROP TABLE IF EXISTS {} SYNC", qualified(database, name)),
                                          Clock::now() + ddl_patience));
   }
+  CO_TRY_VOID(co_await state_->drop_left_columns(*snapshot));
   // A replace that was killed between taking its views away and making them again.
   for (const auto& [id, workspace] : snapshot->workspaces) {
     CO_TRY(const auto views, live_views(*workspace->resources, workspace->database));

@@ -40,6 +40,8 @@ std::string table_name(std::string_view id) {
 struct Difference {
   std::string text;
   datafile::Position position;
+  /// A new column, by index: nothing that stands is touched.
+  std::optional<std::size_t> added = {};
 };
 
 std::vector<Difference> physical_differences(const datafile::DataSource& live, const datafile::DataSource& wanted) {
@@ -49,12 +51,16 @@ std::vector<Difference> physical_differences(const datafile::DataSource& live, c
   };
   std::map<std::string_view, const datafile::ColumnDefinition*> before;
   for (const auto& column : live.columns) before[column.name] = &column;
-  for (const auto& column : wanted.columns) {
+  std::vector<std::string_view> kept;
+  for (std::size_t i = 0; i < wanted.columns.size(); ++i) {
+    const auto& column = wanted.columns[i];
     const auto it = before.find(column.name);
     if (it == before.end()) {
-      add(column.position, fmt::format("column `{}` is new", column.name));
+      differences.push_back(
+          {.text = fmt::format("column `{}` is new", column.name), .position = column.position, .added = i});
       continue;
     }
+    kept.push_back(column.name);
     const auto& old = *it->second;
     if (old.type != column.type)
       add(column.position,
@@ -65,8 +71,7 @@ std::vector<Difference> physical_differences(const datafile::DataSource& live, c
     before.erase(it);
   }
   for (const auto& [name, column] : before) add({}, fmt::format("column `{}` is removed", name));
-  if (differences.empty() && !std::ranges::equal(live.columns, wanted.columns, {}, &datafile::ColumnDefinition::name,
-                                                 &datafile::ColumnDefinition::name))
+  if (before.empty() && !std::ranges::equal(live.columns, kept, {}, &datafile::ColumnDefinition::name))
     add({}, "the columns stand in another order");
   const auto& a = live.engine;
   const auto& b = wanted.engine;
@@ -176,10 +181,18 @@ class Planner {
       } else if (changed) {
         const auto differences = physical_differences(old->definition, definition);
         if (!differences.empty() && !plan_.broken.contains(name)) add_scratch(*wanted);
+        const bool grows = !differences.empty() &&
+                           std::ranges::all_of(differences, [](const Difference& d) { return d.added.has_value(); });
+        if (grows) {
+          TableGrowth growth{.source = wanted, .added = {}};
+          for (const auto& difference : differences) growth.added.push_back(*difference.added);
+          plan_.grown_tables.push_back(std::move(growth));
+        }
         for (const auto& difference : differences)
-          error(file, difference.position,
-                fmt::format("{}: this would rebuild the table, which this version cannot do yet", difference.text),
-                "take the change back, or deploy the data under a new name");
+          if (!difference.added)
+            error(file, difference.position,
+                  fmt::format("{}: this would rebuild the table, which this version cannot do yet", difference.text),
+                  "take the change back, or deploy the data under a new name");
         plan_.data_sources.changed.push_back(name);
         plan_.change.data_sources.push_back(*wanted);
       }
@@ -308,7 +321,7 @@ class Planner {
           if (composed->sql == first_sql) break;
           first_sql = composed->sql;
           const bool affected =
-              changed_pipes_.contains(name) ||
+              changed_pipes_.contains(name) || touched.contains(pipe->definition.target) ||
               std::ranges::any_of(composed->data_sources, [&](const auto& n) { return touched.contains(n); }) ||
               std::ranges::any_of(composed->pipes, [&](const auto& n) { return touched.contains(n); });
           if (affected)

@@ -27,6 +27,12 @@ struct ViewPlan {
   std::string replaced_view;                // physical name of the view that it replaces, or empty
 };
 
+/// Columns that come into a table that stands (platform.md 6.4).
+struct TableGrowth {
+  std::shared_ptr<const catalog::DataSource> source;  // as proposed
+  std::vector<std::size_t> added;                     // by index of its definition's columns, in order
+};
+
 /// A node whose SQL the engine must accept.
 struct NodeCheck {
   std::shared_ptr<const catalog::Pipe> pipe;
@@ -47,6 +53,7 @@ struct Plan {
   std::set<std::string, std::less<>> broken;
   catalog::DeploymentChange change;
   std::vector<std::shared_ptr<const catalog::DataSource>> new_tables;
+  std::vector<TableGrowth> grown_tables;
   std::vector<std::shared_ptr<const catalog::DataSource>> dropped_tables;
   std::vector<std::string> dropped_views;  // physical names
   std::vector<ViewPlan> views;             // new or replaced ones, sources before targets

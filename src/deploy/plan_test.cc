@@ -209,7 +209,7 @@ TEST_F(PlanTest, ChangesThatWouldRebuildATableAreRefusedWhereTheyStand) {
       "3:5: column `org` changes its type from String to LowCardinality(String)");
   one(id + "    `org` String `json:$.org` DEFAULT 'x'\n" + end, "3:5: column `org` changes its DEFAULT");
   one(id + "    `org` String `json:$.org` CODEC(ZSTD(1))\n" + end, "3:5: column `org` changes its CODEC");
-  one(id + "    `org` String `json:$.org`,\n    `n` UInt8 `json:$.n`\n" + end, "4:5: column `n` is new");
+  one(id + "    `org` UInt8 `json:$.org`,\n    `n` UInt8 `json:$.n`\n" + end, "3:5: column `org` changes its type");
   one("SCHEMA >\n    `id` Int64 `json:$.id`\n" + end, "0:0: column `org` is removed");
   one("SCHEMA >\n    `org` String `json:$.org`,\n    `id` Int64 `json:$.id`\n" + end,
       "0:0: the columns stand in another order");
@@ -218,6 +218,46 @@ TEST_F(PlanTest, ChangesThatWouldRebuildATableAreRefusedWhereTheyStand) {
   one(schema + end + "ENGINE_TTL \"toDateTime(id) + toIntervalDay(1)\"\n", "5:1: ENGINE_TTL changes from");
   one(schema + "\nENGINE \"ReplacingMergeTree\"\nENGINE_SORTING_KEY \"id\"\n", "5:1: ENGINE changes from");
   EXPECT_EQ(changed("TOKEN reader READ\n\n" + schema + end), Lines{}) << "tokens rebuild nothing";
+}
+
+TEST_F(PlanTest, NewColumnsComeIntoTheTableThatStands) {
+  deploy({source("events"), pipe("top", "SELECT id FROM events")});
+  const auto* before = workspace_.resources->data_sources.find("events").get();
+  const std::string wider =
+      "SCHEMA >\n    `first` UInt8 `json:$.first`,\n    `id` Int64 `json:$.id`,\n    `org` String `json:$.org`,\n"
+      "    `last` String `json:$.last` DEFAULT 'x'\n";
+  const auto made = plan({source("events", wider + "\n" + engine), pipe("top", "SELECT id, last FROM events")});
+  EXPECT_EQ(faults(made), Lines{});
+  EXPECT_TRUE(made.new_tables.empty());
+  ASSERT_EQ(made.grown_tables.size(), 1u);
+  EXPECT_EQ(made.grown_tables[0].source->table, before->table);
+  EXPECT_EQ(made.grown_tables[0].added, (std::vector<std::size_t>{0, 3}));
+  // Asked about on a table of the new form; made live on the one that stands.
+  ASSERT_EQ(made.scratch_tables.size(), 1u);
+  EXPECT_NE(made.scratch_tables[0]->table, before->table);
+  ASSERT_EQ(made.checks.size(), 1u);
+  EXPECT_NE(made.checks[0].composed.sql.find(made.scratch_tables[0]->table), std::string::npos);
+  EXPECT_EQ(made.proposed.data_sources.find("events")->table, before->table);
+
+  const auto moved = plan({source("events",
+                                  "SCHEMA >\n    `org` String `json:$.org`,\n    `n` UInt8 `json:$.n`,\n"
+                                  "    `id` Int64 `json:$.id`\n\n" +
+                                      engine),
+                           pipe("top", "SELECT id FROM events")});
+  EXPECT_EQ(faults(moved).size(), 1u);
+  EXPECT_TRUE(moved.grown_tables.empty());
+}
+
+TEST_F(PlanTest, AViewIsAskedAboutWhenItsTargetChanges) {
+  deploy({source("events"), source("totals", "SCHEMA >\n    `id` Int64,\n    `org` String\n\n" + engine),
+          view("fill", "SELECT id, org FROM events", "totals")});
+  const auto made =
+      plan({source("events"),
+            source("totals", "SCHEMA >\n    `id` Int64,\n    `org` String,\n    `n` UInt8 DEFAULT 1\n\n" + engine),
+            view("fill", "SELECT id, org FROM events", "totals")});
+  EXPECT_EQ(made.grown_tables.size(), 1u);
+  ASSERT_EQ(made.checks.size(), 1u);
+  EXPECT_EQ(made.checks[0].pipe->name, "fill");
 }
 
 // ---- materialized views --------------------------------------------------------------------------------------------

@@ -198,6 +198,8 @@ Task<Result<Answer>> Runner::run_patiently(const Composed& composed, Format form
       {"max_memory_usage", std::to_string(limits_.memory_bytes_max)},
       {"max_threads", std::to_string(limits_.threads_max)},
       {"max_result_bytes", std::to_string(limits_.response_bytes_max)},
+      // The engine's own choice since 24.11, parallel_hash, gives the rows of a join in another order on each call.
+      {"join_algorithm", "direct,hash"},
       {"output_format_json_quote_64bit_integers", "0"},
       {"output_format_json_quote_denormals", "0"},
   };

@@ -231,3 +231,53 @@ def test_deployments_survive_a_restart(start_server):
     assert again.get("/v0/pipes/top.json").json()["data"] == [{"kind": "a", "c": 1}]
     assert again.post(f"/v1/deployments/{staged}/set-live").json()["result"] == "success"
     assert again.get("/v0/pipes/top.json").json()["data"] == [{"kind": "a", "c": 1, "last": 1}]
+
+
+# ---- columns that come into a table ------------------------------------------------------------------------------------
+
+
+def test_a_column_is_added_in_place(live):
+    """platform.md 6.4: old rows have the default, the quarantine follows, readers and writers go on."""
+    more = EVENTS.replace("`json:$.kind`\n", "`json:$.kind`,\n    `level` UInt8 `json:$.level` DEFAULT 7,\n    `tag` LowCardinality(String) `json:$.tag`\n")
+    top = TOP.replace("count() AS c", "count() AS c, max(level) AS level, max(tag) AS tag")
+    changed = {"datasources/events.datasource": more, "endpoints/top.pipe": top}
+    for query in ({"check": "true"}, {"auto_promote": "true"}):
+        answer = live.deploy(changed, **query).json()
+        assert answer["result"] == "success" and answer["deployment"]["changed_datasource_names"] == ["events"], answer
+    assert live.get("/v0/pipes/top.json").json()["data"] == [{"kind": "a", "c": 1, "level": 7, "tag": ""}]
+    live.must_append("events", [{"id": 2, "kind": "b", "level": 9, "tag": "x"}])
+    assert live.rows("SELECT * FROM events ORDER BY id") == [[1, "a", 7, ""], [2, "b", 9, "x"]]
+    assert live.events("events", [{"id": 3, "kind": "c", "level": "many", "tag": "y"}]).json()["quarantined_rows"] == 1
+    assert live.rows("SELECT level, tag FROM events_quarantine") == [["many", "y"]]
+    assert live.deploy(changed, check="true").json()["result"] == "no_changes"
+
+
+def test_a_column_in_front(live):
+    changed = {**PROJECT, "datasources/events.datasource": EVENTS.replace("SCHEMA >\n", "SCHEMA >\n    `org` String `json:$.org`,\n")}
+    assert live.deploy(changed, auto_promote="true").json()["result"] == "success"
+    assert live.rows("SELECT * FROM events") == [["", 1, "a"]]
+
+
+def test_an_added_column_that_does_not_become_live_is_taken_back(live):
+    """The view of the same deployment is refused at the last moment; the table is as before."""
+    changed = {**PROJECT, "datasources/events.datasource": EVENTS.replace("`json:$.kind`\n", "`json:$.kind`,\n    `n` UInt8 `json:$.n`\n"),
+               "sums.datasource": "SCHEMA >\n    `n` UInt64\nENGINE \"MergeTree\"\nENGINE_SORTING_KEY \"n\"\n",
+               "sums_mv.pipe": "NODE x\nSQL >\n    SELECT throwIf(n = 0, 'not this one') + n AS n FROM events\nTYPE materialized\nDATASOURCE sums\n"}
+    answer = live.deploy(changed, auto_promote="true").json()
+    assert answer["result"] == "failed" and "not this one" in str(answer["errors"]), answer
+    assert live.rows("SELECT * FROM events") == [[1, "a"]]
+    live.must_append("events", [{"id": 2, "kind": "b"}])
+
+
+def test_a_killed_deployment_leaves_no_column(start_server):
+    server = start_server()
+    ws = server.default_workspace()
+    assert ws.deploy(PROJECT, auto_promote="true").json()["result"] == "success"
+    ws.must_append("events", [{"id": 1, "kind": "a"}])
+    table = ws.table("events")
+    # What a deployment has done when it is killed between its tables and its end.
+    assert server.engine(f"ALTER TABLE {table} ADD COLUMN `n` UInt8 COMMENT 'added by a deployment' FIRST").status == 200
+    server.kill()
+    server.start()
+    ws = server.default_workspace()
+    assert ws.rows("SELECT * FROM events") == [[1, "a"]]
