@@ -10,8 +10,10 @@
 #include <map>
 
 #include "datafile/column_type.h"
+#include "datafile/default_check.h"
 #include "datafile/json_path.h"
 #include "datafile/limits.h"
+#include "datafile/spelling.h"
 #include "datafile/tokens.h"
 #include "datafile/type_reader.h"
 
@@ -25,6 +27,10 @@ bool opens(const Token& token) {
 }
 bool closes(const Token& token) {
   return token.is(')') || token.is(']') || token.is('}');
+}
+
+std::string near_or(std::string near, std::string_view otherwise) {
+  return near.empty() ? std::string(otherwise) : near;
 }
 
 class ColumnsReader {
@@ -178,9 +184,12 @@ class ColumnsReader {
     if (std::any_of(others.begin(), others.end(), [&](std::string_view word) { return token.is_word(word); }))
       return wrong(token, fmt::format("{} is not possible on a column of a data source", upper(token.text)),
                    "after the type come `json:$.path`, DEFAULT expression and CODEC(…)");
+    constexpr std::array<std::string_view, 2> modifiers = {"DEFAULT", "CODEC"};
+    auto hint = token.kind == Kind::word ? did_you_mean(token.text, modifiers) : std::string();
+    if (hint.empty()) hint = "expected a comma, `json:$.path`, DEFAULT expression or CODEC(…)";
     return wrong(token,
                  fmt::format("unexpected {} after the type of column {}", quoted(token.text), quoted(column.name)),
-                 "expected a comma, `json:$.path`, DEFAULT expression or CODEC(…)");
+                 std::move(hint));
   }
 
   void report_missing_comma(const ColumnDefinition& column) {
@@ -238,6 +247,7 @@ class ColumnsReader {
       return comma_missing;
     }
     column.default_expression = *expression;
+    check_default(source_, column.name, column.type, std::span(tokens_).subspan(start, at_ - start));
     if (comma_missing) report_missing_comma(column);
     return true;
   }
@@ -264,6 +274,8 @@ class ColumnsReader {
   bool check_codecs(ColumnDefinition& column, const Token& keyword, std::span<const Token> inside) {
     constexpr std::array<std::string_view, 12> codecs = {"NONE",    "LZ4", "LZ4HC", "ZSTD", "DELTA",   "DOUBLEDELTA",
                                                          "GORILLA", "T64", "FPC",   "GCD",  "DEFAULT", "ALP"};
+    constexpr std::array<std::string_view, 9> spellings = {"ZSTD",    "Delta", "DoubleDelta", "Gorilla", "LZ4HC",
+                                                           "Default", "NONE",  "T64",         "LZ4"};
     for (const auto item : split_list(inside)) {
       if (item.empty())
         return wrong(keyword, fmt::format("CODEC of column {} has an empty entry", quoted(column.name)),
@@ -271,7 +283,8 @@ class ColumnsReader {
       const auto name = upper(item.front().text);
       if (item.front().kind != Kind::word || std::find(codecs.begin(), codecs.end(), name) == codecs.end())
         return wrong(item.front(), fmt::format("there is no codec {}", quoted(item.front().text)),
-                     "codecs: LZ4, LZ4HC, ZSTD, Delta, DoubleDelta, Gorilla, T64, FPC, GCD, NONE");
+                     near_or(did_you_mean(item.front().text, spellings),
+                             "codecs: LZ4, LZ4HC, ZSTD, Delta, DoubleDelta, Gorilla, T64, FPC, GCD, NONE"));
       for (const Token& token : item.subspan(1))
         if (token.kind != Kind::number && !token.is('(') && !token.is(')') && !token.is(','))
           return wrong(token, fmt::format("the parameters of codec {} are numbers, found {}", item.front().text,
@@ -366,9 +379,12 @@ class IndexesReader {
     constexpr std::array<std::string_view, 9> types = {"minmax",     "set",        "bloom_filter",
                                                        "ngrambf_v1", "tokenbf_v1", "hypothesis",
                                                        "inverted",   "text",       "vector_similarity"};
-    if (type.kind != Kind::word || std::find(types.begin(), types.end(), type.text) == types.end())
+    const auto known =
+        std::find_if(types.begin(), types.end(), [&](auto t) { return equal_ignoring_case(t, type.text); });
+    if (type.kind != Kind::word || known == types.end())
       return wrong(type, fmt::format("there is no index type {}", type.kind == Kind::end ? "here" : quoted(type.text)),
-                   "index types: minmax, set(n), bloom_filter(p), ngrambf_v1(…), tokenbf_v1(…)");
+                   near_or(did_you_mean(type.text, types),
+                           "index types: minmax, set(n), bloom_filter(p), ngrambf_v1(…), tokenbf_v1(…)"));
     const std::size_t start = at_++;
     if (here().is('(')) {
       while (here().kind != Kind::end && !here().is(')')) ++at_;
@@ -379,7 +395,7 @@ class IndexesReader {
     const auto text = read_expression(source_, std::span(tokens_).subspan(start, at_ - start),
                                       fmt::format("the type of index {}", quoted(index.name)));
     if (!text) return false;
-    index.type = *text;
+    index.type = fmt::format("{}{}", *known, text->substr(type.text.size()));
     if (!here().is_word("GRANULARITY"))
       return wrong(type, fmt::format("index {} has no GRANULARITY", quoted(index.name)), "for example GRANULARITY 4");
     ++at_;

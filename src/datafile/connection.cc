@@ -5,9 +5,9 @@
 #include <algorithm>
 #include <array>
 
-#include "datafile/tree.h"
 #include "datafile/parts.h"
 #include "datafile/spelling.h"
+#include "datafile/tree.h"
 #include "datafile/values.h"
 
 namespace kinglet::datafile::internal {

@@ -91,6 +91,8 @@ class DataSourceReader {
       return;
     }
     engine_unknown_ = true;
+    // Join holds its right side in memory and is only read by joinGet or as the right side of one JOIN, by its own key:
+    // joinGet names tables by text, which the SQL front end refuses. MergeTree and a plain JOIN give the same rows.
     if (equal_ignoring_case(name, "Join"))
       return source_.error(name, "the engine Join of older projects is not supported",
                            "use MergeTree with ENGINE_SORTING_KEY on the join key, and join in SQL");
@@ -214,35 +216,46 @@ class DataSourceReader {
   }
 
   void read_classic(const Instruction& in) {
-    if (in.rule->name == "IMPORT_QUERY" || in.rule->name == "IMPORT_EXTERNAL_DATASOURCE") {
+    constexpr std::array<std::string_view, 6> services = {"s3",       "s3_iamrole", "gcs",
+                                                          "dynamodb", "bigquery",   "snowflake"};
+    constexpr std::array<std::string_view, 2> strategies = {"append", "replace"};
+    const auto name = in.rule->name;
+    std::optional<std::string> choice;
+    if (name == "IMPORT_SERVICE" && !(choice = read_choice(source_, in, services))) return;
+    if (name == "IMPORT_STRATEGY" && !(choice = read_choice(source_, in, strategies))) return;
+    if (name == "IMPORT_QUERY" || name == "IMPORT_EXTERNAL_DATASOURCE" || choice == "bigquery" ||
+        choice == "snowflake") {
       foreign_import_ = true;
       return source_.warning(
           in.keyword,
-          fmt::format("{} reads BigQuery or Snowflake, which is not supported; no rows come from there", in.rule->name),
+          fmt::format("{} reads BigQuery or Snowflake, which is not supported; no rows come from there", name),
           "export the table to a bucket and use IMPORT_BUCKET_URI");
     }
-    if (in.rule->name == "INCLUDE") {
-      included_ = true;
-      return source_.warning(in.keyword, "INCLUDE of older projects is ignored; copy the text of the file here");
-    }
-    source_.warning(in.keyword, fmt::format("{} belongs to older projects and is ignored", in.rule->name));
+    if (choice == "replace")
+      return source_.warning(in.value, "IMPORT_STRATEGY replace belongs to older projects; imports append here",
+                             "a copy pipe with COPY_MODE replace can swap the whole table");
+    source_.warning(in.keyword, fmt::format("{} belongs to older projects and is ignored", name));
   }
 
   void read_connector(const Instruction& in) {
     connector_.insert_or_assign(in.rule->name, in);  // also when its value is wrong: it is not missing then
     check_secrets(source_, in);
-    if (in.rule->name != "IMPORT_FROM_TIMESTAMP" && !require_value(source_, in, "…")) return;
+    const auto name = in.rule->name;
+    if (name != "IMPORT_FROM_TIMESTAMP" && name != "KAFKA_KEY_AVRO_DESERIALIZATION" && !require_value(source_, in, "…"))
+      return;
     constexpr std::array<std::string_view, 2> offsets = {"earliest", "latest"};
     constexpr std::array<std::string_view, 3> formats = {"csv", "ndjson", "parquet"};
     constexpr std::array<std::string_view, 3> kafka_formats = {"json_without_schema", "json_with_schema", "avro"};
     constexpr std::array<std::string_view, 4> booleans = {"True", "False", "1", "0"};
-    const auto name = in.rule->name;
+    constexpr std::array<std::string_view, 1> partitions = {"auto"};
     std::string value(in.value);
     std::optional<std::string> chosen = value;
     if (name == "KAFKA_AUTO_OFFSET_RESET")
       chosen = read_choice(source_, in, offsets);
-    else if (name == "KAFKA_STORE_RAW_VALUE" || name == "KAFKA_STORE_HEADERS")
+    else if (name.starts_with("KAFKA_STORE_"))
       chosen = read_choice(source_, in, booleans);
+    else if (name == "KAFKA_TARGET_PARTITIONS")
+      chosen = read_choice(source_, in, partitions);
     else if (name == "KAFKA_VALUE_FORMAT" || name == "KAFKA_KEY_FORMAT")
       chosen = read_choice(source_, in, kafka_formats);
     else if (name == "IMPORT_FORMAT")
@@ -323,7 +336,6 @@ class DataSourceReader {
 
   void check_engine() {
     if (engine_unknown_ || out_.columns.empty()) return;
-    if (included_) declare_included_columns();
     metadata_ = metadata_columns(out_);
     if (out_.engine.name == "Null") return check_null_engine();
     for (const auto& [key, used] : keys_) check_key(key, used.first, used.second);
@@ -339,20 +351,6 @@ class DataSourceReader {
                                     quoted(token.inner())),
                         nearest_column(token.inner()));
     }
-  }
-
-  /// The file that INCLUDE named held the Kafka keys; the columns that came with them are still meant by the keys.
-  void declare_included_columns() {
-    DataSource kafka = out_;
-    kafka.connector = {{"KAFKA_TOPIC", "included"}};
-    auto columns = metadata_columns(kafka);
-    const bool used = std::any_of(keys_.begin(), keys_.end(), [&](const auto& key) {
-      const auto names = column_references(key.second.second);
-      return std::any_of(names.begin(), names.end(), [&](const Token& t) {
-        return std::any_of(columns.begin(), columns.end(), [&](const auto& c) { return c.name == t.inner(); });
-      });
-    });
-    if (used) std::move(columns.begin(), columns.end(), std::back_inserter(out_.columns));
   }
 
   void check_null_engine() {
@@ -410,6 +408,7 @@ class DataSourceReader {
           return source_.error(token.text,
                                fmt::format("ENGINE_TTL can only delete rows; {} is not possible", upper(token.text)),
                                "for example ENGINE_TTL toDateTime(at) + INTERVAL 90 DAY");
+    if (key == "ENGINE_TTL") check_ttl(tokens);
     if (one_column && all_known) check_column_type(key, tokens[0]);
     if ((key == "ENGINE_SORTING_KEY" || key == "ENGINE_PRIMARY_KEY") && !allows_nullable_key())
       check_not_nullable(key, tokens);
@@ -449,17 +448,36 @@ class DataSourceReader {
     else if (key == "ENGINE_IS_DELETED" && c->type != "UInt8")
       source_.error(token.text, fmt::format("the ENGINE_IS_DELETED column {} must be UInt8 (1 means deleted), it is {}",
                                             quoted(c->name), c->type));
-    else if (key == "ENGINE_VER" && !c->type.starts_with("UInt") && !c->type.starts_with("Int") &&
-             !c->type.starts_with("Date") && c->type != "Bool" && !c->type.starts_with("Float") &&
-             !c->type.starts_with("Decimal"))
+    else if ((key == "ENGINE_VER" || (key == "ENGINE_VERSION" && out_.engine.name == "VersionedCollapsingMergeTree")) &&
+             !may_be_version(c->type))
       source_.error(
           token.text,
-          fmt::format("the ENGINE_VER column {} must be a number, date or time that grows with every version, it is {}",
+          fmt::format("the {} column {} must be a number, date or time that grows with every version, it is {}", key,
                       quoted(c->name), c->type));
-    else if (key == "ENGINE_VERSION" && out_.engine.name == "VersionedCollapsingMergeTree" &&
-             !c->type.starts_with("UInt") && !c->type.starts_with("Int") && !c->type.starts_with("Date"))
-      source_.error(token.text, fmt::format("the ENGINE_VERSION column {} must be a number, date or time, it is {}",
-                                            quoted(c->name), c->type));
+  }
+
+  /// Source: ClickHouse's canBeUsedAsVersion, tried out: no Decimal, Enum, Nullable.
+  static bool may_be_version(std::string_view type) {
+    return type.starts_with("UInt") || type.starts_with("Int") || type.starts_with("Float") ||
+           type.starts_with("Date") || type.starts_with("Time") || type == "Bool";
+  }
+
+  /// A column alone, or a column and an interval, must be a date or time (datafiles spec 3.6).
+  void check_ttl(std::span<const Token> tokens) {
+    if (tokens.empty()) return;
+    const bool alone = tokens.size() == 1;
+    if (!alone && !(tokens[1].is('+') && tokens.size() > 2 &&
+                    (tokens[2].is_word("INTERVAL") || upper(tokens[2].text).starts_with("TOINTERVAL"))))
+      return;
+    const auto* c = column(tokens[0].inner());
+    if (c == nullptr || c->type.empty()) return;
+    const bool text = without_wrappers(c->type) == "String";
+    if (c->type.starts_with("Date") || (text && !alone && !is_nullable(c->type))) return;
+    source_.error(tokens[0].text,
+                  fmt::format("ENGINE_TTL must give a Date or DateTime, column {} is {}", quoted(c->name), c->type),
+                  is_nullable(c->type) ? fmt::format("for example ifNull({}, now()) + INTERVAL 90 DAY", c->name)
+                  : is_numeric(c->type) || text ? fmt::format("for example toDateTime({}) + INTERVAL 90 DAY", c->name)
+                                                : "");
   }
 
   void check_engine_arguments() {
@@ -532,7 +550,6 @@ class DataSourceReader {
   std::string_view schema_, indexes_;
   bool engine_unknown_ = false;
   bool foreign_import_ = false;  // BigQuery, Snowflake
-  bool included_ = false;
   std::map<std::string_view, std::pair<Instruction, std::vector<Token>>> keys_;
   std::map<std::string_view, Instruction> connector_;
   std::vector<ColumnDefinition> metadata_;

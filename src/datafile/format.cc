@@ -98,6 +98,8 @@ Rank rank_of(FileKind kind, std::string_view keyword) {
       return in(pipe_ranks, {7, 0});
     case FileKind::connection:
       return in(connection_ranks, {1, 1});
+    case FileKind::token:
+      break;
   }
   return {};
 }
@@ -409,6 +411,8 @@ Result<std::string> model_of(const SourceFile& file, FileKind kind) {
       return print_of(parse_pipe(file));
     case FileKind::connection:
       return print_of(parse_connection(file));
+    case FileKind::token:
+      break;
   }
   return std::string();
 }

@@ -39,9 +39,9 @@ constexpr std::array data_source_keywords = {
     KeywordRule{"KAFKA_STORE_HEADERS"},
     KeywordRule{"KAFKA_VALUE_FORMAT"},
     KeywordRule{"KAFKA_KEY_FORMAT"},
-    KeywordRule{"KAFKA_STORE_BINARY_HEADERS", line, false, true},
-    KeywordRule{"KAFKA_TARGET_PARTITIONS", line, false, true},
-    KeywordRule{"KAFKA_KEY_AVRO_DESERIALIZATION", line, false, true},
+    KeywordRule{"KAFKA_STORE_BINARY_HEADERS"},
+    KeywordRule{"KAFKA_TARGET_PARTITIONS"},
+    KeywordRule{"KAFKA_KEY_AVRO_DESERIALIZATION"},
     KeywordRule{"IMPORT_CONNECTION_NAME"},
     KeywordRule{"IMPORT_BUCKET_URI"},
     KeywordRule{"IMPORT_SCHEDULE"},
@@ -105,6 +105,15 @@ constexpr std::array pipe_keywords = {
     KeywordRule{"ENGINE_SIGN", line, false, true},
     KeywordRule{"ENGINE_SAMPLING_KEY", line, false, true},
     KeywordRule{"ENGINE_SUMMING_COLUMNS", line, false, true},
+    KeywordRule{"ENGINE_IS_DELETED", line, false, true},
+    KeywordRule{"ENGINE_VERSION", line, false, true},
+};
+
+/// The public description names SCOPE lines and a FILTER block; the rest of the grammar is not known.
+constexpr std::array token_keywords = {
+    KeywordRule{"DESCRIPTION", text},
+    KeywordRule{"SCOPE", line, true},
+    KeywordRule{"FILTER", sql, true},
 };
 
 constexpr std::array connection_keywords = {
@@ -142,6 +151,8 @@ std::span<const KeywordRule> keywords_of(FileKind kind) {
       return pipe_keywords;
     case FileKind::connection:
       return connection_keywords;
+    case FileKind::token:
+      return token_keywords;
   }
   return {};
 }

@@ -8,7 +8,7 @@
 
 namespace kinglet::datafile::internal {
 
-enum class FileKind : std::uint8_t { data_source, pipe, connection };
+enum class FileKind : std::uint8_t { data_source, pipe, connection, token };
 
 enum class KeywordForm : std::uint8_t {
   line,     // one value; a block is accepted too

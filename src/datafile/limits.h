@@ -17,7 +17,10 @@ inline constexpr std::size_t type_bytes_max = 64 * 1024;  // an Enum16 may be lo
 inline constexpr std::size_t path_steps_max = 64;         // of one JSONPath
 inline constexpr std::size_t path_bytes_max = 4096;
 inline constexpr std::size_t expression_bytes_max = 64 * 1024;
-inline constexpr std::size_t expression_depth_max = 200;      // brackets in a DEFAULT, key or TTL
+inline constexpr std::size_t expression_depth_max = 200;  // brackets in a DEFAULT, key or TTL
+inline constexpr std::size_t cron_bytes_max = 256;
+inline constexpr std::size_t include_depth_max = 8;           // files that INCLUDE each other
+inline constexpr std::size_t includes_max = 1000;             // INCLUDEs of one file with all that it includes
 inline constexpr std::size_t diagnostics_per_file_max = 100;  // the rest is counted, not listed
 
 }  // namespace kinglet::datafile::limits

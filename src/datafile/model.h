@@ -122,6 +122,9 @@ struct Pipe {
   std::optional<std::uint32_t> cache_seconds;
   std::string target;  // DATASOURCE or TARGET_DATASOURCE
   Position target_position = {};
+  /// Older projects: ENGINE lines of a materialized node, which describe its target, as written.
+  std::vector<std::pair<std::string, std::string>> target_engine;
+  Position target_engine_position = {};
   bool deployment_alter = false;  // DEPLOYMENT_METHOD alter
   std::string copy_schedule, copy_mode;
   std::vector<std::pair<std::string, std::string>> sink;  // EXPORT_* as written
@@ -133,6 +136,14 @@ struct Connection {
   std::vector<std::pair<std::string, std::string>> values;
 };
 
+/// Where a part of a text came from that was pasted together by INCLUDE: from `start` on, up to the next origin.
+struct Origin {
+  std::size_t start = 0;  // in the pasted text
+  std::string file;       // as sent
+  Position position = {};
+  bool verbatim = true;  // false: the value of a variable, which stands at `position` as $NAME
+};
+
 /// All files of one project, by resource name.
 struct Project {
   std::map<std::string, DataSource, std::less<>> data_sources;
@@ -142,7 +153,8 @@ struct Project {
   /// of connections, by resource name.
   struct File {
     std::string name;
-    std::string text;
+    std::string text;                  // with what it INCLUDEs
+    std::vector<Origin> origins = {};  // of a file with INCLUDE; positions in the model are places in `text`
   };
   std::map<std::string, File, std::less<>> files;
   std::map<std::string, File, std::less<>> connection_files;

@@ -6,12 +6,17 @@
 
 #include <algorithm>
 #include <map>
+#include <set>
 #include <tuple>
 
+#include "datafile/classic_target.h"
+#include "datafile/include.h"
 #include "datafile/limits.h"
 #include "datafile/parts.h"
 #include "datafile/project_check.h"
 #include "datafile/source.h"
+#include "datafile/spelling.h"
+#include "datafile/token_file.h"
 #include "datafile/values.h"
 
 namespace kinglet::datafile {
@@ -70,16 +75,56 @@ void sort_findings(std::vector<Diagnostic>& findings, FileOrder&& file_order) {
   for (auto& [key, d] : sorted) findings.push_back(std::move(d));
 }
 
+/// From places in the pasted text to places in the files it came from.
+void place_back(std::string_view text, const std::vector<Origin>& origins, Diagnostic& finding) {
+  if (origins.empty() || finding.position.line == 0) return;
+  const auto place = internal::origin_of(text, origins, finding.position);
+  if (!place.file.empty()) finding.file = place.file;
+  finding.position = place.position;
+}
+
 template <class T>
-Parsed<T> parse_one(const SourceFile& file, bool connection, T (*read)(Source&, std::string)) {
-  Parsed<T> out;
+struct Read {
+  Parsed<T> parsed;
+  Project::File file;
+};
+
+template <class T>
+Read<T> parse_one(const SourceFile& file, bool connection, T (*read)(Source&, std::string),
+                  const internal::Fragments& fragments, std::set<std::string, std::less<>>& used) {
+  Read<T> out;
+  auto& found = out.parsed.diagnostics;
   auto name = resource_name(file.name);
-  Source source(file.name, file.text, out.diagnostics);
-  const bool readable = begin(source, name, connection);
-  if (readable) out.resource = read(source, name);
-  out.resource.name = std::move(name);
-  sort_findings(out.diagnostics, [](const Diagnostic&) { return std::size_t{0}; });
+  Source written(file.name, file.text, found);
+  if (begin(written, name, connection)) {
+    auto expanded = internal::expand_includes(written, fragments);
+    used.merge(expanded.used);
+    if (expanded.origins.empty()) {
+      if (expanded.complete) out.parsed.resource = read(written, name);
+    } else if (expanded.complete) {
+      // What was included may be no text at all.
+      std::vector<Diagnostic> inside;
+      Source pasted(file.name, expanded.text, inside);
+      if (pasted.check_text()) out.parsed.resource = read(pasted, name);
+      for (auto& finding : inside) {
+        place_back(expanded.text, expanded.origins, finding);
+        found.push_back(std::move(finding));
+      }
+    }
+    if (!expanded.origins.empty())
+      out.file = {.name = {}, .text = std::move(expanded.text), .origins = std::move(expanded.origins)};
+  }
+  out.parsed.resource.name = std::move(name);
+  out.file.name = file.name;
+  if (out.file.origins.empty()) out.file.text = file.text;
+  sort_findings(found, [](const Diagnostic&) { return std::size_t{0}; });
   return out;
+}
+
+template <class T>
+Parsed<T> parse_alone(const SourceFile& file, bool connection, T (*read)(Source&, std::string)) {
+  std::set<std::string, std::less<>> used;
+  return parse_one<T>(file, connection, read, {}, used).parsed;
 }
 
 class ProjectReader {
@@ -94,8 +139,18 @@ class ProjectReader {
            .message = fmt::format("the project has {} files, the limit is {}", files_.size(), limits::files_max)});
       return std::move(out_);
     }
+    for (const auto& file : files_)
+      if (internal::upper(extension(file.name)) == ".INCL") fragments_.add(file.name, file.text);
     for (auto& file : files_) read_file(file);
-    for (auto& finding : check_references(out_.project)) add(std::move(finding));
+    for (const auto& file : files_)
+      if (internal::upper(extension(file.name)) == ".TOKEN") read_tokens(file);
+    report_unused();
+    auto targets = make_classic_targets(out_.project);
+    place_in_included_files(out_.project, targets);
+    for (auto& finding : targets) add(std::move(finding));
+    auto found = check_references(out_.project);
+    place_in_included_files(out_.project, found);
+    for (auto& finding : found) add(std::move(finding));
     sort_by_file();
     return std::move(out_);
   }
@@ -107,16 +162,16 @@ class ProjectReader {
     const auto kind = internal::upper(extension(file.name));
     auto& project = out_.project;
     if (kind == ".DATASOURCE") {
-      keep(parse_data_source(file), file, project.data_sources, project.files);
+      keep(parse_one(file, false, internal::read_data_source, fragments_, used_), project.data_sources, project.files);
     } else if (kind == ".PIPE" || kind == ".ENDPOINT") {
-      keep(parse_pipe(file), file, project.pipes, project.files);
+      keep(parse_one(file, false, internal::read_pipe, fragments_, used_), project.pipes, project.files);
     } else if (kind == ".CONNECTION") {
-      keep(parse_connection(file), file, project.connections, project.connection_files);
-    } else if (kind == ".INCL" || kind == ".TOKEN") {
-      add({.severity = Severity::warning,
-           .file = file.name,
-           .position = {},
-           .message = fmt::format("{} files of older projects are ignored", extension(file.name))});
+      keep(parse_one(file, true, internal::read_connection, fragments_, used_), project.connections,
+           project.connection_files);
+    } else if (kind == ".INCL") {
+      return;  // read where it is included
+    } else if (kind == ".TOKEN") {
+      return;  // read when all resources are known
     } else {
       add({.severity = Severity::error,
            .file = file.name,
@@ -125,8 +180,60 @@ class ProjectReader {
     }
   }
 
+  /// A .token file of older projects becomes TOKEN lines of the resources it names.
+  void read_tokens(const SourceFile& file) {
+    Source source(file.name, file.text, out_.diagnostics);
+    const auto name = resource_name(file.name);
+    if (!begin(source, "token", true)) return;
+    if (name.empty() || name.size() > limits::name_bytes_max || name.find_first_of("\"\r\n") != std::string::npos)
+      return source.error(Position{}, fmt::format("{} is no name for a token: 1 to {} bytes without quotes",
+                                                  quoted(name), limits::name_bytes_max));
+    const auto scopes = internal::read_token_file(source);
+    if (source.error_count() > 0) return;
+    source.warning(Position{}, "a .token file belongs to older projects",
+                   fmt::format("write TOKEN \"{}\" READ into the files of the resources it names", name));
+    for (const auto& scope : scopes) {
+      const auto text = scope.permission == TokenGrant::Permission::append ? "APPEND" : "READ";
+      if (scope.pipe)
+        grant(source, scope, fmt::format("TOKEN \"{}\" {}", name, text), out_.project.pipes, "pipe",
+              internal::read_pipe);
+      else
+        grant(source, scope, fmt::format("TOKEN \"{}\" {}", name, text), out_.project.data_sources, "data source",
+              internal::read_data_source);
+    }
+  }
+
+  /// Adds the TOKEN line to the file of the resource and reads it again, as it will be read from then on.
+  template <class T>
+  void grant(Source& source, const internal::TokenScope& scope, const std::string& line,
+             std::map<std::string, T, std::less<>>& resources, std::string_view what, T (*read)(Source&, std::string)) {
+    const auto found = resources.find(scope.resource);
+    if (found == resources.end()) {
+      std::vector<std::string_view> names;
+      for (const auto& [name, resource] : resources) names.push_back(name);
+      return source.error(scope.position, fmt::format("there is no {} {}", what, quoted(scope.resource)),
+                          internal::did_you_mean(scope.resource, names));
+    }
+    auto& file = out_.project.files.at(scope.resource);
+    if (!file.text.ends_with('\n')) file.text += '\n';
+    file.text += line + "\n";
+    std::vector<Diagnostic> again;  // reported when the file was read
+    Source amended(file.name, file.text, again);
+    found->second = read(amended, scope.resource);
+  }
+
+  void report_unused() {
+    for (const auto& file : files_)
+      if (internal::upper(extension(file.name)) == ".INCL" && !used_.contains(file.name))
+        add({.severity = Severity::warning,
+             .file = file.name,
+             .position = {},
+             .message = "no file has an INCLUDE of this one; it is ignored"});
+  }
+
   template <class T, class Map, class Files>
-  void keep(Parsed<T> parsed, SourceFile& file, Map& map, Files& files) {
+  void keep(Read<T> read, Map& map, Files& files) {
+    auto& [parsed, file] = read;
     std::move(parsed.diagnostics.begin(), parsed.diagnostics.end(), std::back_inserter(out_.diagnostics));
     const std::string name = parsed.resource.name;
     if (const auto same = files.find(name); same != files.end())
@@ -136,7 +243,7 @@ class ProjectReader {
                   .message = fmt::format("the name {} is already taken by {}", quoted(name), same->second.name),
                   .hint = "data sources and pipes share one name space, whatever their folder"});
     map.emplace(name, std::move(parsed.resource));
-    files.emplace(name, Project::File{.name = file.name, .text = file.text});
+    files.emplace(name, std::move(file));
   }
 
   void sort_by_file() {
@@ -149,6 +256,8 @@ class ProjectReader {
   }
 
   std::vector<SourceFile> files_;
+  internal::Fragments fragments_;
+  std::set<std::string, std::less<>> used_;  // fragments
   ParsedProject out_;
 };
 
@@ -157,6 +266,15 @@ class ProjectReader {
 bool ParsedProject::ok() const {
   return std::none_of(diagnostics.begin(), diagnostics.end(),
                       [](const Diagnostic& d) { return d.severity == Severity::error; });
+}
+
+void place_in_included_files(const Project& project, std::vector<Diagnostic>& findings) {
+  std::map<std::string_view, const Project::File*> pasted;
+  for (const auto& [name, file] : project.files)
+    if (!file.origins.empty()) pasted.emplace(file.name, &file);
+  for (auto& finding : findings)
+    if (const auto file = pasted.find(finding.file); file != pasted.end())
+      place_back(file->second->text, file->second->origins, finding);
 }
 
 std::string resource_name(std::string_view file_name) {
@@ -174,13 +292,13 @@ std::string to_string(const Diagnostic& diagnostic) {
 }
 
 Parsed<DataSource> parse_data_source(const SourceFile& file) {
-  return parse_one<DataSource>(file, false, internal::read_data_source);
+  return parse_alone<DataSource>(file, false, internal::read_data_source);
 }
 Parsed<Pipe> parse_pipe(const SourceFile& file) {
-  return parse_one<Pipe>(file, false, internal::read_pipe);
+  return parse_alone<Pipe>(file, false, internal::read_pipe);
 }
 Parsed<Connection> parse_connection(const SourceFile& file) {
-  return parse_one<Connection>(file, true, internal::read_connection);
+  return parse_alone<Connection>(file, true, internal::read_connection);
 }
 
 ParsedProject parse_project(std::vector<SourceFile> files) {

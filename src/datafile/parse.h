@@ -24,6 +24,7 @@ struct ParsedProject {
 };
 
 /// Reads .datasource, .pipe and .connection files (extension in any case); the resource is named after the file.
+/// .incl files are pasted where INCLUDE names them.
 /// Then checks what only the whole project can tell: names given twice, unknown targets and connections, nodes that
 /// shadow resources. References inside SQL are checked at deploy. A file with errors still takes part, as far as it
 /// was understood, so that one fault is reported once.
@@ -44,6 +45,10 @@ struct Parsed {
 Parsed<DataSource> parse_data_source(const SourceFile& file);
 Parsed<Pipe> parse_pipe(const SourceFile& file);
 Parsed<Connection> parse_connection(const SourceFile& file);
+
+/// Findings whose position is a place in Project::File::text, as those of checks of a whole project are: where a file
+/// INCLUDEs others, file and position become those of the file that the text came from.
+void place_in_included_files(const Project& project, std::vector<Diagnostic>& findings);
 
 /// "datasources/events.datasource" -> "events"
 std::string resource_name(std::string_view file_name);

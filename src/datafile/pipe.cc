@@ -46,6 +46,8 @@ class PipeReader {
                     "write 'NODE name', then 'SQL >' and an indented SELECT");
     if (!type_ || out_.output_node >= out_.nodes.size())
       out_.output_node = out_.nodes.empty() ? 0 : out_.nodes.size() - 1;
+    publish_older_pipe();
+    read_target_engine();
     if (!type_unknown_) check_options();
     return std::move(out_);
   }
@@ -178,15 +180,34 @@ class PipeReader {
   }
 
   void read_classic(const Instruction& in) {
-    if (in.rule->name == "INCLUDE")
-      return source_.error(in.keyword, "INCLUDE of older projects is not supported",
-                           "copy the text of the included file here");
-    if (in.rule->name.starts_with("ENGINE"))
-      return source_.warning(
-          in.keyword,
-          fmt::format("{} in a pipe belongs to older projects and is ignored; the target needs a .datasource file",
-                      in.rule->name));
+    if (in.rule->name.starts_with("ENGINE")) {
+      engine_.push_back(in);
+      return;
+    }
     source_.warning(in.keyword, fmt::format("{} belongs to older projects and is ignored", in.rule->name));
+  }
+
+  /// Older projects published the last node of a pipe that had a read token and no TYPE, or was named .endpoint.
+  void publish_older_pipe() {
+    if (type_ || out_.nodes.empty()) return;
+    const bool named_endpoint = upper(source_.name()).ends_with(".ENDPOINT");
+    if (!named_endpoint && out_.tokens.empty()) return;
+    out_.type = PipeType::endpoint;
+    out_.type_position = named_endpoint ? out_.nodes.back().position : out_.tokens.front().position;
+    const auto why = named_endpoint ? "a file .endpoint of older projects" : "a pipe with a TOKEN and no TYPE";
+    source_.warning(out_.type_position, fmt::format("{} has its last node published as an endpoint", why),
+                    fmt::format("write TYPE endpoint under the node {}", out_.nodes.back().name));
+  }
+
+  void read_target_engine() {
+    if (engine_.empty()) return;
+    if (type_ && out_.type != PipeType::materialized && !type_unknown_)
+      return source_.warning(
+          engine_.front().keyword,
+          fmt::format("{} in a pipe describes the target of TYPE materialized; it has no effect here",
+                      engine_.front().rule->name));
+    out_.target_engine_position = source_.position(engine_.front().keyword);
+    for (const auto& in : engine_) out_.target_engine.emplace_back(in.rule->name, in.value);
   }
 
   const Instruction* option(std::string_view name) const {
@@ -294,6 +315,7 @@ class PipeReader {
 
   void read_sink() {
     constexpr std::array<std::string_view, 4> formats = {"csv", "ndjson", "json", "parquet"};
+    constexpr std::array<std::string_view, 5> services = {"kafka", "s3", "s3_iamrole", "gcs", "gcs_hmac"};
     constexpr std::array<std::string_view, 4> compressions = {"none", "gzip", "gz", "snappy"};
     constexpr std::array<std::string_view, 6> strategies = {"create_new", "@new",     "new",
                                                             "replace",    "truncate", "overwrite"};
@@ -303,6 +325,7 @@ class PipeReader {
         check_schedule(source_, in, false);
       else
         check_secrets(source_, in);
+      if (key == "EXPORT_SERVICE") (void)read_choice(source_, in, services);
       if (key == "EXPORT_FORMAT") (void)read_choice(source_, in, formats);
       if (key == "EXPORT_COMPRESSION") (void)read_choice(source_, in, compressions);
       if (key == "EXPORT_STRATEGY" || key == "EXPORT_WRITE_STRATEGY") (void)read_choice(source_, in, strategies);
@@ -358,6 +381,7 @@ class PipeReader {
   std::optional<Instruction> type_;
   bool type_unknown_ = false;
   std::map<std::string_view, Instruction> options_;
+  std::vector<Instruction> engine_;  // ENGINE lines of older projects
 };
 
 }  // namespace

@@ -92,6 +92,7 @@ std::string print(const Pipe& pipe) {
     if (pipe.cache_seconds) page.line(fmt::format("CACHE {}", *pipe.cache_seconds));
     if (!pipe.target.empty())
       page.line(fmt::format("{} {}", pipe.type == PipeType::copy ? "TARGET_DATASOURCE" : "DATASOURCE", pipe.target));
+    for (const auto& [key, value] : pipe.target_engine) page.value(key, value);
     if (pipe.deployment_alter) page.line("DEPLOYMENT_METHOD alter");
     if (!pipe.copy_schedule.empty()) page.line(fmt::format("COPY_SCHEDULE {}", pipe.copy_schedule));
     if (!pipe.copy_mode.empty()) page.line(fmt::format("COPY_MODE {}", pipe.copy_mode));

@@ -65,19 +65,20 @@ Position Source::position(std::string_view place) const {
   return {.line = static_cast<std::uint32_t>(line), .column = static_cast<std::uint32_t>(characters) + 1};
 }
 
-void Source::add(Severity severity, Position at, std::string message, std::string hint) {
-  if (severity == Severity::error) ++error_count_;
+void Source::report(Diagnostic finding) {
+  if (finding.severity == Severity::error) ++error_count_;
   if (++count_ > limits::diagnostics_per_file_max) {
-    if (count_ == limits::diagnostics_per_file_max + 1)
-      out_.push_back({.severity = Severity::error,
-                      .file = name_,
-                      .position = at,
-                      .message = fmt::format("more than {} findings in this file; the rest is not listed",
-                                             limits::diagnostics_per_file_max)});
-    return;
+    if (count_ > limits::diagnostics_per_file_max + 1) return;
+    finding.severity = Severity::error;
+    finding.message =
+        fmt::format("more than {} findings in this file; the rest is not listed", limits::diagnostics_per_file_max);
+    finding.hint.clear();
   }
-  out_.push_back(
-      {.severity = severity, .file = name_, .position = at, .message = std::move(message), .hint = std::move(hint)});
+  out_.push_back(std::move(finding));
+}
+
+void Source::add(Severity severity, Position at, std::string message, std::string hint) {
+  report({.severity = severity, .file = name_, .position = at, .message = std::move(message), .hint = std::move(hint)});
 }
 
 void Source::error(Position at, std::string message, std::string hint) {
@@ -85,6 +86,9 @@ void Source::error(Position at, std::string message, std::string hint) {
 }
 void Source::error(std::string_view place, std::string message, std::string hint) {
   add(Severity::error, position(place), std::move(message), std::move(hint));
+}
+void Source::warning(Position at, std::string message, std::string hint) {
+  add(Severity::warning, at, std::move(message), std::move(hint));
 }
 void Source::warning(std::string_view place, std::string message, std::string hint) {
   add(Severity::warning, position(place), std::move(message), std::move(hint));

@@ -27,7 +27,10 @@ class Source {
 
   void error(Position at, std::string message, std::string hint = {});
   void error(std::string_view place, std::string message, std::string hint = {});
+  void warning(Position at, std::string message, std::string hint = {});
   void warning(std::string_view place, std::string message, std::string hint = {});
+  /// A finding about another file.
+  void report(Diagnostic finding);
   std::size_t error_count() const { return error_count_; }
 
   /// Size and encoding. False when the rest of the file is not worth reading.

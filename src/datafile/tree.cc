@@ -25,6 +25,8 @@ std::string_view kind_name(FileKind kind) {
       return ".pipe";
     case FileKind::connection:
       return ".connection";
+    case FileKind::token:
+      return ".token";
   }
   return "";
 }
@@ -223,6 +225,7 @@ class TreeReader {
                          : fmt::format("a {} file knows {} and others", kind_name(kind_),
                                        kind_ == FileKind::data_source ? "SCHEMA, ENGINE, TOKEN"
                                        : kind_ == FileKind::pipe      ? "NODE, SQL, TYPE, TOKEN"
+                                       : kind_ == FileKind::token     ? "SCOPE"
                                                                       : "TYPE"));
     return line.rest().starts_with('>') ? block_end(line.next, columns) : line.next;
   }

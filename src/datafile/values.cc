@@ -6,54 +6,13 @@
 
 #include <algorithm>
 #include <array>
-#include <charconv>
 
+#include "datafile/cron.h"
 #include "datafile/limits.h"
 #include "datafile/secret.h"
 #include "datafile/spelling.h"
 
 namespace kinglet::datafile::internal {
-namespace {
-
-/// One field of a cron line: lists of numbers, ranges and steps within [min, max]; names for months and days.
-bool is_cron_field(std::string_view field, int min, int max, std::string_view names) {
-  const auto value = [&](std::string_view text) -> std::optional<int> {
-    int number = 0;
-    const auto parsed = std::from_chars(text.data(), text.data() + text.size(), number);
-    if (parsed.ec == std::errc() && parsed.ptr == text.data() + text.size())
-      return number >= min && number <= max ? std::optional(number) : std::nullopt;
-    if (text.size() == 3 && !names.empty())
-      if (const auto at = names.find(upper(text)); at != std::string_view::npos && at % 4 == 0)
-        return static_cast<int>(at / 4) + min;
-    return std::nullopt;
-  };
-  if (field.empty()) return false;
-  while (true) {
-    const auto comma = field.find(',');
-    auto item = field.substr(0, comma);
-    if (const auto slash = item.find('/'); slash != std::string_view::npos) {
-      int step = 0;
-      const auto text = item.substr(slash + 1);
-      const auto parsed = std::from_chars(text.data(), text.data() + text.size(), step);
-      if (parsed.ec != std::errc() || parsed.ptr != text.data() + text.size() || step < 1 || step > max) return false;
-      item = item.substr(0, slash);
-    }
-    if (item != "*") {
-      const auto dash = item.find('-');
-      const auto first = value(item.substr(0, dash));
-      if (!first) return false;
-      if (dash != std::string_view::npos) {
-        const auto last = value(item.substr(dash + 1));
-        if (!last || *last < *first) return false;
-      }
-    }
-    if (comma == std::string_view::npos) return true;
-    field.remove_prefix(comma + 1);
-  }
-}
-
-}  // namespace
-
 bool is_identifier(std::string_view text) {
   if (text.empty() || text.size() > limits::name_bytes_max || (text.front() >= '0' && text.front() <= '9'))
     return false;
@@ -152,10 +111,12 @@ void read_token(Source& source, const Instruction& instruction, bool pipe, std::
       return source.error(
           raw, "a token name with blanks needs quotes",
           fmt::format("write TOKEN \"{} {}\" {}", name, scope.substr(0, words), upper(trim(scope.substr(words)))));
+    constexpr std::array<std::string_view, 2> scopes = {"READ", "APPEND"};
+    const auto near = did_you_mean(scope, std::span(scopes).first(pipe ? 1 : 2));
     return source.error(scope,
                         fmt::format("unknown token scope {}; {} knows {}", quoted(scope),
                                     pipe ? "a pipe" : "a data source", pipe ? "only READ" : "READ and APPEND"),
-                        fmt::format("write {}", form));
+                        near.empty() ? fmt::format("write {}", form) : near);
   }
   const auto same = [&](const TokenGrant& other) {
     return other.name == grant.name && other.permission == grant.permission;
@@ -193,35 +154,16 @@ void check_schedule(Source& source, const Instruction& instruction, bool automat
     return source.error(value,
                         fmt::format("{} cannot read a secret; write the schedule itself", instruction.rule->name));
   if (value.front() == '@') {
-    if (value == "@on-demand" || value == "@once" || (automatic && value == "@auto")) return;
+    constexpr std::array<std::string_view, 3> schedules = {"@on-demand", "@once", "@auto"};
+    const auto known = std::span(schedules).first(automatic ? 3 : 2);
+    if (std::find(known.begin(), known.end(), value) != known.end()) return;
     return source.error(value,
-                        fmt::format("there is no schedule {}; there are {} and cron lines", quoted(value), names));
+                        fmt::format("there is no schedule {}; there are {} and cron lines", quoted(value), names),
+                        did_you_mean(value, known));
   }
-  std::vector<std::string_view> fields;
-  for (auto rest = value; !rest.empty();) {
-    const auto end = rest.find_first_of(" \t");
-    fields.push_back(rest.substr(0, end));
-    rest = end == std::string_view::npos ? std::string_view() : trim(rest.substr(end));
-  }
-  struct Field {
-    std::string_view name;
-    int min, max;
-    std::string_view names;
-  };
-  constexpr std::array wanted = {Field{"minute", 0, 59, ""}, Field{"hour", 0, 23, ""}, Field{"day of month", 1, 31, ""},
-                                 Field{"month", 1, 12, "JAN FEB MAR APR MAY JUN JUL AUG SEP OCT NOV DEC"},
-                                 Field{"day of week", 0, 7, "SUN MON TUE WED THU FRI SAT"}};
-  if (fields.size() != wanted.size())
-    return source.error(
-        value,
-        fmt::format("a cron line has 5 fields (minute, hour, day of month, month, day of week), this one has {}",
-                    fields.size()),
-        "for example 0 * * * * runs every hour");
-  for (std::size_t i = 0; i < wanted.size(); ++i)
-    if (!is_cron_field(fields[i], wanted[i].min, wanted[i].max, wanted[i].names))
-      return source.error(fields[i],
-                          fmt::format("the {} of a cron line is from {} to {}, as *, 5, 1-5, 1,3 or */2; found {}",
-                                      wanted[i].name, wanted[i].min, wanted[i].max, quoted(fields[i])));
+  std::size_t at = 0;
+  if (const auto cron = parse_cron(value, &at); !cron)
+    source.error(value.substr(at), cron.error().message, cron.error().hint);
 }
 
 void check_secrets(Source& source, const Instruction& instruction) {
