@@ -23,6 +23,11 @@ bool may_touch(std::string_view left, std::string_view right) {
   return is_word_character(a) && std::string_view("=+*").find(b) != std::string_view::npos;
 }
 
+/// Whether a comment may not follow at once: `/` would be part of it.
+bool could_open_comment(std::string_view text) {
+  return text.ends_with('/') || text.ends_with('-');
+}
+
 constexpr std::uint32_t budget_of_query = 60;
 
 }  // namespace
@@ -71,6 +76,7 @@ std::string QueryGenerator::join() {
   for (const auto& token : tokens_) {
     if (!out.empty()) {
       const bool touch = may_touch(out, token) && chance(60);
+      if (!touch && could_open_comment(out)) out += ' ';
       if (!touch) out += blank();
     }
     out += token;
@@ -499,6 +505,7 @@ std::string QueryGenerator::respaced(std::string_view sql) {
   std::string out;
   for (const Token& token : *tokens) {
     if (token.type == Token::Type::end) break;
+    if (could_open_comment(out)) out += ' ';
     if (!out.empty()) out += blank();
     out += sql.substr(token.where.offset, token.size);
   }
