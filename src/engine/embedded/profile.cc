@@ -27,6 +27,10 @@ constexpr std::array fixed_for_users{"readonly",
                                      "timeout_overflow_mode",
                                      "allow_ddl"};
 
+// Projects group, sort and join by paths of JSON columns, as the engine allowed before it asked for these.
+constexpr std::array allowed_types{"allow_suspicious_types_in_group_by", "allow_suspicious_types_in_order_by",
+                                   "allow_dynamic_type_in_join_keys"};
+
 bool is_whole_number(std::string_view text) {
   return !text.empty() && std::ranges::all_of(text, [](char c) { return c >= '0' && c <= '9'; });
 }
@@ -95,6 +99,7 @@ Result<Profile> Profiles::user(const Settings& settings) const {
       {"max_subquery_depth", "100"},
       {"max_execution_time", "0"},
   };
+  for (const char* name : allowed_types) lines[name] = "1";
   if (options_.query_memory_max != 0) lines["max_memory_usage"] = fmt::format("{}", options_.query_memory_max);
   if (options_.role == Role::reader) lines["max_threads"] = "1";
   for (const auto& [name, value] : settings) {
@@ -121,6 +126,7 @@ Result<Profile> Profiles::user(const Settings& settings) const {
 
 Result<Profile> Profiles::own(const Settings& settings) const {
   Lines lines{{"async_insert", "0"}, {"implicit_select", "0"}};
+  for (const char* name : allowed_types) lines[name] = "1";
   double seconds = 0;
   for (const auto& [name, value] : settings) {
     TRY_VOID(check_name(name));

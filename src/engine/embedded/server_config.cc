@@ -94,6 +94,8 @@ Result<std::string> server_config_text(const ServerConfig& config, std::string_v
       "  <compiled_expression_cache_size>33554432</compiled_expression_cache_size>\n"
       "  <max_thread_pool_size>256</max_thread_pool_size>\n"
       "  <max_thread_pool_free_size>8</max_thread_pool_free_size>\n";
+  // Aggregating tables of existing projects keep plain columns beside their keys.
+  text += "  <merge_tree><allow_dimensions_outside_sorting_key>1</allow_dimensions_outside_sorting_key></merge_tree>\n";
   text +=
       "  <profiles><default></default></profiles>\n"
       "  <quotas><default></default></quotas>\n"
