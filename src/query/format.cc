@@ -19,6 +19,8 @@ struct Word {
   std::string_view name;
   Format format;
 };
+constexpr std::array suffixes{Word{"json", json},     Word{"csv", csv},         Word{"csvwithnames", csv_with_names},
+                              Word{"ndjson", ndjson}, Word{"parquet", parquet}, Word{"prometheus", prometheus}};
 constexpr std::string_view plain = "text/plain";
 constexpr std::string_view tab = "text/tab-separated-values";
 constexpr std::array words{
@@ -47,13 +49,14 @@ constexpr std::array words{
 }  // namespace
 
 std::optional<Format> format_of_suffix(std::string_view suffix) {
-  if (suffix == "json") return json;
-  if (suffix == "csv") return csv;
-  if (suffix == "csvwithnames") return csv_with_names;
-  if (suffix == "ndjson") return ndjson;
-  if (suffix == "parquet") return parquet;
-  if (suffix == "prometheus") return prometheus;
-  return std::nullopt;
+  const auto found = std::ranges::find(suffixes, suffix, &Word::name);
+  return found == suffixes.end() ? std::nullopt : std::optional(found->format);
+}
+
+std::vector<std::string_view> format_suffixes() {
+  std::vector<std::string_view> names;
+  for (const auto& [name, format] : suffixes) names.push_back(name);
+  return names;
 }
 
 std::optional<Format> format_of_word(std::string_view word) {

@@ -4,6 +4,7 @@
 
 #include <optional>
 #include <string_view>
+#include <vector>
 
 namespace kinglet::query {
 
@@ -17,6 +18,8 @@ struct Format {
 /// By the suffix of an endpoint's address: json csv csvwithnames ndjson parquet prometheus (http-api.md 5.1).
 /// `.csv` has no header line; `.csvwithnames` has one.
 std::optional<Format> format_of_suffix(std::string_view suffix);
+/// Those suffixes, for messages.
+std::vector<std::string_view> format_suffixes();
 /// By the FORMAT word of a query, in any case (http-api.md 2.3).
 std::optional<Format> format_of_word(std::string_view word);
 
