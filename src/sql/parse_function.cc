@@ -115,6 +115,7 @@ Special find_special(std::string_view name) {
       {"rtrim", Special::trim},
       {"position", Special::position},
       {"overlay", Special::overlay},
+      {"overlayutf8", Special::overlay},
       {"date_add", Special::date_add},
       {"dateadd", Special::date_add},
       {"timestamp_add", Special::date_add},
@@ -429,7 +430,7 @@ Result<Expr*> Parser::position_call(const Token& name) {
 /// OVERLAY(x PLACING y FROM n [FOR m])
 Result<Expr*> Parser::overlay_call(const Token& name) {
   Expr* node = make(Expr::Kind::call, name.where);
-  node->text = "overlay";
+  node->text = equals_lower(string_value(name), "overlay") ? "overlay" : string_value(name);
   TRY(Expr * value, aliased());
   node->args.push(arena_, value);
   if (!take(Keyword::placing)) {

@@ -246,7 +246,7 @@ Status Parser::select_clause(Select& node) {
     } else {
       node.distinct = true;
     }
-  } else if (at(all) && !at(",", 1) && !at(from, 1) && !at(as, 1) && !at("(", 1) && !at(".", 1) &&
+  } else if (at(all) && !at(",", 1) && !at(from, 1) && !at("(", 1) && !at(".", 1) &&
              token(1).type != Token::Type::end) {
     ++next_;
   }
@@ -391,6 +391,7 @@ Status Parser::interpolate(Select& node) {
 Status Parser::limit_clauses(Select& node) {
   using enum Keyword;
   while (true) {
+    if (at(limit_) && node.offset != nullptr && node.limit == nullptr) return error_here("LIMIT stands before OFFSET");
     if (take(limit_)) {
       TRY_VOID(limit(node));
     } else if (at(offset) && node.offset == nullptr) {

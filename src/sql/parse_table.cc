@@ -133,7 +133,11 @@ Result<Table> Parser::table() {
 Status Parser::table_source(Table& table) {
   if (at("(")) return parenthesised_table(table);
   if (token().type == Token::Type::string) {  // FROM 'events' is a name too
-    table.names.push(arena_, string_value(token()));
+    const auto written = string_value(token());
+    if (written.empty() || written.size() > limits::name_bytes ||
+        written.find_first_of("\n\r") != std::string_view::npos)
+      return error_here("a text in place of a table must be its name");
+    table.names.push(arena_, written);
     ++next_;
     return {};
   }

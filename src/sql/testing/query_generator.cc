@@ -267,7 +267,7 @@ void QueryGenerator::join_item(int depth) {
     words("ARRAY JOIN");
     return list(2, [&] { aliased(depth - 1); });
   }
-  if (chance(10)) words(pick({"GLOBAL", "GLOBAL", "LOCAL"}));
+  if (chance(10)) words("GLOBAL");
   const bool natural = chance(4);
   if (natural) words("NATURAL");
   const bool strict_first = chance(20);

@@ -21,6 +21,10 @@ class QueryGenerator {
   /// comments between tokens.
   std::string query();
 
+  /// A query that the engine can analyse on the tables of the tests, with functions that only analysis shows: in APPLY,
+  /// by their bare names, as texts.
+  std::string analysable();
+
   /// `sql` with one to three tokens dropped, doubled, swapped, replaced or cut off, or wrapped in another query.
   std::string mutate(std::string_view sql);
 

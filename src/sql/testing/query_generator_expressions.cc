@@ -526,4 +526,49 @@ void QueryGenerator::type() {
                "AggregateFunction(sum, UInt8)", "`String`", "FixedString(3)", "JSON", "uuid", "DateTime('UTC')"}));
 }
 
+// Columns: a UInt64, b String, c Array(UInt64), tags Array(String).
+std::string QueryGenerator::analysable() {
+  static constexpr std::string_view forms[] = {"* APPLY ($any)",
+                                               "* EXCEPT (t) APPLY $any APPLY ($text)",
+                                               "events.* APPLY (x -> $any(x))",
+                                               "COLUMNS('^(b|s|name)$') APPLY ($text)",
+                                               "COLUMNS(b, name) APPLY (x -> concat($text(x), 'z'))",
+                                               "* LIKE 'b%' APPLY ($text, 'p_')",
+                                               "* REPLACE ($text(b) AS b) APPLY ($any)",
+                                               "(SELECT a, b FROM users LIMIT 1) AS q",
+                                               "arrayMap($number, c)",
+                                               "arrayMap($text, tags)",
+                                               "arrayMap(`$number`, c)",
+                                               "arraySort($number, c)",
+                                               "arrayFilter($test, tags)",
+                                               "arrayExists($test, tags)",
+                                               "arrayMap(x -> arrayMap($number, [x, 1]), c)",
+                                               "arrayMap(x -> x IN (SELECT id FROM users), c)",
+                                               "arrayMap((x, y) -> $text(x), tags, c)",
+                                               "arrayFirst($test, tags)",
+                                               "arrayReduce('$aggregate', c)",
+                                               "arrayReduce('$aggregateIf', c, arrayMap(x -> 1, c))",
+                                               "$number(a)",
+                                               "a IN (SELECT id FROM users)",
+                                               "b IN (SELECT $text(name) FROM users)"};
+  const auto form = [&] {
+    std::string out(forms[below(static_cast<std::uint32_t>(std::size(forms)))]);
+    const auto fill = [&](std::string_view hole, Words functions) {
+      for (std::size_t at; (at = out.find(hole)) != std::string::npos;) out.replace(at, hole.size(), pick(functions));
+    };
+    fill("$any", {"toString", "toTypeName", "isNull", "toJSONString"});
+    fill("$text", {"lower", "upper", "reverse", "toString", "trimBoth", "hex", "lowerUTF8", "LOWER"});
+    fill("$number", {"toString", "negate", "abs", "sqrt", "toFloat64", "exp", "toInt8"});
+    fill("$test", {"notEmpty", "empty", "isNotNull", "length"});
+    fill("$aggregate", {"sum", "max", "uniq", "avg", "quantile(0.5)", "groupArray"});
+    return out;
+  };
+  std::string out = "SELECT " + form();
+  while (chance(40)) out += ", " + form();
+  out += pick({" FROM events", " FROM events AS events FINAL", " FROM (SELECT * FROM events) AS events",
+               " FROM events PREWHERE a = 1 WHERE notEmpty(c)"});
+  if (out.find("FINAL") != std::string::npos) out.erase(out.find(" FINAL"), 6);  // the table's engine has none
+  return chance(50) ? respaced(out) : out;
+}
+
 }  // namespace kinglet::sql::testing
