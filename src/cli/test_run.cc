@@ -5,6 +5,7 @@
 
 #include "http/multipart.h"
 #include "project/test_compare.h"
+#include "project/test_project.h"
 
 namespace kinglet::cli {
 namespace {
@@ -40,7 +41,8 @@ std::string faults_of(const project::Discovered& project, const json::object& re
 
 Status build(const Session& session, const project::Discovered& project) {
   http::MultipartWriter writer;
-  for (const auto& file : project.files) writer.add("data_project://", file.text, file.name, "text/plain");
+  for (const auto& file : project::files_for_tests(project.files))
+    writer.add("data_project://", file.text, file.name, "text/plain");
   Session::Request request{.method = "POST", .path = "/v1/build"};
   request.content_type = writer.content_type();
   request.body = writer.take();
