@@ -7,12 +7,14 @@
 #include <cstdlib>
 #include <map>
 #include <string>
+#include <vector>
 
 #include "datafile/check.h"
 #include "datafile/ddl.h"
 #include "datafile/format.h"
 #include "datafile/parse.h"
 #include "datafile/print.h"
+#include "datafile/tree.h"
 
 using namespace kinglet::datafile;
 
@@ -42,6 +44,17 @@ void format_twice(const SourceFile& file) {
   require(twice && *twice == *once);
 }
 
+void pieces_are_the_file(const SourceFile& file) {
+  std::vector<Diagnostic> found;
+  internal::Source source(file.name, file.text, found);
+  for (const auto kind : {internal::FileKind::data_source, internal::FileKind::pipe, internal::FileKind::connection,
+                          internal::FileKind::token}) {
+    std::string all;
+    for (const auto& piece : internal::read_tree(source, kind).pieces) all += piece.text;
+    require(all == file.text);
+  }
+}
+
 }  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
@@ -65,6 +78,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     require(known == lines.end() || found.position.line <= known->second);
   }
   format_twice(file);
+  pieces_are_the_file(file);
   if (!project.ok()) return 0;
   auto checked = check_project(project.project);
   place_in_included_files(project.project, checked);

@@ -360,24 +360,24 @@ class Formatter {
     for (const auto comment : comments) add(source_.position(comment), std::string(comment), true);
     std::sort(entries.begin(), entries.end(),
               [](const Entry& a, const Entry& b) { return std::pair(a.line, a.column) < std::pair(b.line, b.column); });
+    const auto blank = blank_lines();
     std::string out;
     for (const auto& entry : entries) {
-      if (!out.empty()) out += blank_before(entry.line) ? "\n\n" : "\n";
+      if (!out.empty()) out += blank.at(entry.line - 1) ? "\n\n" : "\n";
       out += entry.text;
     }
     return out;
   }
 
-  bool blank_before(std::uint32_t line) const {
-    std::string_view rest = source_.text();
-    std::string_view before;
-    for (std::uint32_t at = 1; at < line; ++at) {
+  /// Which lines of the file are blank; line 1 is the first.
+  std::vector<bool> blank_lines() const {
+    std::vector<bool> out = {false};
+    for (std::string_view rest = source_.text(); !rest.empty();) {
       const auto end = rest.find('\n');
-      if (end == std::string_view::npos) return false;
-      before = rest.substr(0, end);
-      rest.remove_prefix(end + 1);
+      out.push_back(trim(rest.substr(0, end)).empty());
+      rest = end == std::string_view::npos ? std::string_view() : rest.substr(end + 1);
     }
-    return trim(before).empty();
+    return out;
   }
 
   Source& source_;
