@@ -85,6 +85,18 @@ int send_project(const GlobalFlags& flags, const Options& options, const std::st
     terminal.failed(files.error());
     return 1;
   }
+  bool sound = true;
+  for (const auto& finding : files->findings) {
+    const auto text = fmt::format("{}: {}", place(*files, finding.file, finding.position.line, finding.position.column),
+                                  finding.message);
+    const bool error = finding.severity == datafile::Severity::error;
+    sound = sound && !error;
+    if (error)
+      terminal.failed(Error{.code = Code::invalid, .message = text, .hint = finding.hint});
+    else
+      terminal.warn(text);
+  }
+  if (!sound) return 1;
   const auto session = Session::open(flags);
   if (!session) {
     terminal.failed(session.error());

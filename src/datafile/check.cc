@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <charconv>
+#include <functional>
 #include <map>
 #include <tuple>
 
@@ -82,7 +83,7 @@ class ProjectChecker {
     std::vector<std::pair<NodeText, Template>> compiled;
     for (std::size_t i = 0; i < pipe.nodes.size(); ++i) {
       const auto& node = pipe.nodes[i];
-      NodeText read{.pipe = &pipe, .index = i, .is_template = false, .parameters = {}, .queries = {}};
+      NodeText read{.pipe = &pipe, .index = i, .is_template = false, .parameters = {}, .queries = {}, .branches = {}};
       if (node.sql_position.line == 0) {  // an empty SQL, reported when it was read
         keep(std::move(read));
         continue;
@@ -113,10 +114,12 @@ class ProjectChecker {
       compiled.emplace_back(std::move(read), std::move(*text));
     }
     for (auto& [read, text] : compiled) {
+      taken_.assign(text.branch_count(), false);
       if (!text.is_template())
         check_sql(name, read, read.node().sql);
-      else if (render(name, read, text, arrays, StandIns::none_defined))
-        (void)render(name, read, text, arrays, StandIns::all_defined);
+      else if (render(name, read, text, arrays, StandIns::none_defined) &&
+               render(name, read, text, arrays, StandIns::all_defined))
+        read_branches(read, text, arrays);
       keep(std::move(read));
     }
     if (texts_ != nullptr)
@@ -128,16 +131,42 @@ class ProjectChecker {
     if (texts_ != nullptr) texts_->push_back(std::move(read));
   }
 
+  static std::optional<std::string> any_secret(std::string_view) { return "secret"; }
+
+  void take(const std::vector<bool>& branches) {
+    for (std::size_t i = 0; i < taken_.size() && i < branches.size(); ++i)
+      if (branches[i]) taken_[i] = true;
+  }
+
+  /// What stands in branches that were not taken yet. Together with others it need not be a query: no fault then.
+  void read_branches(NodeText& read, const Template& text, const templates::NameSet& arrays) {
+    const std::function<std::optional<std::string>(std::string_view)> secret = any_secret;
+    const templates::Arguments none;
+    std::size_t tried = 0;
+    for (std::uint32_t i = 0; i < taken_.size() && tried < NodeText::branches_max; ++i) {
+      if (taken_[i]) continue;
+      ++tried;
+      const auto rendered = text.render({.arguments = &none,
+                                         .array_parameters = &arrays,
+                                         .secret = &secret,
+                                         .stand_ins = StandIns::none_defined,
+                                         .branch = i});
+      if (!rendered) continue;
+      take(rendered->branches_taken);
+      auto query = sql::parse_query(rendered->sql);
+      if (query) read.branches.push_back(std::make_shared<const sql::Query>(std::move(*query)));
+    }
+  }
+
   /// Renders with stand-ins and parses the result. True when nothing was wrong.
   bool render(std::string_view name, NodeText& read, const Template& text, const templates::NameSet& arrays,
               StandIns stand_ins) {
-    const std::function<std::optional<std::string>(std::string_view)> secret = [](std::string_view) {
-      return std::string("secret");
-    };
+    const std::function<std::optional<std::string>(std::string_view)> secret = any_secret;
     const templates::Arguments none;
     const auto rendered =
         text.render({.arguments = &none, .array_parameters = &arrays, .secret = &secret, .stand_ins = stand_ins});
     if (rendered) {
+      take(rendered->branches_taken);
       if (stand_ins == StandIns::all_defined && rendered->sql == rendered_) return true;
       rendered_ = rendered->sql;
       return check_sql(name, read, rendered_);
@@ -237,7 +266,8 @@ class ProjectChecker {
 
   const Project& project_;
   std::vector<NodeText>* texts_;
-  std::string rendered_;  // of the node at hand, without parameters
+  std::string rendered_;     // of the node at hand, without parameters
+  std::vector<bool> taken_;  // its branches that were rendered
   std::vector<Diagnostic> out_;
 };
 

@@ -19,6 +19,9 @@ struct NodeText {
   std::vector<templates::Parameter> parameters;
   /// What it asks without optional parameters, then with all of them when that differs. None: it has faults.
   std::vector<std::shared_ptr<const sql::Query>> queries;
+  /// What it asks in branches that neither of these takes, as far as that can be read. At most branches_max.
+  std::vector<std::shared_ptr<const sql::Query>> branches;
+  static constexpr std::size_t branches_max = 64;
 
   const Node& node() const { return pipe->nodes[index]; }
 };

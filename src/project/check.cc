@@ -17,7 +17,6 @@ using datafile::Pipe;
 using datafile::PipeType;
 using datafile::Position;
 using datafile::Severity;
-using datafile::internal::did_you_mean;
 
 std::string in_quotes(std::string_view text) {
   return datafile::internal::quoted(text);
@@ -26,6 +25,9 @@ std::string in_quotes(std::string_view text) {
 /// Words that a request uses for itself, so that a parameter of that name never gets a value, or always this one.
 constexpr std::string_view reserved_parameters[] = {
     "token", "q", "from", "pipeline", "explain", "release_replacements", "cli_version"};
+
+/// Behind what only a request with parameters meets.
+constexpr std::string_view with_parameters = " with some parameters";
 
 /// Reads the definitions that other workspaces share. Only what they give matters: faults in them are not ours.
 VendoredSources read_vendored(std::span<const Vendored> files) {
@@ -68,6 +70,13 @@ class Checker {
            std::move(hint));
   }
 
+  /// "did you mean …?", for as long as the budget lasts: a project of unknown names is not compared with all of itself.
+  std::string near(std::string_view word, std::span<const std::string_view> candidates) {
+    if (candidates.size() > comparisons_left_) return {};
+    comparisons_left_ -= candidates.size();
+    return datafile::internal::did_you_mean(word, candidates);
+  }
+
   const NodeText& text_of(VertexId node) const { return graph_.texts()[graph_[node].text]; }
 
   // --- names
@@ -86,7 +95,7 @@ class Checker {
       std::vector<std::string_view> nodes;
       for (const auto& other : text.pipe->nodes)
         if (&other != &node) nodes.push_back(other.name);
-      auto hint = did_you_mean(unknown.name, nodes);
+      auto hint = near(unknown.name, nodes);
       if (hint.empty()) {
         auto& known = hints[unknown.name];
         if (known.empty()) known = unknown_hint(unknown.name, resources);
@@ -94,16 +103,18 @@ class Checker {
       }
       const bool in_text = place_of_word(node, unknown.name) || place_of_table(node, unknown.name) != node.sql_position;
       if (text.is_template && !in_text) continue;  // made by the template from a stand-in value
-      add(Severity::error, text.pipe->name, place_of_table(node, unknown.name),
-          fmt::format("node {} reads {}, but there is no data source, pipe or node of that name", in_quotes(node.name),
-                      in_quotes(unknown.name)),
+      add(unknown.certain ? Severity::error : Severity::warning, text.pipe->name, place_of_table(node, unknown.name),
+          fmt::format("node {} reads {}{}, but there is no data source, pipe or node of that name",
+                      in_quotes(node.name), in_quotes(unknown.name), unknown.certain ? "" : with_parameters),
           hint);
     }
   }
 
-  std::string unknown_hint(std::string_view name, std::span<const std::string_view> resources) const {
-    auto hint = did_you_mean(name, resources);
+  std::string unknown_hint(std::string_view name, std::span<const std::string_view> resources) {
+    auto hint = near(name, resources);
     if (!hint.empty()) return hint;
+    if (name.starts_with("system.") || name.starts_with("information_schema."))
+      return "the engine's own tables are not readable; numbers(n) makes rows, tinybird.… says what the server did";
     const auto dot = name.find('.');
     if (dot == std::string_view::npos) return fmt::format("add a file {}.datasource or {}.pipe", name, name);
     return fmt::format("a data source of another workspace needs its definition in vendor/{}/datasources/{}.datasource",
@@ -240,12 +251,12 @@ class Checker {
       const auto dot = unknown.name.rfind('.');
       const auto word =
           dot == std::string::npos ? std::string_view(unknown.name) : std::string_view(unknown.name).substr(dot + 1);
-      add(Severity::error, text.pipe->name, unknown.position,
+      add(unknown.certain ? Severity::error : Severity::warning, text.pipe->name, unknown.position,
           unknown.from.size() == 1 ? fmt::format("node {}: {} has no column {}", in_quotes(text.node().name),
                                                  in_quotes(unknown.from.front()), in_quotes(word))
                                    : fmt::format("node {}: none of {} has a column {}", in_quotes(text.node().name),
                                                  fmt::join(unknown.from, ", "), in_quotes(unknown.name)),
-          did_you_mean(word, candidates));
+          near(word, candidates));
     }
     for (std::size_t i = 0; i < graph_.texts().size(); ++i) {
       const auto& text = graph_.texts()[i];
@@ -324,21 +335,22 @@ class Checker {
     for (const auto& test : around_.tests) {
       const auto found = project_.pipes.find(test.pipe);
       if (found == project_.pipes.end())
-        add_to(Severity::error, test.name, {},
+        add_to(Severity::warning, test.name, {},
                fmt::format("tests the pipe {}, but there is no pipe of that name", in_quotes(test.pipe)),
-               did_you_mean(test.pipe, pipes));
+               near(test.pipe, pipes));
     }
     for (const auto& fixture : around_.fixtures)
       if (!project_.data_sources.contains(fixture.source))
         add_to(Severity::warning, fixture.name, {},
                fmt::format("rows for the data source {}, but there is none of that name; they are loaded nowhere",
                            in_quotes(fixture.source)),
-               did_you_mean(fixture.source, sources));
+               near(fixture.source, sources));
   }
 
   const datafile::Project& project_;
   const Surroundings& around_;
   std::vector<Diagnostic> out_;
+  std::size_t comparisons_left_ = 500'000;  // of words, about half a second
   Graph graph_;
 };
 

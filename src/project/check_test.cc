@@ -112,6 +112,26 @@ TEST(Check, ColumnsThatAreNotThere) {
             Lines{"p.pipe:3:12: node 'n': 'events_quarantine' has no column 'value'"});
 }
 
+/// A branch that only parameters lead to may not make sense with the rest of the text: a warning, or nothing.
+TEST(Check, WhatOnlyParametersLeadToIsNoError) {
+  EXPECT_EQ(of_sql("%\n    SELECT kind FROM events WHERE 1 {% if defined(x) %} AND knd = {{String(x)}} {% end %}"),
+            Lines{"p.pipe:4:61: warning: node 'n': 'events' has no column 'knd' (did you mean kind?)"});
+  EXPECT_EQ(
+      of_sql("%\n    SELECT 1 FROM {% if defined(x) %} event {% else %} events {% end %}"),
+      Lines{"p.pipe:4:39: warning: node 'n' reads 'event' with some parameters, but there is no data source, pipe or "
+            "node of that name (did you mean events?)"});
+  EXPECT_EQ(of_sql("%\n    SELECT {% if String(w, 'd') == 'd' %} day AS t, {% elif w == 'k' %} kind AS t, {% else %} "
+                   "{{error('d or k')}} {% end %} t AS u FROM events"),
+            Lines{});
+}
+
+TEST(Check, AColumnWithAFaultIsAColumnAllTheSame) {
+  EXPECT_EQ(checked({{"e.datasource", "SCHEMA >\n    day Dtae,\n    kind String,\n    9 String\n"},
+                     pipe("p", "SELECT day, kind, other FROM e")})
+                .back(),
+            "p.pipe:3:23: node 'n': 'e' has no column 'other'");
+}
+
 TEST(Check, ColumnsThroughNodesAndPipes) {
   EXPECT_EQ(checked({events,
                      {"p.pipe",
@@ -218,7 +238,7 @@ TEST(Check, TestsAndFixturesOfNothing) {
       of_project(found),
       (Lines{"fixtures/event.csv: warning: rows for the data source 'event', but there is none of that name; they are "
              "loaded nowhere (did you mean events?)",
-             "tests/tip.yaml: tests the pipe 'tip', but there is no pipe of that name (did you mean top?)"}));
+             "tests/tip.yaml: warning: tests the pipe 'tip', but there is no pipe of that name (did you mean top?)"}));
 }
 
 TEST(Check, WhatAServerMayKnowIsLeftToIt) {

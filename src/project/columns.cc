@@ -126,6 +126,9 @@ class Reader {
 
  private:
   enum class State : std::uint8_t { unread, open, read };
+  /// Of what is being read: a request without parameters asks it, one with all of them, or one branch was forced, whose
+  /// text need not make sense with the rest.
+  enum class Doubt : std::uint8_t { none, some, much };
 
   /// One item of a FROM.
   struct Source {
@@ -157,10 +160,16 @@ class Reader {
     if (depth_ >= depth_max) return nothing;
     ++depth_;
     state_[text] = State::open;
-    const auto& queries = graph_.texts()[text].queries;
+    auto queries = graph_.texts()[text].queries;
+    const auto told = queries.size();
+    const auto& branches = graph_.texts()[text].branches;
+    queries.insert(queries.end(), branches.begin(), branches.end());
     KnownColumns out{.columns = {}, .complete = !queries.empty()};
-    bool first = true;
-    for (const auto& query : queries) {
+    const auto outer_doubt = doubt_;
+    for (std::size_t i = 0; i < queries.size(); ++i) {
+      const bool first = i == 0;
+      const auto& query = queries[i];
+      doubt_ = first ? Doubt::none : i < told ? Doubt::some : Doubt::much;
       const GivenNames names(*query);
       Context context{.text = text, .given = &names.names};
       auto columns = read(query->root, context);
@@ -171,8 +180,8 @@ class Reader {
           if (out.find(column.name) == nullptr) out.columns.push_back(std::move(column));
         out.complete = false;
       }
-      first = false;
     }
+    doubt_ = outer_doubt;
     given_[text] = std::move(out);
     state_[text] = State::read;
     --depth_;
@@ -295,7 +304,7 @@ class Reader {
   }
 
   void check_columns(const Select& select, const Scope& scope, const Context& context) {
-    if (select.from.empty() || !scope.complete) return;
+    if (select.from.empty() || !scope.complete || doubt_ == Doubt::much) return;
     std::set<const Expr*> tables;  // right of IN
     walk(
         select,
@@ -318,7 +327,12 @@ class Reader {
 
   void report(const Expr& expr, const Scope& scope, const Context& context, bool qualifies) {
     const auto& text = graph_.texts()[context.text];
-    UnknownColumn found{.text = context.text, .position = {}, .name = {}, .from = {}, .candidates = {}};
+    UnknownColumn found{.text = context.text,
+                        .position = {},
+                        .name = {},
+                        .from = {},
+                        .candidates = {},
+                        .certain = doubt_ == Doubt::none};
     const auto name = qualifies ? expr.names[1].text : expr.names[0].text;
     if (text.is_template) {
       const auto place = place_of_word(text.node(), name);
@@ -398,8 +412,10 @@ class Reader {
     }
     // An outer join may add NULL or defaults, an alias elsewhere may hide the column: one table, or no type.
     if (owners != 1 || scope.sources.size() != 1 || given.contains(item.names[0].text)) column.type.clear();
-    if (item.names.size() > 1 && column.type.empty() && item.alias.empty() && scope.sources.size() != 1)
-      out.complete = false;  // `t.x` may keep its table in its name when both sides have it
+    if (item.names.size() > 1 && item.alias.empty() && scope.sources.size() != 1) {
+      out.complete = false;  // `t.x` keeps its table in its name when both sides have an x
+      return;
+    }
     out.columns.push_back(std::move(column));
   }
 
@@ -411,6 +427,7 @@ class Reader {
   std::vector<UnknownColumn> unknown_;
   std::map<const SetQuery*, KnownColumns> ctes_;  // each is read once, however often it is named
   std::size_t depth_ = 0;
+  Doubt doubt_ = Doubt::none;
 };
 
 enum class Family : std::uint8_t {
@@ -488,10 +505,8 @@ ColumnReader::ColumnReader(const Graph& graph) {
 
 KnownColumns columns_of(const datafile::DataSource& source) {
   KnownColumns out{.columns = {}, .complete = !source.columns.empty()};
-  for (const auto& column : source.columns) {
-    if (column.type.empty()) out.complete = false;  // a column with a fault
+  for (const auto& column : source.columns)  // the type of one with a fault is empty
     out.columns.push_back({.name = column.name, .type = column.type});
-  }
   for (const auto& column : datafile::metadata_columns(source))
     out.columns.push_back({.name = column.name, .type = column.type});
   return out;

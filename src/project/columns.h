@@ -32,6 +32,7 @@ struct UnknownColumn {
   std::string name;                     // with its table where it is written so
   std::vector<std::string> from;        // the tables it was looked for in
   std::vector<std::string> candidates;  // the columns these have
+  bool certain = true;                  // false: only with parameters that may exclude each other
 };
 
 /// Reads all nodes. Says nothing about a column where a table function, an unknown table, COLUMNS('…'), or an

@@ -78,6 +78,7 @@ class Finder {
   }
 
   Status find_files() {
+    if (has_errors()) return {};  // wrong settings: which files are meant is not known
     if (includes_) {
       for (const auto& item : out_.config.include) {
         TRY_VOID(take_item(item));

@@ -174,6 +174,15 @@ TEST_F(DiscoveryTest, WhatIncludeNamesMustExist) {
                    "tinybird.config.json:4:22 include names 'note.md', which is not a datafile"}));
 }
 
+TEST_F(DiscoveryTest, WrongSettingsLeaveNoFiles) {
+  put("tinybird.config.json", R"({"include": [})");
+  put("a.pipe");
+  const auto found = discover(folder_.string());
+  ASSERT_TRUE(found);
+  EXPECT_TRUE(found->files.empty());
+  EXPECT_EQ(found->findings.size(), 1u);
+}
+
 TEST_F(DiscoveryTest, FolderOfTheSettingsIsTheRoot) {
   put("tinybird.config.json", R"({"folder": "analytics/tinybird", "dev_mode": "local"})");
   put("analytics/tinybird/pipes/a.pipe");

@@ -143,12 +143,16 @@ std::optional<VertexId> Graph::resolve(std::size_t text, std::string_view name) 
 }
 
 void Graph::add_reads(std::size_t text) {
-  std::set<std::string, std::less<>> tables, maybe;
-  for (const auto& query : texts_[text].queries) {
-    auto read = sql::names_read(*query);
-    for (auto& name : read.tables) tables.insert(std::move(name));
-    for (auto& name : read.maybe_tables) maybe.insert(std::move(name));
-  }
+  std::map<std::string, bool, std::less<>> tables;  // certain?
+  std::set<std::string, std::less<>> maybe;
+  bool first = true;
+  for (const auto* queries : {&texts_[text].queries, &texts_[text].branches})
+    for (const auto& query : *queries) {
+      auto read = sql::names_read(*query);
+      for (auto& name : read.tables) tables.emplace(std::move(name), first);
+      for (auto& name : read.maybe_tables) maybe.insert(std::move(name));
+      first = false;
+    }
   const auto target = [&](std::string_view name) -> std::optional<VertexId> {
     if (const auto known = resolve(text, name)) return known;
     if (is_service(name))
@@ -163,11 +167,11 @@ void Graph::add_reads(std::size_t text) {
                 .source = vertices_[*base].source,
                 .pipe = nullptr});
   };
-  for (const auto& name : tables) {
+  for (const auto& [name, certain] : tables) {
     if (const auto to = target(name))
       edges_.push_back({nodes_[text], *to, EdgeKind::reads});
     else
-      unknown_.push_back({.text = text, .name = name});
+      unknown_.push_back({.text = text, .name = name, .certain = certain});
   }
   for (const auto& name : maybe)
     if (const auto to = resolve(text, name)) edges_.push_back({nodes_[text], *to, EdgeKind::may_read});

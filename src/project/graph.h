@@ -59,6 +59,7 @@ struct Edge {
 struct UnknownName {
   std::size_t text = 0;  // index in Graph::texts()
   std::string name;
+  bool certain = true;  // false: only a branch of its template reads it that a request without parameters does not take
 };
 
 /// Definitions that other workspaces share, by "workspace.data source".
@@ -67,7 +68,7 @@ using VendoredSources = std::map<std::string, datafile::DataSource, std::less<>>
 /// Immutable once built. Points into the project, texts and vendored sources it was built of, which must outlive it.
 class Graph {
  public:
-  /// Names are read from the SQL as parsed: of a template, without and with all optional parameters.
+  /// Names are read from the SQL as parsed: of a template, in all its branches.
   /// `tests`: names of pipes that have tests. Cost: linear in the project.
   Graph(const datafile::Project& project, std::span<const datafile::NodeText> texts,
         const VendoredSources& vendored = {}, std::span<const std::string> tests = {});

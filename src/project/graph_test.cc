@@ -71,7 +71,13 @@ TEST(Graph, NamesAreReadFromTheTreeNotFromTheText) {
   EXPECT_EQ(made.reads(3), (Lines{"events", "others"}));
 }
 
-TEST(Graph, BothSidesOfATemplateAreRead) {
+TEST(Graph, EveryBranchOfATemplateIsRead) {
+  const Made three({{"days.datasource", schema},
+                    {"hours.datasource", schema},
+                    {"weeks.datasource", schema},
+                    pipe("p", {"%\n    SELECT a FROM {% if String(x, 'd') == 'h' %} hours {% elif x == 'w' %} weeks {% "
+                               "else %} days {% end %}"})});
+  EXPECT_EQ(three.reads(0), (Lines{"days", "hours", "weeks"}));
   const Made made({{"days.datasource", schema},
                    {"hours.datasource", schema},
                    pipe("p", {"%\n    SELECT a FROM {% if defined(x) %} days {% else %} hours {% end %}"})});
