@@ -282,8 +282,22 @@ Result<const Function*> check_function(std::string_view name, const Position& wh
               .message = fmt::format("line {}, column {}: unknown function {}()", where.line, where.column, name),
               .hint = function_hint(name)});
   if (function->denied)
-    return fail(Code::forbidden, "line {}, column {}: function {}() is not available", where.line, where.column, name);
+    return fail(Error{
+        .code = Code::forbidden,
+        .message = fmt::format("line {}, column {}: function {}() is not available", where.line, where.column, name),
+        .hint = name.starts_with("dict") ? "a workspace has no dictionaries: join the data source that holds the values"
+                                         : ""});
   return function;
+}
+
+std::span<const std::string_view> type_names() {
+  static const std::vector<std::string_view> names = [] {
+    std::vector<std::string_view> out;
+    for (const Type& type : types)
+      if (type.name.find("AggregateFunction") == std::string_view::npos) out.push_back(type.name);
+    return out;
+  }();
+  return names;
 }
 
 bool is_type(std::string_view name) {
@@ -331,86 +345,99 @@ TableFunctionKind table_function_kind(std::string_view name) {
   return found == table.end() ? denied : found->second;
 }
 
+namespace {
+
+// The first ones may only tighten what the connection has.
+constexpr auto settings = std::to_array<std::string_view>({"max_execution_time",
+                                                           "max_memory_usage",
+                                                           "max_rows_to_read",
+                                                           "max_bytes_to_read",
+                                                           "max_result_rows",
+                                                           "max_threads",
+                                                           "join_algorithm",
+                                                           "join_use_nulls",
+                                                           "any_join_distinct_right_table_keys",
+                                                           "transform_null_in",
+                                                           "group_by_use_nulls",
+                                                           "aggregate_functions_null_for_empty",
+                                                           "union_default_mode",
+                                                           "totals_mode",
+                                                           "final",
+                                                           "do_not_merge_across_partitions_select_final",
+                                                           "use_skip_indexes",
+                                                           "optimize_read_in_order",
+                                                           "optimize_aggregation_in_order",
+                                                           "optimize_move_to_prewhere",
+                                                           "short_circuit_function_evaluation",
+                                                           "session_timezone",
+                                                           "output_format_json_quote_64bit_integers",
+                                                           "output_format_json_quote_denormals",
+                                                           "date_time_output_format"});
+constexpr std::size_t lower_only_settings = 5;
+
+}  // namespace
+
+std::span<const std::string_view> setting_names() {
+  return settings;
+}
+
 SettingRule setting_rule(std::string_view name) {
-  using enum SettingRule;
-  static const std::unordered_map<std::string_view, SettingRule> table = [] {
-    std::unordered_map<std::string_view, SettingRule> rules;
-    for (const std::string_view one : {"max_threads",
-                                       "join_algorithm",
-                                       "join_use_nulls",
-                                       "any_join_distinct_right_table_keys",
-                                       "transform_null_in",
-                                       "group_by_use_nulls",
-                                       "aggregate_functions_null_for_empty",
-                                       "union_default_mode",
-                                       "totals_mode",
-                                       "final",
-                                       "do_not_merge_across_partitions_select_final",
-                                       "use_skip_indexes",
-                                       "optimize_read_in_order",
-                                       "optimize_aggregation_in_order",
-                                       "optimize_move_to_prewhere",
-                                       "short_circuit_function_evaluation",
-                                       "session_timezone",
-                                       "output_format_json_quote_64bit_integers",
-                                       "output_format_json_quote_denormals",
-                                       "date_time_output_format"})
-      rules.emplace(one, allowed);
-    for (const std::string_view one :
-         {"max_execution_time", "max_memory_usage", "max_rows_to_read", "max_bytes_to_read", "max_result_rows"})
-      rules.emplace(one, lower_only);
-    return rules;
-  }();
-  const auto found = table.find(name);
-  return found == table.end() ? refused : found->second;
+  const auto found = std::find(settings.begin(), settings.end(), name);
+  if (found == settings.end()) return SettingRule::refused;
+  return found < settings.begin() + lower_only_settings ? SettingRule::lower_only : SettingRule::allowed;
+}
+
+namespace {
+
+constexpr auto formats = std::to_array<std::string_view>({"JSON",
+                                                          "JSONCompact",
+                                                          "JSONStrings",
+                                                          "JSONCompactStrings",
+                                                          "JSONEachRow",
+                                                          "JSONStringsEachRow",
+                                                          "JSONCompactEachRow",
+                                                          "JSONCompactEachRowWithNames",
+                                                          "JSONCompactEachRowWithNamesAndTypes",
+                                                          "CSV",
+                                                          "CSVWithNames",
+                                                          "CSVWithNamesAndTypes",
+                                                          "TSV",
+                                                          "TSVWithNames",
+                                                          "TSVWithNamesAndTypes",
+                                                          "TSVRaw",
+                                                          "TabSeparated",
+                                                          "TabSeparatedWithNames",
+                                                          "TabSeparatedWithNamesAndTypes",
+                                                          "TabSeparatedRaw",
+                                                          "Parquet",
+                                                          "Prometheus",
+                                                          "PrettyCompact",
+                                                          "PrettyCompactMonoBlock",
+                                                          "Pretty",
+                                                          "PrettyMonoBlock",
+                                                          "PrettyNoEscapes",
+                                                          "PrettyCompactNoEscapes",
+                                                          "PrettySpace",
+                                                          "Vertical",
+                                                          "Markdown",
+                                                          "Arrow",
+                                                          "ArrowStream",
+                                                          "Native",
+                                                          "RowBinary",
+                                                          "RowBinaryWithNames",
+                                                          "RowBinaryWithNamesAndTypes"});
+
+}  // namespace
+
+std::span<const std::string_view> format_names() {
+  return formats;
 }
 
 std::string_view find_format(std::string_view name) {
-  static const std::unordered_map<std::string, std::string_view> table = [] {
-    std::unordered_map<std::string, std::string_view> formats;
-    for (const std::string_view one : {"JSON",
-                                       "JSONCompact",
-                                       "JSONStrings",
-                                       "JSONCompactStrings",
-                                       "JSONEachRow",
-                                       "JSONStringsEachRow",
-                                       "JSONCompactEachRow",
-                                       "JSONCompactEachRowWithNames",
-                                       "JSONCompactEachRowWithNamesAndTypes",
-                                       "CSV",
-                                       "CSVWithNames",
-                                       "CSVWithNamesAndTypes",
-                                       "TSV",
-                                       "TSVWithNames",
-                                       "TSVWithNamesAndTypes",
-                                       "TSVRaw",
-                                       "TabSeparated",
-                                       "TabSeparatedWithNames",
-                                       "TabSeparatedWithNamesAndTypes",
-                                       "TabSeparatedRaw",
-                                       "Parquet",
-                                       "Prometheus",
-                                       "PrettyCompact",
-                                       "PrettyCompactMonoBlock",
-                                       "Pretty",
-                                       "PrettyMonoBlock",
-                                       "PrettyNoEscapes",
-                                       "PrettyCompactNoEscapes",
-                                       "PrettySpace",
-                                       "Vertical",
-                                       "Markdown",
-                                       "Arrow",
-                                       "ArrowStream",
-                                       "Native",
-                                       "RowBinary",
-                                       "RowBinaryWithNames",
-                                       "RowBinaryWithNamesAndTypes"})
-      formats.emplace(lower(one), one);
-    formats.emplace("ndjson", "JSONEachRow");
-    return formats;
-  }();
-  const auto found = table.find(lower(name));
-  return found == table.end() ? std::string_view() : found->second;
+  const std::string wanted = lower(name);
+  if (wanted == "ndjson") return "JSONEachRow";
+  const auto found = std::find_if(formats.begin(), formats.end(), [&](auto format) { return lower(format) == wanted; });
+  return found == formats.end() ? std::string_view() : *found;
 }
 
 }  // namespace kinglet::sql

@@ -38,6 +38,10 @@ std::span<const std::string_view> available_functions();
 Result<const Function*> check_function(std::string_view name, const Position& where);
 
 bool is_type(std::string_view name);
+/// For hints: types, settings that may be set, formats of replies.
+std::span<const std::string_view> type_names();
+std::span<const std::string_view> setting_names();
+std::span<const std::string_view> format_names();
 
 enum class TableFunctionKind : std::uint8_t {
   denied,     // reads any table, the host or the network, or is of no use

@@ -119,6 +119,11 @@ std::string function_hint(std::string_view name) {
   return near.empty() ? std::string() : fmt::format("did you mean {}()?", near);
 }
 
+std::string near_hint(std::string_view word, std::span<const std::string_view> candidates) {
+  const std::string_view near = nearest(word, candidates);
+  return near.empty() ? std::string() : fmt::format("did you mean {}?", near);
+}
+
 std::string keyword_hint(std::string_view word) {
   constexpr std::size_t shortest = 4;
   if (word.size() < shortest) return {};

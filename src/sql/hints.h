@@ -17,6 +17,9 @@ std::string_view nearest(std::string_view word, std::span<const std::string_view
 /// "did you mean lower()?", or how the engine calls what other databases call `name`; empty when nothing is near.
 std::string function_hint(std::string_view name);
 
+/// "did you mean String?" for the nearest candidate; empty when none is near.
+std::string near_hint(std::string_view word, std::span<const std::string_view> candidates);
+
 /// "did you mean FROM?" for a misspelt word that begins or joins clauses.
 std::string keyword_hint(std::string_view word);
 

@@ -54,6 +54,17 @@ TEST(Hints, Forms) {
   EXPECT_EQ(hint_of("SELECT 1 FROM events {% if x %}"), "a template starts with a line that holds only %");
 }
 
+TEST(Hints, TypesSettingsFormats) {
+  EXPECT_EQ(hint_of("SELECT a::Strng"), "did you mean String?");
+  EXPECT_EQ(hint_of("SELECT a::Array(Unit8)"), "did you mean UInt8?");
+  EXPECT_EQ(hint_of("SELECT a::Foo"), "");
+  EXPECT_EQ(hint_of("SELECT 1 SETTINGS max_thread = 1"), "did you mean max_threads?");
+  EXPECT_EQ(hint_of("SELECT 1 SETTINGS readonly = 0"), "");
+  EXPECT_EQ(hint_of("SELECT 1 FORMAT CVS"), "did you mean CSV?");
+  EXPECT_EQ(hint_of("SELECT dictGet('d', 'v', 1)"),
+            "a workspace has no dictionaries: join the data source that holds the values");
+}
+
 TEST(Hints, TemplateTags) {
   EXPECT_EQ(testing::sent("SELECT {{Int32(x)}}"), "refused: line 1, column 8: '{{' in SQL that is no template");
   EXPECT_EQ(testing::sent("SELECT 1 FROM events {% if x %}"),

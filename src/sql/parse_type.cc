@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Types in casts and structure strings: known names, their arguments, no aggregate states.
 #include "sql/functions.h"
+#include "sql/hints.h"
 #include "sql/parser_internal.h"
 
 namespace kinglet::sql::internal {
@@ -58,7 +59,11 @@ Status Parser::type_into(std::string& out, std::uint32_t depth) {
   }
   if (name == "AggregateFunction" || name == "SimpleAggregateFunction")
     return error(first.where, fmt::format("type {} is not available here", name), Code::forbidden);
-  if (!is_type(name)) return error(first.where, fmt::format("unknown type '{}'", name));
+  if (!is_type(name)) {
+    std::unexpected<Error> refused = error(first.where, fmt::format("unknown type '{}'", name));
+    refused.error().hint = near_hint(name, type_names());
+    return refused;
+  }
   out += name;
   if (!at("(")) return {};
   ++next_;

@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "sql/functions.h"
+#include "sql/hints.h"
 #include "sql/printer.h"
 
 namespace kinglet::sql {
@@ -607,7 +608,10 @@ class Resolver {
       return {};
     }
     if (const auto checked = normalize_type(text.text); !checked)
-      return refuse(checked.error().code, text.where, "in the type of {}(): {}", expr.text, checked.error().message);
+      return fail(
+          Error{.code = checked.error().code,
+                .message = fmt::format("{}in the type of {}(): {}", at(text.where), expr.text, checked.error().message),
+                .hint = checked.error().hint});
     return {};
   }
 
@@ -727,7 +731,9 @@ Status take_settings(Resolved& out, const ResolveOptions& options) {
     if (!options.settings) return refuse(Code::forbidden, setting.where, "SETTINGS is not allowed here");
     const SettingRule rule = setting_rule(setting.name);
     if (rule == SettingRule::refused)
-      return refuse(Code::forbidden, setting.where, "setting '{}' is not available", setting.name);
+      return fail(Error{.code = Code::forbidden,
+                        .message = fmt::format("{}setting '{}' is not available", at(setting.where), setting.name),
+                        .hint = near_hint(setting.name, setting_names())});
     const bool number =
         !setting.value.empty() && setting.value.find_first_not_of("0123456789.") == std::string_view::npos;
     if (rule == SettingRule::lower_only && !number)
@@ -742,7 +748,10 @@ Status take_format(Resolved& out, const ResolveOptions& options) {
   if (written.empty()) return {};
   if (!options.format) return fail(Code::invalid, "FORMAT is not allowed here");
   const std::string_view format = find_format(written);
-  if (format.empty()) return fail(Code::invalid, "format '{}' is not available", written);
+  if (format.empty())
+    return fail(Error{.code = Code::invalid,
+                      .message = fmt::format("format '{}' is not available", written),
+                      .hint = near_hint(written, format_names())});
   out.format = std::string(format);
   return {};
 }
