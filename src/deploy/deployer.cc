@@ -19,6 +19,7 @@
 #include "engine/system_rows.h"
 #include "runtime/deadline.h"
 #include "runtime/guarded.h"
+#include "service/schema.h"
 #include "sql/printer.h"
 
 namespace kinglet::deploy {
@@ -503,14 +504,18 @@ Task<Result<Outcome>> Deployer::promote(std::string workspace_id, std::string de
 }
 
 Task<Status> Deployer::create_database(std::string database) {
-  auto status = co_await state_->execute(fmt::format("CREATE DATABASE IF NOT EXISTS `{}`", database),
-                                         Clock::now() + ddl_patience);
+  CO_TRY_VOID(co_await state_->execute(fmt::format("CREATE DATABASE IF NOT EXISTS `{}`", database),
+                                       Clock::now() + ddl_patience));
+  auto status = co_await service::create_tables(state_->runners.here().client(), std::move(database),
+                                                Clock::now() + ddl_patience);
   co_return status;
 }
 
 Task<Status> Deployer::drop_database(std::string database) {
+  CO_TRY_VOID(co_await state_->execute(fmt::format("DROP DATABASE IF EXISTS `{}` SYNC", database),
+                                       Clock::now() + ddl_patience));
   auto status =
-      co_await state_->execute(fmt::format("DROP DATABASE IF EXISTS `{}` SYNC", database), Clock::now() + ddl_patience);
+      co_await service::drop_tables(state_->runners.here().client(), std::move(database), Clock::now() + ddl_patience);
   co_return status;
 }
 
@@ -520,7 +525,8 @@ Task<Status> Deployer::reconcile() {
   std::map<std::string, std::string> targets;  // of backfills whose deployment is live
   for (const auto& [id, workspace] : snapshot->workspaces) {
     databases.insert(workspace->database);
-    CO_TRY_VOID(co_await create_database(workspace->database));
+    CO_TRY_VOID(co_await state_->execute(fmt::format("CREATE DATABASE IF NOT EXISTS `{}`", workspace->database),
+                                         Clock::now() + ddl_patience));
     for (const auto& [name, source] : workspace->resources->data_sources.by_name()) {
       known.insert(workspace->database + "." + source->table);
       known.insert(workspace->database + "." + source->quarantine_table);
@@ -532,6 +538,8 @@ Task<Status> Deployer::reconcile() {
           targets.emplace(workspace->database + "." + State::beside_of(pipe->view), target->table);
       }
   }
+  CO_TRY_VOID(
+      co_await service::reconcile_tables(state_->runners.here().client(), databases, Clock::now() + ddl_patience));
   std::string sql =
       "SELECT database, name, engine FROM system.tables WHERE startsWith(database, 'ws_') "
       "ORDER BY engine = 'MaterializedView' DESC";

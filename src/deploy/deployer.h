@@ -55,7 +55,7 @@ class Deployer {
   /// live view (`<view>_backfill`), and makes missing views again: what a killed deployment or replace left. Before the
   /// first insert of a start.
   Task<Status> reconcile();
-  /// The database of a new workspace. Idempotent.
+  /// The databases of a new workspace: for its rows, and for its service data sources. Idempotent.
   Task<Status> create_database(std::string database);
   Task<Status> drop_database(std::string database);
 

@@ -118,8 +118,11 @@ void Flusher::report(const Part& part, const Loaded& loaded, PartRange range, Fl
   for (std::uint32_t i = range.begin; i < range.end; ++i) {
     const auto& request = loaded.scan.requests[items[i].request];
     const auto& section = request.sections[items[i].section];
-    auto source = std::ranges::find(landed.sources, request.meta.source, &LandedRows::source);
-    if (source == landed.sources.end()) source = landed.sources.insert(source, {.source = request.meta.source});
+    auto source = std::ranges::find_if(landed.sources, [&](const LandedRows& known) {
+      return known.source == request.meta.source && known.import_id == request.meta.import_id;
+    });
+    if (source == landed.sources.end())
+      source = landed.sources.insert(source, {.source = request.meta.source, .import_id = request.meta.import_id});
     ++source->request_count;
     source->bytes += section.size;
     switch (section.kind) {

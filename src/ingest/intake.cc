@@ -154,8 +154,12 @@ SpoolCallbacks Intake::spool_callbacks(catalog::Catalog& catalog, observe::Obser
       observe::OperationRecord record;
       record.start = wall_now() - part.elapsed;
       record.workspace_id = workspace->id;
-      record.event_type = "append-hfi";
+      // Rows of an import have one operation for all of it, which its job writes; here are its blocks.
+      if (landed.import_id.empty()) record.event_type = "append-hfi";
       record.operation_id = part.token;
+      record.import_id = landed.import_id;
+      record.source = landed.import_id.empty() ? "stream" : "import";
+      record.block_ids = {part.token};
       record.data_source_id = source->id;
       record.data_source_name = source->name;
       record.elapsed_seconds = std::chrono::duration<double>(part.elapsed).count();

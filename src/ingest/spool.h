@@ -144,6 +144,7 @@ struct SpoolStats {
 /// Rows of one data source in one landed part.
 struct LandedRows {
   std::string source;
+  std::string import_id = {};  // empty: events
   std::uint64_t request_count = 0;
   std::uint64_t rows = 0, quarantined_rows = 0, copied_rows = 0, bytes = 0;
 };

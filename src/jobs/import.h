@@ -25,6 +25,7 @@ struct ImportRequest {
   std::shared_ptr<const catalog::DataSource> source;
   ImportMode mode = ImportMode::append;
   FileFormat format = FileFormat::csv;
+  std::string request_id = {};   // for reports
   std::string content_encoding;  // of the request; a gzip file is recognised by its first bytes, too
   ingest::CsvDialect csv = {};
   std::uint64_t bytes_max = 500u << 20;           // as sent

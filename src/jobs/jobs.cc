@@ -12,6 +12,7 @@
 #include "engine/statement_text.h"
 #include "http/address_policy.h"
 #include "http/client.h"
+#include "jobs/job_records.h"
 #include "sql/resolve.h"
 
 namespace kinglet::jobs {
@@ -62,10 +63,12 @@ struct Jobs::State : std::enable_shared_from_this<State> {
   }
 
   Task<Result<std::shared_ptr<const catalog::Job>>> write(std::string workspace_id, catalog::Job job, bool is_new) {
+    auto observed_in = workspace_id;
     auto change = [workspace_id = std::move(workspace_id), job = std::move(job), is_new](catalog::Transaction& t) {
       return is_new ? t.insert_job(workspace_id, job) : t.update_job(workspace_id, job);
     };
     auto written = co_await parts.catalog.update(std::move(change));
+    if (written) parts.observer.record(job_record(std::move(observed_in), **written));
     co_return written;
   }
 
@@ -98,20 +101,19 @@ struct Jobs::State : std::enable_shared_from_this<State> {
                    asio::detached);
   }
 
-  void record(const ImportRequest& request, const Result<ImportResult>& result, std::string_view id, bool is_job) {
-    observe::OperationRecord record;
-    record.start = wall_now();
-    record.workspace_id = request.workspace->id;
-    record.event_type = request.mode == ImportMode::append ? "append" : "replace";
+  void record(const ImportRequest& request, const Result<ImportResult>& result, std::string_view id, bool is_job,
+              WallTime start) {
+    auto record = operation_record(*request.workspace, *request.source,
+                                   request.mode == ImportMode::append ? "append" : "replace", start);
     record.operation_id = record.import_id = id;
+    record.request_id = request.request_id;
     if (is_job) record.job_id = id;
-    record.data_source_id = request.source->id;
-    record.data_source_name = request.source->name;
     if (!result) {
       record.error = result.error().message;
     } else {
       record.rows = record.written_rows = result->successful_rows;
       record.rows_quarantine = result->quarantined_rows;
+      record.read_bytes = result->bytes;
     }
     parts.observer.record(std::move(record));
   }
@@ -152,7 +154,7 @@ struct Jobs::State : std::enable_shared_from_this<State> {
   }
 
   Status finish(const ImportRequest& request, Result<ImportResult> result, catalog::Job& job) {
-    record(request, result, job.id, true);
+    record(request, result, job.id, true, job.started_at.value_or(wall_now()));
     if (!result) return fail(std::move(result.error()));
     fill(job, *result);
     return {};
@@ -180,6 +182,18 @@ struct Jobs::State : std::enable_shared_from_this<State> {
     co_return Status{};
   }
 
+  Task<Status> run_recorded_delete(DeleteRequest request, std::string condition, const catalog::Job& job) {
+    const auto start = wall_now();
+    auto status = co_await run_delete(request, std::move(condition));
+    auto record = operation_record(*request.workspace, *request.source, "delete", start);
+    record.operation_id = record.job_id = job.id;
+    record.rows = job.rows_affected.value_or(0);
+    record.options = {{"delete_condition", request.condition}};
+    if (!status) record.error = status.error().message;
+    parts.observer.record(std::move(record));
+    co_return status;
+  }
+
   Task<Result<std::string>> condition_of(const DeleteRequest& request) {
     auto printed = sql::checked_expression(request.condition);
     if (!printed) co_return fail(Code::invalid, "delete_condition: {}", printed.error().message);
@@ -200,6 +214,15 @@ struct Jobs::State : std::enable_shared_from_this<State> {
     std::uint64_t rows = 0;
     std::from_chars(text.data(), text.data() + text.size(), rows);
     co_return rows;
+  }
+
+  Task<Status> truncate(const catalog::Workspace& workspace, const std::string& table) {
+    // Held: a batch on its way would come in again, because truncating forgets its token.
+    CO_TRY(const auto hold, co_await parts.spool.hold({.database = workspace.database, .table = table},
+                                                      ingest::HoldKind::clear, Clock::now() + hold_patience));
+    auto status = co_await execute(fmt::format("TRUNCATE TABLE {} SYNC", qualified(workspace.database, table)),
+                                   statement_patience);
+    co_return status;
   }
 
   Task<Status> execute(std::string sql, std::chrono::nanoseconds patience, engine::Settings settings = {}) {
@@ -228,8 +251,9 @@ Status Jobs::start() {
           "interrupted: the server stopped while the job was at work; what it had appended stays, start it again for "
           "the rest";
       auto change = [workspace_id = id, ended](catalog::Transaction& t) { return t.update_job(workspace_id, ended); };
-      if (const auto written = state_->parts.catalog.update_blocking(std::move(change)); !written)
-        return fail(written.error());
+      const auto written = state_->parts.catalog.update_blocking(std::move(change));
+      if (!written) return fail(written.error());
+      state_->parts.observer.record(job_record(id, **written));
     }
   return {};
 }
@@ -243,8 +267,9 @@ Task<Result<ImportResult>> Jobs::import_body(ImportRequest request, http::BodyRe
   const auto pass = state_->gate.enter();
   if (!pass) co_return fail(Code::unavailable, "the server is stopping");
   const auto id = catalog::new_uuid();
+  const auto start = wall_now();
   auto result = co_await run_import(state_->tools(), request, id, body);
-  state_->record(request, result, id, false);
+  state_->record(request, result, id, false, start);
   co_return result;
 }
 
@@ -315,7 +340,7 @@ Task<Result<std::shared_ptr<const catalog::Job>>> Jobs::delete_rows(DeleteReques
   CO_TRY(const auto job, co_await state_->write(request.workspace->id, entry, true));
   auto work = [self = state_, request, condition, rows](catalog::Job& j) {
     j.rows_affected = rows;
-    return self->run_delete(request, condition);
+    return self->run_recorded_delete(request, condition, j);
   };
   state_->spawn(request.workspace->id, *job, std::move(*pass), std::move(work));
   co_return job;
@@ -323,12 +348,13 @@ Task<Result<std::shared_ptr<const catalog::Job>>> Jobs::delete_rows(DeleteReques
 
 Task<Status> Jobs::truncate(std::shared_ptr<const catalog::Workspace> workspace,
                             std::shared_ptr<const catalog::DataSource> source, bool quarantine) {
-  const auto& table = quarantine ? source->quarantine_table : source->table;
-  // Held: a batch on its way would come in again, because truncating forgets its token.
-  CO_TRY(const auto hold, co_await state_->parts.spool.hold({.database = workspace->database, .table = table},
-                                                            ingest::HoldKind::clear, Clock::now() + hold_patience));
-  auto status = co_await state_->execute(fmt::format("TRUNCATE TABLE {} SYNC", qualified(workspace->database, table)),
-                                         statement_patience);
+  const auto start = wall_now();
+  auto status = co_await state_->truncate(*workspace, quarantine ? source->quarantine_table : source->table);
+  auto record = operation_record(*workspace, *source, "truncate", start);
+  record.operation_id = catalog::new_uuid();
+  if (quarantine) record.options = {{"table", "quarantine"}};
+  if (!status) record.error = status.error().message;
+  state_->parts.observer.record(std::move(record));
   co_return status;
 }
 

@@ -2,6 +2,7 @@
 #include "query/composer.h"
 
 #include "json/document.h"
+#include "query/service_names.h"
 #include "sql/parser.h"
 #include "sql/printer.h"
 
@@ -49,6 +50,7 @@ struct Composer::State {
   std::vector<std::pair<std::string, std::string>> settings;
   std::map<std::string, std::string> filters;  // physical "db.table" -> condition
   std::set<std::string> data_sources, pipes;
+  bool service_read = false;
   std::vector<const catalog::Pipe*> open_pipes;  // being rendered, outermost first
   /// Nodes already resolved in this request, by what the token fixed for them: used twice, rendered once. Null: at
   /// work.
@@ -110,7 +112,7 @@ struct Composer::State {
 
   /// A data source, a quarantine table or a pipe of the workspace. `asked`: the caller wrote the name itself, so its
   /// token must hold it; names inside stored pipes are the author's.
-  Result<sql::Target> resource(std::string_view name, bool asked) {
+  Result<sql::Target> resource(std::string_view name, bool asked, sql::Position where) {
     const auto* access = asked ? world.access : nullptr;
     if (const auto source = world.resources->data_sources.find(name); source && source->name == name) {
       if (access != nullptr && !access->reads(*source)) return fail(Code::not_found, "{}", unknown_resource(name));
@@ -129,9 +131,37 @@ struct Composer::State {
         return physical(*source, true);
       }
     }
-    if (name.starts_with("tinybird.") || name.starts_with("organization."))
-      return fail(Code::invalid, "service data source '{}' is not available yet", name);
+    if (is_service_name(name)) return service_resource(name, access, where);
     return fail(Code::not_found, "{}", unknown_resource(name));
+  }
+
+  Result<sql::Target> service_resource(std::string_view name, const auth::Access* access, sql::Position where) {
+    if (access != nullptr && !reads_service(*access, name)) return fail(Code::not_found, "{}", unknown_resource(name));
+    if (std::ranges::any_of(open_pipes,
+                            [](const auto* p) { return p->definition.type == datafile::PipeType::materialized; }))
+      return fail(Code::invalid,
+                  "line {}, column {}: '{}' is a service data source, which a materialized view cannot read; an "
+                  "endpoint or a copy pipe can",
+                  where.line, where.column, name);
+    auto target = service_target(name, {.database = world.database,
+                                        .workspace_id = workspace_id(),
+                                        .workspace_name = workspace_name(),
+                                        .organization_id = world.organization_id});
+    if (!target) {
+      if (target.error().code != Code::not_found) return fail(std::move(target.error()));
+      return fail(
+          Error{.code = Code::invalid,
+                .message = fmt::format("line {}, column {}: {}", where.line, where.column, unknown_resource(name)),
+                .hint = std::move(target.error().hint)});
+    }
+    service_read = true;
+    return target;
+  }
+  std::string_view workspace_id() const {
+    return world.access == nullptr ? std::string_view() : world.access->workspace().id;
+  }
+  std::string_view workspace_name() const {
+    return world.access == nullptr ? std::string_view() : world.access->workspace().name;
   }
 
   struct NodeScope final : sql::Scope {
@@ -139,14 +169,14 @@ struct Composer::State {
     CompiledPipePtr pipe;
     std::size_t self;
     NodeScope(State& s, CompiledPipePtr p, std::size_t i) : state(s), pipe(std::move(p)), self(i) {}
-    Result<sql::Target> table(std::string_view name, sql::Position) override {
+    Result<sql::Target> table(std::string_view name, sql::Position where) override {
       const auto& nodes = pipe->definition().nodes;
       for (std::size_t i = 0; i < nodes.size(); ++i)
         if (i != self && nodes[i].name == name) {
           TRY(auto query, state.node_query(pipe, i));
           return sql::Target(sql::Inlined{.query = std::move(query)});
         }
-      return state.resource(name, false);
+      return state.resource(name, false, where);
     }
   };
 
@@ -155,7 +185,7 @@ struct Composer::State {
     CompiledPipePtr pipeline;
     bool granted_pipeline = false;
     explicit RequestScope(State& s) : state(s) {}
-    Result<sql::Target> table(std::string_view name, sql::Position) override {
+    Result<sql::Target> table(std::string_view name, sql::Position where) override {
       if (pipeline) {
         const auto& nodes = pipeline->definition().nodes;
         if (name == "_") {
@@ -168,7 +198,7 @@ struct Composer::State {
             return sql::Target(sql::Inlined{.query = std::move(query)});
           }
       }
-      return state.resource(name, true);
+      return state.resource(name, true, where);
     }
   };
 
@@ -248,6 +278,7 @@ struct Composer::State {
     composed.data_sources.assign(data_sources.begin(), data_sources.end());
     composed.pipes.assign(pipes.begin(), pipes.end());
     for (const auto& [key, made] : done) composed.nodes.emplace_back(std::get<0>(key), std::get<1>(key));
+    composed.reads_service = service_read;
     return composed;
   }
 
@@ -295,6 +326,7 @@ Composer::Composer(World world, PipeCache& cache, templates::Arguments arguments
                        .filters = {},
                        .data_sources = {},
                        .pipes = {},
+                       .service_read = false,
                        .open_pipes = {},
                        .done = {}}) {}
 Composer::~Composer() = default;

@@ -36,6 +36,7 @@ struct Composed {
   std::vector<std::string> data_sources;                      // read, by name
   std::vector<std::string> pipes;                             // read, by name
   bool stand_ins = false;  // values in it may stand for parameters that nobody sent: they prove nothing
+  bool reads_service = false;  // a service data source is among what it reads
   /// Nodes that stand in it as sub-queries, and the one that was asked for. As long as the World's resources live.
   std::vector<std::pair<const catalog::Pipe*, std::size_t>> nodes = {};
   /// What `sql` was printed from; null for texts that hold nothing of a user's.
@@ -49,6 +50,7 @@ struct World {
   /// Who asks. Null when a deployment checks its own project: everything is granted, nothing is filtered.
   const auth::Access* access = nullptr;
   std::function<std::optional<std::string>(std::string_view)> secret;
+  std::string organization_id = {};  // shown by organization.workspaces
 };
 
 /// One request's composition. Lifetime: what World points at outlives it. Thread: any single one.

@@ -18,6 +18,7 @@
 #include "query/runner.h"
 #include "runtime/deadline.h"
 #include "server/status.h"
+#include "service/writer.h"
 
 namespace kinglet::server {
 
@@ -104,6 +105,7 @@ struct App::Parts {
   std::unique_ptr<deploy::Deployer> deployer;
   std::unique_ptr<ingest::Intake> intake;
   std::unique_ptr<jobs::Jobs> jobs;
+  std::unique_ptr<service::Writer> service_writer;
   std::unique_ptr<StatusPage> status_page;
   std::unique_ptr<api::Services> services;
   std::unique_ptr<api::Gateway> gateway;
@@ -176,6 +178,8 @@ struct App::Parts {
                                   .response_bytes_max = config.response_bytes_max,
                                   .threads_max = config.query_threads_max};
     runners = std::make_unique<query::Runners>(*threads, address, store.get(), limits);
+    service_writer =
+        std::make_unique<service::Writer>(*threads, *catalog, observer, service::WriterOptions{.address = address});
     return open_spool(address);
   }
 
@@ -258,6 +262,7 @@ struct App::Parts {
     TRY_VOID(start_engine());
     deployer = std::make_unique<deploy::Deployer>(*catalog, *runners, *spool);
     TRY_VOID(settle_tables());
+    service_writer->start();
     intake = std::make_unique<ingest::Intake>(*catalog, *spool, observer);
     jobs = std::make_unique<jobs::Jobs>(jobs::Jobs::Parts{.threads = *threads,
                                                           .catalog = *catalog,
@@ -306,6 +311,7 @@ struct App::Parts {
       if (left > 0) log::info("accepted rows wait in the spool for the next start", {{"bytes", left}});
       spool->stop();
     }
+    if (service_writer) service_writer->stop(deadline);
     if (reader) reader->stop(engine_stop_grace);
     if (store) store->stop(engine_stop_grace);
     if (catalog) catalog->stop();

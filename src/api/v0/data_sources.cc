@@ -178,6 +178,7 @@ Result<jobs::ImportRequest> import_request(const Call& call, const auth::Access&
                              .source = std::move(source),
                              .mode = mode,
                              .format = FileFormat::csv,
+                             .request_id = call.request.id,
                              .content_encoding = {},
                              .csv = csv,
                              .bytes_max = call.services.limits.upload_bytes_max};

@@ -6,8 +6,7 @@
 
 #include "api/reply.h"
 #include "api/reply_body.h"
-#include "base/clock.h"
-#include "base/log.h"
+#include "api/v0/call_record.h"
 #include "query/runner.h"
 
 namespace kinglet::api {
@@ -107,52 +106,24 @@ query::World world_of(const Services& services, const auth::Access& access) {
             auto value = catalog.secret(*workspace, name);
             if (!value) return std::nullopt;
             return std::move(*value);
-          }};
-}
-
-/// Books the call once its reply has ended.
-void observe(Call& call, http::Response& response, const auth::Access& access, const catalog::Pipe* pipe,
-             const http::QueryParameters& parameters, const engine::Summary& summary) {
-  observe::RequestRecord record;
-  record.start = wall_now();
-  record.workspace_id = access.workspace().id;
-  record.pipe_id = pipe == nullptr ? "query_api" : pipe->id;
-  record.pipe_name = pipe == nullptr ? "query_api" : pipe->name;
-  record.request_id = call.request.id;
-  record.url = log::redact_url(call.request.target);
-  record.method = call.request.method_name;
-  record.token_id = access.identity().token_id;
-  record.token_name = access.identity().token_name;
-  record.user_agent = call.request.headers.get("User-Agent").value_or("");
-  for (const auto& [name, value] : parameters)
-    if (name != "token") record.parameters.emplace_back(name, value);
-  record.read_rows = summary.read_rows;
-  record.read_bytes = summary.read_bytes;
-  record.result_rows = summary.result_rows;
-  if (response.status >= 400) record.error = response.body.substr(0, 1024);
-  response.on_finished = [&observer = call.services.observer,
-                          record = std::move(record)](const http::Finished& f) mutable {
-    record.status_code = f.status;
-    record.duration_seconds = std::chrono::duration<double>(f.duration).count();
-    if (!f.complete && record.error.empty()) record.error = "the reply was not read to its end";
-    observer.record(std::move(record));
-  };
+          },
+          .organization_id = services.catalog.snapshot()->account->organization_id};
 }
 
 Task<http::Response> run(Call& call, const auth::Access& access, const query::Composed& composed, query::Format format,
-                         const http::QueryParameters& parameters, engine::Summary& summary) {
-  auto settings = settings_of(parameters);
+                         const CallFacts& facts) {
+  auto settings = settings_of(facts.parameters);
   if (!settings) co_return error_reply(settings.error());
   const auto workspace = access.identity().workspace;
   call.request.cancel_on_disconnect();
   auto& runner = call.services.runners.here();
   auto answer = co_await runner.run(composed, format, *workspace->resources, workspace->database, std::move(*settings));
   if (!answer) co_return error_reply(answer.error());
-  summary = answer->summary;
+  *facts.summary = answer->summary;
   http::Response response;
   response.headers.add("Content-Type", std::string(format.content_type));
   if (answer->rest)
-    response.stream = std::make_unique<ReplyBody>(std::move(*answer));
+    response.stream = std::make_unique<ReplyBody>(std::move(*answer), facts.summary);
   else
     response.body = std::move(answer->first);
   co_return response;
@@ -175,32 +146,58 @@ Status check_sql_size(std::string_view sql) {
   return {};
 }
 
-Task<Result<http::Response>> sql(Call& call) {
-  CO_TRY(const auto access, call.authenticate_workspace());
-  CO_TRY(const auto parameters, co_await parameters_of(call.request, BodyText::sql));
-  const auto text = parameters.get("q");
+Task<Result<http::Response>> answer_sql(Call& call, const auth::Access& access, CallFacts& facts) {
+  CO_TRY(facts.parameters, co_await parameters_of(call.request, BodyText::sql));
+  const auto text = facts.parameters.get("q");
   if (!text || text->find_first_not_of(" \t\r\n") == text->npos)
     co_return fail(Code::invalid, "no SQL: send it as `q`, or as the body of a POST");
   CO_TRY_VOID(check_sql_size(*text));
   std::shared_ptr<const catalog::Pipe> pipeline;
-  if (const auto name = parameters.get("pipeline"); name && !name->empty()) {
+  if (const auto name = facts.parameters.get("pipeline"); name && !name->empty()) {
     CO_TRY(pipeline, access.readable_pipe(*name));
   }
   query::Composer composer(world_of(call.services, access), call.services.runners.here().pipes(),
-                           arguments_of(parameters));
+                           arguments_of(facts.parameters));
   const auto composed = composer.statement(*text, pipeline);
-  engine::Summary summary;
-  http::Response response;
-  if (!composed) {
-    response = refusal_reply(composed.error());
-  } else {
-    const auto format = query::format_of_word(composed->format.value_or("JSON"));
-    if (!format)
-      response = error_reply(400, fmt::format("unknown output format '{}'", *composed->format));
-    else
-      response = co_await run(call, access, *composed, *format, parameters, summary);
+  if (!composed) co_return refusal_reply(composed.error());
+  facts.reads_service = composed->reads_service;
+  const auto format = query::format_of_word(composed->format.value_or("JSON"));
+  if (!format) co_return error_reply(400, fmt::format("unknown output format '{}'", *composed->format));
+  auto response = co_await run(call, access, *composed, *format, facts);
+  co_return response;
+}
+
+/// The reply of a call whose token is good, booked however it ended.
+http::Response booked(Call& call, const auth::Access& access, const CallFacts& facts, Result<http::Response> answered) {
+  http::Response response = answered ? std::move(*answered) : error_reply(answered.error());
+  record_call(call, response, access, facts);
+  return response;
+}
+
+Task<Result<http::Response>> sql(Call& call) {
+  CO_TRY(const auto access, call.authenticate_workspace());
+  CallFacts facts;
+  auto answered = co_await answer_sql(call, access, facts);
+  co_return booked(call, access, facts, std::move(answered));
+}
+
+Task<Result<http::Response>> answer_endpoint(Call& call, const auth::Access& access,
+                                             const std::shared_ptr<const catalog::Pipe>& pipe, query::Format format,
+                                             CallFacts& facts) {
+  CO_TRY(facts.parameters, co_await parameters_of(call.request, BodyText::form));
+  const auto q = facts.parameters.get("q");
+  if (q) CO_TRY_VOID(check_sql_size(*q));
+  query::Composer composer(world_of(call.services, access), call.services.runners.here().pipes(),
+                           arguments_of(facts.parameters));
+  const auto composed = composer.endpoint(pipe, q);
+  if (!composed) co_return refusal_reply(composed.error());
+  facts.reads_service = composed->reads_service;
+  if (composed->format) {
+    const auto word = query::format_of_word(*composed->format);
+    if (!word) co_return fail(Code::invalid, "unknown output format '{}'", *composed->format);
+    format = *word;
   }
-  observe(call, response, access, nullptr, parameters, summary);
+  auto response = co_await run(call, access, *composed, format, facts);
   co_return response;
 }
 
@@ -213,27 +210,9 @@ Task<Result<http::Response>> call_endpoint(Call& call, std::string_view name, st
   CO_TRY(const auto pipe, access.readable_pipe(name));
   if (pipe->definition.type != datafile::PipeType::endpoint)
     co_return fail(Code::not_found, "The pipe '{}' does not have an endpoint yet", pipe->name);
-  CO_TRY(const auto parameters, co_await parameters_of(call.request, BodyText::form));
-  const auto q = parameters.get("q");
-  if (q) CO_TRY_VOID(check_sql_size(*q));
-  query::Composer composer(world_of(call.services, access), call.services.runners.here().pipes(),
-                           arguments_of(parameters));
-  const auto composed = composer.endpoint(pipe, q);
-  engine::Summary summary;
-  http::Response response;
-  if (!composed) {
-    response = refusal_reply(composed.error());
-  } else {
-    auto wanted = *format;
-    if (composed->format) {
-      const auto word = query::format_of_word(*composed->format);
-      if (!word) co_return fail(Code::invalid, "unknown output format '{}'", *composed->format);
-      wanted = *word;
-    }
-    response = co_await run(call, access, *composed, wanted, parameters, summary);
-  }
-  observe(call, response, access, pipe.get(), parameters, summary);
-  co_return response;
+  CallFacts facts{.pipe = pipe.get()};
+  auto answered = co_await answer_endpoint(call, access, pipe, *format, facts);
+  co_return booked(call, access, facts, std::move(answered));
 }
 
 void add_sql_routes(Router& router, Services& services) {

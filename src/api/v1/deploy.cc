@@ -4,6 +4,7 @@
 #include "api/services.h"
 #include "deploy/deployer.h"
 #include "http/multipart.h"
+#include "jobs/job_records.h"
 
 namespace kinglet::api {
 namespace {
@@ -119,6 +120,26 @@ http::Response failed_reply(const Error& error, bool build) {
   return response;
 }
 
+/// What a deployment that is live now did to data sources, for `tinybird.datasources_ops_log`. `since`: when it began.
+void record_changes(const Call& call, const catalog::Workspace& before, const deploy::Outcome& outcome,
+                    WallTime since) {
+  if (outcome.result != deploy::Outcome::Result::success || !outcome.deployment || !outcome.deployment->live) return;
+  const auto now = call.services.catalog.snapshot()->workspace(before.id);
+  const auto record = [&](const std::vector<std::string>& names, const catalog::Workspace* in, const char* event) {
+    for (const auto& name : names) {
+      const auto source = in == nullptr ? nullptr : in->resources->data_sources.find(name);
+      if (!source) continue;
+      auto operation = jobs::operation_record(before, *source, event, since);
+      operation.operation_id = fmt::format("deployment_{}", outcome.deployment->id);
+      operation.request_id = call.request.id;
+      call.services.observer.record(std::move(operation));
+    }
+  };
+  record(outcome.data_sources.created, now.get(), "create");
+  record(outcome.data_sources.changed, now.get(), "alter");
+  record(outcome.data_sources.deleted, &before, "drop");
+}
+
 Task<Result<http::Response>> build_now(Call& call) {
   CO_TRY(const auto access, call.authenticate_workspace());
   CO_TRY_VOID(access.may_deploy());
@@ -128,7 +149,9 @@ Task<Result<http::Response>> build_now(Call& call) {
                           .mode = deploy::Mode::build,
                           .allow_destructive = true,
                           .deployment_id = {}};
+  const auto since = wall_now();
   CO_TRY(const auto outcome, co_await call.services.deployer.deploy(std::move(request)));
+  record_changes(call, access.workspace(), outcome, since);
   using Kind = deploy::Outcome::Result;
   if (outcome.result == Kind::failed)
     co_return json_reply(
@@ -172,7 +195,9 @@ Task<Result<http::Response>> deploy_now(Call& call) {
                                             : deploy::Mode::stage,
                           .allow_destructive = flag("allow_destructive_operations"),
                           .deployment_id = {}};
+  const auto since = wall_now();
   CO_TRY(const auto outcome, co_await call.services.deployer.deploy(std::move(request)));
+  record_changes(call, access.workspace(), outcome, since);
   using Kind = deploy::Outcome::Result;
   const bool failed = outcome.result == Kind::failed;
   json::object deployment;
@@ -229,7 +254,9 @@ Task<Result<http::Response>> set_live(Call& call) {
   if (d->status != catalog::DeploymentStatus::data_ready)
     co_return fail(Code::conflict, "deployment #{} is {}, so it cannot become live", d->id,
                    catalog::deployment_status_name(d->status));
+  const auto since = wall_now();
   CO_TRY(const auto outcome, co_await call.services.deployer.promote(access.workspace().id, d->id));
+  record_changes(call, access.workspace(), outcome, since);
   if (outcome.result == deploy::Outcome::Result::failed)
     co_return json_reply(json::object{{"result", "failed"},
                                       {"error", "the project no longer fits the workspace"},
