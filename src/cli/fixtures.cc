@@ -118,13 +118,14 @@ Result<std::vector<AppendedFixture>> append_fixtures(const Session& session, con
 
 void show_fixtures(const Terminal& terminal, const std::vector<AppendedFixture>& fixtures) {
   for (const auto& f : fixtures) {
-    if (!f.appended && !f.fault.empty())
-      terminal.warn(fmt::format("{}: {}", f.name, f.fault));
-    else if (f.quarantined > 0)
-      terminal.warn(fmt::format("{}: {} of {} rows do not fit, see {}_quarantine{}{}", f.name, grouped(f.quarantined),
-                                grouped(f.rows + f.quarantined), f.source, f.fault.empty() ? "" : ": ", f.fault));
+    const auto why = f.fault.empty() ? std::string() : ": " + f.fault;
+    if (f.appended && f.quarantined > 0)
+      terminal.warn(fmt::format("{}: {} of {} rows do not fit, see {}_quarantine{}", f.name, grouped(f.quarantined),
+                                grouped(f.rows + f.quarantined), f.source, why));
     else if (f.appended)
       terminal.done(fmt::format("{} rows of {} appended to {}", grouped(f.rows), f.name, f.source));
+    else if (!f.fault.empty())
+      terminal.warn(f.name + why);
   }
 }
 

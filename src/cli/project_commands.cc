@@ -4,6 +4,7 @@
 #include <CLI/CLI.hpp>
 
 #include "cli/check_command.h"
+#include "cli/fixtures.h"
 #include "cli/format_command.h"
 #include "project/discovery.h"
 
@@ -73,6 +74,15 @@ void print_warnings(const Terminal& terminal, const json::object& o) {
       terminal.warn(fmt::format("{}: {}", json::get_string(f, "resource").value_or(""),
                                 json::get_string(f, "message").value_or("")));
   }
+}
+
+/// Rows of fixtures/ for data sources that have none yet. What is wrong with one is told and fails no build.
+void load_fixtures(const Terminal& terminal, const Session& session, const project::Discovered& project) {
+  const auto appended = append_fixtures(session, project);
+  if (appended)
+    show_fixtures(terminal, *appended);
+  else
+    terminal.warn(fmt::format("the fixtures were not appended: {}", appended.error().message));
 }
 
 /// Sends the project and shows what came of it. `what` holds the changes in a good reply: "build" or "deployment".
@@ -151,6 +161,7 @@ int send_project(const GlobalFlags& flags, const Options& options, const std::st
                               : what == "build" ? "Build"
                                                 : "Deploy",
                               took));
+  if (what == "build") load_fixtures(terminal, *session, *files);
   return 0;
 }
 

@@ -21,6 +21,7 @@ ENGINE "MergeTree"
 ENGINE_SORTING_KEY "day"
 ENGINE_TTL "day + INTERVAL 1 DAY"
 """
+KEPT = EVENTS.replace('ENGINE_TTL "day + INTERVAL 1 DAY"\n', "")
 TOP = """NODE n
 SQL >
     %
@@ -276,3 +277,24 @@ def test_a_server_that_does_not_start_shows_its_log(project):
     shown = project("test", status=1)
     assert "ended before it was ready" in shown and "log ends with" in shown
     assert time.monotonic() - started < 60
+
+
+def test_build_appends_fixtures_to_empty_data_sources(project, new_workspace):
+    ws = new_workspace()
+    project.environment.update(KINGLET_HOST=ws.base, KINGLET_TOKEN=ws.token)
+    project.write({"datasources/events.datasource": KEPT})
+    assert "3 rows of fixtures/events.ndjson appended to events" in project("build")
+    assert ws.value("SELECT count() FROM events") == 3
+    assert "appended" not in project("build") and ws.value("SELECT count() FROM events") == 3
+    ws.must_append("events", ROWS[:1])
+    project.write({"endpoints/more.pipe": TOP})
+    assert "appended" not in project("build") and ws.value("SELECT count() FROM events") == 4
+
+
+def test_a_fixture_that_does_not_fit_fails_no_build(project, new_workspace):
+    ws = new_workspace()
+    project.environment.update(KINGLET_HOST=ws.base, KINGLET_TOKEN=ws.token)
+    project.write({"datasources/events.datasource": KEPT, "fixtures/events.ndjson": 'no json\n{"day":"never"}\n' + NDJSON})
+    shown = project("build")
+    assert "△ fixtures/events.ndjson: 2 of 5 rows do not fit, see events_quarantine: row 1: " in shown and ws.value("SELECT count() FROM events") == 3
+    assert project.json("build")["result"] == "no_changes"
