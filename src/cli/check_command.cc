@@ -159,9 +159,11 @@ int check(const GlobalFlags& flags, const Options& options) {
   auto checked = project::check(*found);
   const bool server = !options.no_server && (options.server || !flags.host.empty() || !flags.token.empty());
   std::string host;
+  bool asked = false;
   if (server) {
     auto told = ask_server(flags, *found, host);
-    if (told)
+    asked = told.has_value();
+    if (asked)
       merge(checked.diagnostics, std::move(*told));
     else
       checked.diagnostics.push_back({.severity = Severity::error,
@@ -185,7 +187,7 @@ int check(const GlobalFlags& flags, const Options& options) {
     terminal.line(json::write(json::object{{"files", found->files.size()},
                                            {"errors", errors},
                                            {"warnings", warnings},
-                                           {"server", server},
+                                           {"server", asked},
                                            {"seconds", std::chrono::duration<double>(took).count()},
                                            {"diagnostics", std::move(list)}}));
     return errors == 0 ? 0 : 1;
@@ -195,8 +197,9 @@ int check(const GlobalFlags& flags, const Options& options) {
   auto summary = fmt::format("{}; {}, {} ({})", contents(*found, checked.project), counted(errors, "error"),
                              counted(warnings, "warning"), duration_text(took));
   errors == 0 ? terminal.done(summary) : terminal.failed(summary);
-  terminal.step(server ? fmt::format("checked here and by {}", host)
-                       : "checked without a server; --server asks one about functions and types as well");
+  terminal.step(asked    ? fmt::format("checked here and by {}", host)
+                : server ? std::string("checked here only")
+                         : "checked without a server; --server asks one about functions and types as well");
   return errors == 0 ? 0 : 1;
 }
 

@@ -16,7 +16,7 @@ struct ProjectLimits {
   static constexpr std::size_t entries_max = 200'000;             // files and folders looked at
   static constexpr std::size_t settings_bytes_max = 1024 * 1024;  // tinybird.config.json, .tinyb, .env.local
   static constexpr std::size_t include_items_max = 1000;
-  static constexpr std::size_t pattern_bytes_max = 4096;  // of one item of `include`
+  static constexpr std::size_t pattern_bytes_max = 1024;  // of one item of `include`
   static constexpr std::size_t variables_max = 10'000;    // lines of .env.local
   static constexpr std::size_t levels_up_max = 64;        // folders looked at above
 };

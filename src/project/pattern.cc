@@ -8,7 +8,7 @@
 namespace kinglet::project {
 namespace {
 
-constexpr std::size_t choices_max = 256;
+constexpr std::size_t choices_max = 64;
 
 /// `[a-z]` or `[!a-z]` at the start of `pattern` against one character; `length` is what it takes. 0: no class.
 bool matches_class(std::string_view pattern, char c, std::size_t& length) {
