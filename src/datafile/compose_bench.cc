@@ -19,11 +19,13 @@ class Tables final : public sql::Scope {
 
 /// 2 KB, ten parameters, the constructs of everyday endpoints.
 constexpr std::string_view endpoint = R"(%
+-- Sessions of one site by hour and one dimension; the list of browsers and the least number of hits are optional
 WITH
     {{ Float64(quantile_level, 0.95, description='Which quantile of the duration') }} AS level,
     sessions AS (
         SELECT session_id, min(timestamp) AS started, max(timestamp) AS ended, any(country) AS country,
-            argMin(pathname, timestamp) AS entry_page, countIf(action = 'page_hit') AS hits
+            argMin(pathname, timestamp) AS entry_page, countIf(action = 'page_hit') AS hits,
+            any(device) AS device, max(scroll_depth) AS depth
         FROM analytics_events
         WHERE site_id = {{ String(site) }}
           AND timestamp BETWEEN {{ DateTime(date_from, '2024-01-01 00:00:00') }} AND {{ DateTime(date_to, '2024-12-31 23:59:59') }}
