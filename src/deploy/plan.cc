@@ -290,7 +290,7 @@ class Planner {
     for (const auto* names : {&plan_.data_sources.created, &plan_.data_sources.changed, &plan_.data_sources.deleted,
                               &plan_.pipes.created, &plan_.pipes.changed, &plan_.pipes.deleted})
       touched.insert(names->begin(), names->end());
-    std::set<std::string> reported;
+    std::set<std::string> reported, external_told;
     for (const auto& d : plan_.diagnostics)
       if (d.severity == datafile::Severity::error) reported.insert(d.file);
     for (const auto& [name, pipe] : plan_.proposed.pipes.by_name()) {
@@ -320,6 +320,10 @@ class Planner {
           }
           if (composed->sql == first_sql) break;
           first_sql = composed->sql;
+          if (!composed->external_tables.empty()) {
+            if (external_told.insert(name).second) note_external(*pipe, i, composed->external_tables);
+            continue;
+          }
           const bool affected =
               changed_pipes_.contains(name) || touched.contains(pipe->definition.target) ||
               std::ranges::any_of(composed->data_sources, [&](const auto& n) { return touched.contains(n); }) ||
@@ -330,6 +334,17 @@ class Planner {
         }
       }
     }
+  }
+
+  /// Nothing outside is asked during a deployment: neither whether it is there nor what it has.
+  void note_external(const catalog::Pipe& pipe, std::size_t node, const std::vector<std::string>& functions) {
+    auto finding = node_diagnostic(
+        pipe, node,
+        {.code = Code::invalid,
+         .message = fmt::format("{}() reads from outside this server: its columns are not checked before the copy runs",
+                                fmt::join(functions, "(), "))});
+    finding.severity = datafile::Severity::warning;
+    plan_.diagnostics.push_back(std::move(finding));
   }
 
   void plan_views() {

@@ -98,6 +98,29 @@ TEST_F(PlanTest, S9NodesReadNothingButTheProject) {
     EXPECT_EQ(faults(plan({source("events"), pipe("p", sql)})).size(), 1u) << sql;
 }
 
+TEST_F(PlanTest, S9OnlyACopyPipeMayNameTablesElsewhere) {
+  const std::string elsewhere = "SELECT id, org FROM postgresql('db:5432', 'shop', 'orders', 'me', 'secret')";
+  const auto copy = pipe("copied", elsewhere, "TYPE copy\nTARGET_DATASOURCE events\n");
+  const auto made = plan({source("events"), copy});
+  EXPECT_EQ(faults(made), Lines{});
+  EXPECT_TRUE(made.checks.empty());  // the engine is not asked: it would have to connect
+  ASSERT_EQ(made.diagnostics.size(), 1u);
+  EXPECT_EQ(made.diagnostics[0].position, (datafile::Position{3, 5}));
+  EXPECT_EQ(made.diagnostics[0].message,
+            "node 'copied_node': postgresql() reads from outside this server: its columns are not checked before the "
+            "copy runs");
+
+  EXPECT_EQ(faults(plan({source("events"), pipe("top", elsewhere)})),
+            Lines{"pipes/top.pipe:3:25: node 'top_node': table function postgresql() is not available"});
+  // Not by way of the copy pipe either.
+  const auto by_way = faults(plan({source("events"), copy, pipe("top", "SELECT * FROM copied")}));
+  ASSERT_EQ(by_way.size(), 1u);
+  EXPECT_TRUE(by_way[0].find("postgresql() is not available") != std::string::npos) << by_way[0];
+  EXPECT_EQ(faults(plan({source("events"),
+                         pipe("copied", "SELECT * FROM file('x')", "TYPE copy\nTARGET_DATASOURCE events\n")})),
+            Lines{"pipes/copied.pipe:3:19: node 'copied_node': table function file() is not available"});
+}
+
 TEST_F(PlanTest, AFaultThatOnlyShowsWithAllParametersIsAWarning) {
   const auto made =
       plan({source("events"), pipe("p", "%\n    SELECT id FROM {% if defined(x) %}absent{% else %}events{% end %}")});

@@ -3,6 +3,7 @@
 
 #include "json/document.h"
 #include "query/service_names.h"
+#include "sql/functions.h"
 #include "sql/parser.h"
 #include "sql/printer.h"
 
@@ -50,6 +51,7 @@ struct Composer::State {
   std::vector<std::pair<std::string, std::string>> settings;
   std::map<std::string, std::string> filters;  // physical "db.table" -> condition
   std::set<std::string> data_sources, pipes;
+  std::set<std::string> external_tables;
   bool service_read = false;
   std::vector<const catalog::Pipe*> open_pipes;  // being rendered, outermost first
   /// Nodes already resolved in this request, by what the token fixed for them: used twice, rendered once. Null: at
@@ -205,7 +207,10 @@ struct Composer::State {
   Result<std::shared_ptr<const sql::Query>> output(const std::shared_ptr<const catalog::Pipe>& pipe) {
     pipes.insert(pipe->name);
     TRY(const auto compiled, cache.get(pipe));
-    return node_query(compiled, pipe->definition.output_node);
+    auto query = node_query(compiled, pipe->definition.output_node);
+    // The name is known and granted: what its text may not do is told, and not as if there were no such pipe.
+    if (!query && query.error().code == Code::forbidden) query.error().code = Code::invalid;
+    return query;
   }
 
   Result<std::shared_ptr<const sql::Query>> node_query(const CompiledPipePtr& pipe, std::size_t index) {
@@ -240,8 +245,13 @@ struct Composer::State {
     // The output node of an endpoint may carry a SETTINGS clause (datafiles.md 4.2); it counts for the whole query.
     sql::ResolveOptions options;
     options.settings = open_pipes.size() == 1 && index == pipe->definition().output_node;
+    // A deployment lets a copy pipe name tables elsewhere; what it composes of them is checked, never run.
+    options.external_tables =
+        world.access == nullptr && open_pipes.front()->definition.type == datafile::PipeType::copy;
     auto resolved = sql::resolve(std::move(*parsed), scope, options);
     if (!resolved) return fail(in_node(pipe, index, resolved.error()));
+    for (const auto& name : resolved->table_functions)
+      if (sql::table_function_kind(name) == sql::TableFunctionKind::external) external_tables.insert(name);
     settings.insert(settings.end(), resolved->settings.begin(), resolved->settings.end());
     return std::make_shared<const sql::Query>(std::move(resolved->query));
   }
@@ -277,6 +287,7 @@ struct Composer::State {
     }
     composed.data_sources.assign(data_sources.begin(), data_sources.end());
     composed.pipes.assign(pipes.begin(), pipes.end());
+    composed.external_tables.assign(external_tables.begin(), external_tables.end());
     for (const auto& [key, made] : done) composed.nodes.emplace_back(std::get<0>(key), std::get<1>(key));
     composed.reads_service = service_read;
     return composed;
@@ -326,6 +337,7 @@ Composer::Composer(World world, PipeCache& cache, templates::Arguments arguments
                        .filters = {},
                        .data_sources = {},
                        .pipes = {},
+                       .external_tables = {},
                        .service_read = false,
                        .open_pipes = {},
                        .done = {}}) {}

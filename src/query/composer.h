@@ -35,7 +35,8 @@ struct Composed {
   std::optional<std::string> format;                          // FORMAT word of the text
   std::vector<std::string> data_sources;                      // read, by name
   std::vector<std::string> pipes;                             // read, by name
-  bool stand_ins = false;  // values in it may stand for parameters that nobody sent: they prove nothing
+  std::vector<std::string> external_tables = {};              // s3, postgresql …: only a copy run may send this
+  bool stand_ins = false;      // values in it may stand for parameters that nobody sent: they prove nothing
   bool reads_service = false;  // a service data source is among what it reads
   /// Nodes that stand in it as sub-queries, and the one that was asked for. As long as the World's resources live.
   std::vector<std::pair<const catalog::Pipe*, std::size_t>> nodes = {};
