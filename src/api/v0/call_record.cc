@@ -48,7 +48,7 @@ std::string url_to_record(std::string_view target, std::size_t bytes_max) {
     // As whoever reads the token does: a name that cannot be decoded stands as it is written.
     const auto written = part.substr(0, part.find('='));
     const auto name = http::percent_decode(written, true);
-    if (is_secret(name ? std::string_view(*name) : written)) continue;
+    if (part.empty() || is_secret(name ? std::string_view(*name) : written)) continue;
     out += separator;
     out += part;
     separator = '&';
