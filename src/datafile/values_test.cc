@@ -206,7 +206,8 @@ TEST(CheckProject, ExpressionsOfTablesCallOnlyAllowedFunctions) {
 
 TEST(CheckProject, PositionsArePlacesInTheFile) {
   EXPECT_EQ(checked({{"p.pipe", "NODE a\nSQL >\n\n        SELECT\n          *\n        FRM t\n"}}),
-            (std::vector<std::string>{"p.pipe:6:9: node 'a': expected the end of the query, found FRM"}));
+            (std::vector<std::string>{
+                "p.pipe:6:9: node 'a': expected the end of the query, found FRM (did you mean FROM?)"}));
 }
 
 }  // namespace
