@@ -171,9 +171,13 @@ TEST_F(ComposerTest, QuarantineOfADataSource) {
   EXPECT_EQ(composed->data_sources, std::vector<std::string>{"events_quarantine"});
 }
 
-TEST_F(ComposerTest, ServiceDataSourcesSayThatTheyAreNotThere) {
-  EXPECT_NE(ask("SELECT 1 FROM tinybird.pipe_stats").find("not available yet"), std::string::npos);
-  EXPECT_NE(ask("SELECT 1 FROM organization.workspaces").find("not available yet"), std::string::npos);
+TEST_F(ComposerTest, ServiceDataSourcesStandInTheirOwnDatabaseAndAreHiddenFromReaders) {
+  EXPECT_EQ(ask("SELECT 1 FROM tinybird.pipe_stats"), "SELECT 1 FROM `ws_1_service`.`pipe_stats` AS `pipe_stats`");
+  const auto reader = access({reads_pipe("hidden")});
+  EXPECT_EQ(ask("SELECT 1 FROM tinybird.pipe_stats", &reader), missing("tinybird.pipe_stats"));
+  EXPECT_EQ(ask("SELECT 1 FROM organization.workspaces", &reader), missing("organization.workspaces"));
+  EXPECT_TRUE(composer().statement("SELECT 1 FROM tinybird.pipe_stats", nullptr)->reads_service);
+  EXPECT_FALSE(composer().statement("SELECT 1 FROM events", nullptr)->reads_service);
 }
 
 // ---- nodes and pipes -----------------------------------------------------------------------------------------------
