@@ -56,7 +56,11 @@ http::Response error_reply(int status, std::string_view message) {
 
 http::Response error_reply(const Error& error) {
   std::string message = error.message;
-  if (!error.hint.empty()) message += ". " + error.hint;
+  if (!error.hint.empty()) {
+    const auto first = message.size() + 2;
+    message += ". " + error.hint;
+    if (message[first] >= 'a' && message[first] <= 'z') message[first] = static_cast<char>(message[first] - 'a' + 'A');
+  }
   auto response = error_reply(status_of(error), message);
   if (error.code == Code::busy || error.code == Code::unavailable) response.headers.add("Retry-After", "1");
   if (error.engine_code != 0) response.headers.add("X-DB-Exception-Code", std::to_string(error.engine_code));

@@ -29,6 +29,7 @@ using engine::qualified;
 namespace {
 
 constexpr auto ddl_patience = std::chrono::seconds(30);
+constexpr auto answer_patience = std::chrono::seconds(2);
 constexpr auto backfill_patience = std::chrono::hours(1);
 constexpr auto hold_patience = std::chrono::seconds(30);
 /// What must be taken back waits for an engine that is away: with a view left behind, its source could take no rows.
@@ -92,6 +93,15 @@ struct Deployer::State {
       if (!away || Clock::now() >= deadline) co_return status;
       co_await sleep_until(Clock::now() + undo_pause);
     }
+  }
+
+  Task<bool> engine_answers() {
+    auto& runner = runners.here();
+    const auto deadline = Clock::now() + answer_patience;
+    const auto ready = co_await runner.engine_ready(deadline);
+    if (!ready) co_return false;
+    const bool answers = co_await runner.client().ping(deadline);
+    co_return answers;
   }
 
   Task<void> undo(Undo statements) {
@@ -404,6 +414,11 @@ struct Deployer::State {
   Task<Result<Outcome>> apply(const Request& request, const catalog::Workspace& workspace, Plan plan, Undo& made,
                               std::vector<ingest::Spool::Hold>& holds) {
     const bool sound = plan.ok();
+    // What is wrong already is told at once: nobody waits for an engine that is away to hear more.
+    if (!sound) {
+      const bool answers = co_await engine_answers();
+      if (!answers) co_return failed(std::move(plan));
+    }
     auto checked = co_await check(workspace, plan, made);
     if (!checked && sound) co_return fail(std::move(checked.error()));
     datafile::sort_diagnostics(plan.diagnostics);

@@ -4,6 +4,7 @@
 #include "json/document.h"
 #include "query/service_names.h"
 #include "sql/functions.h"
+#include "sql/hints.h"
 #include "sql/parser.h"
 #include "sql/printer.h"
 
@@ -166,6 +167,22 @@ struct Composer::State {
     return world.access == nullptr ? std::string_view() : world.access->workspace().name;
   }
 
+  /// The nearest name that the caller may know. Texts of stored pipes are their author's: a caller of them hears
+  /// nothing.
+  std::string suggestion(std::string_view name, bool asked, const datafile::Pipe* nodes) const {
+    const auto* access = world.access;
+    if (!asked && access != nullptr) return {};
+    std::vector<std::string_view> names;
+    for (const auto& [known, source] : world.resources->data_sources.by_name())
+      if (access == nullptr || access->reads(*source)) names.push_back(known);
+    for (const auto& [known, pipe] : world.resources->pipes.by_name())
+      if (access == nullptr || access->reads(*pipe)) names.push_back(known);
+    if (nodes != nullptr)
+      for (const auto& node : nodes->nodes) names.push_back(node.name);
+    const auto near = sql::nearest(name, names);
+    return near.empty() ? std::string() : fmt::format("did you mean '{}'?", near);
+  }
+
   struct NodeScope final : sql::Scope {
     State& state;
     CompiledPipePtr pipe;
@@ -178,7 +195,11 @@ struct Composer::State {
           TRY(auto query, state.node_query(pipe, i));
           return sql::Target(sql::Inlined{.query = std::move(query)});
         }
-      return state.resource(name, false, where);
+      auto found = state.resource(name, false, where);
+      if (!found && found.error().code == Code::not_found && found.error().hint.empty())
+        found.error().hint = nodes[self].name == name ? std::string("a node cannot read itself")
+                                                      : state.suggestion(name, false, &pipe->definition());
+      return found;
     }
   };
 
@@ -200,7 +221,11 @@ struct Composer::State {
             return sql::Target(sql::Inlined{.query = std::move(query)});
           }
       }
-      return state.resource(name, true, where);
+      auto found = state.resource(name, true, where);
+      const bool sees_nodes = pipeline && state.world.access != nullptr && state.world.access->reads_all();
+      if (!found && found.error().code == Code::not_found && found.error().hint.empty())
+        found.error().hint = state.suggestion(name, true, sees_nodes ? &pipeline->definition() : nullptr);
+      return found;
     }
   };
 

@@ -132,6 +132,36 @@ TEST_F(ComposerTest, S9UnknownAndNotGrantedAreOneText) {
   EXPECT_EQ(ask("SELECT 1 FROM absent_quarantine", &caller), missing("absent_quarantine"));
 }
 
+TEST_F(ComposerTest, S9OnlyNamesThatTheCallerMayReadAreSuggested) {
+  const auto hint = [&](std::string_view text, const Access* caller) {
+    const auto composed = composer(caller).statement(text, nullptr);
+    return composed ? "none" : composed.error().error.hint;
+  };
+  const auto caller = access({reads_source("events"), reads_pipe("top")});
+  EXPECT_EQ(hint("SELECT 1 FROM evnts", &caller), "did you mean 'events'?");
+  EXPECT_EQ(hint("SELECT 1 FROM topp", &caller), "did you mean 'top'?");
+  // Near to what is hidden, and to nothing: the same words, for the hidden names themselves too.
+  for (const std::string_view name : {"secrett", "hiddn", "secret", "hidden", "top_frst", "t_secret", "xyzzy"})
+    EXPECT_EQ(hint(fmt::format("SELECT 1 FROM {}", name), &caller), "") << name;
+  const auto nobody = access({});
+  EXPECT_EQ(hint("SELECT 1 FROM evnts", &nobody), "");
+  EXPECT_EQ(hint("SELECT 1 FROM secrett", nullptr), "did you mean 'secret'?");  // a deployment, of its own project
+}
+
+TEST_F(ComposerTest, S9TextsOfStoredPipesSuggestNothingToTheirCallers) {
+  use({pipe_file("broken", {{"one", "SELECT 1 FROM secrett"}}), pipe_file("circle", {{"ring", "SELECT 1 FROM ring"}}),
+       pipe_file("nodes", {{"first_one", "SELECT 1 AS a"}, {"last_one", "SELECT a FROM frst_one"}})});
+  const auto hint = [&](std::string_view name, const Access* caller) {
+    const auto composed = composer(caller).endpoint(pipe(name), std::nullopt);
+    return composed ? "none" : composed.error().error.hint;
+  };
+  const auto caller = access({reads_pipe("broken"), reads_source("secret")});
+  EXPECT_EQ(hint("broken", &caller), "");
+  EXPECT_EQ(hint("broken", nullptr), "did you mean 'secret'?");
+  EXPECT_EQ(hint("nodes", nullptr), "did you mean 'first_one'?");
+  EXPECT_EQ(hint("circle", nullptr), "a node cannot read itself");
+}
+
 TEST_F(ComposerTest, S9PhysicalNamesAndIdsAreNoNames) {
   for (const std::string_view name :
        {"t_events", "t_events_quarantine", "id_events", "id_top", "top_first", "top_last", "_"})

@@ -212,3 +212,19 @@ def test_many_nodes_are_checked_together(live):
         files[f"p{i:02}.pipe"] = node(f"SELECT id + {i} AS x, kind FROM events WHERE id > {i}" if i % 7 else f"SELECT wrong{i} FROM events")
     _, errors, _ = check(live, files)
     assert [e.split(":")[0] for e in errors] == [f"p{i:02}.pipe" for i in range(0, 60, 7)]
+
+
+# ---- what a pipe gives -------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("sql, columns", [
+    ("SELECT kind, count() AS c, avg(id) FROM events GROUP BY kind", [("kind", "String"), ("c", "UInt64"), ("avg(id)", "Float64")]),
+    ("%\nSELECT id {% if defined(x) %}, kind {% end %} FROM events WHERE id < {{UInt32(below)}}", [("id", "UInt32")]),
+    ("%\nSELECT {% if not defined(x) %}{{error('x is missing')}}{% end %} 1 AS one", None),
+])
+def test_the_columns_of_an_endpoint(live, sql, columns):
+    """http-api.md 5.4: `nodes[].columns` of the output node."""
+    live.must_build({**BASE, "p.pipe": node("SELECT * FROM events", "first", "") + "\n" + node(sql, "last")})
+    nodes = live.get("/v0/pipes/p").json()["nodes"]
+    assert nodes[1].get("columns") == (None if columns is None else [{"name": n, "type": t} for n, t in columns])
+    assert "columns" not in nodes[0]

@@ -95,3 +95,19 @@ def test_an_engine_that_hangs_loses_nothing(start_server):
     assert len(load.acknowledged) == 400 and load.retries == 0
     assert health(server)["engine"]["restarts"] == 0
     assert_once(ws, load.acknowledged, 10)
+
+
+def test_faults_of_a_project_are_told_while_the_engine_is_away(start_server, tmp_path):
+    """A deployment asks the engine about every node, but what is wrong already is told without it."""
+    engine = HeldEngine(tmp_path)
+    server = start_server(flags=["--engine-binary", str(engine.path), "--flush-interval-ms", "100"])
+    ws = workspace_of(server)
+    engine.hold()
+    os.kill(engine_pid(server), signal.SIGKILL)
+    assert eventually(lambda: health(server)["status"] == "degraded", 5)
+    begun = time.monotonic()
+    answer = ws.build({"new.datasource": "SCHEMA >\n    `a` UInt8\nENGINE \"MergeTree\"\nENGINE_SORTING_KEY \"a\"\n",
+                       "p.pipe": "NODE n\nSQL >\n    SELECT a FROM nowhere\nTYPE endpoint\n"}).json()
+    assert answer["result"] == "failed" and "'nowhere' not found" in answer["errors"][0]["error"], answer
+    assert time.monotonic() - begun < 10
+    engine.release()

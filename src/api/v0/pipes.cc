@@ -4,6 +4,7 @@
 #include "api/services.h"
 #include "api/v0/openapi.h"
 #include "api/v0/query.h"
+#include "deploy/views.h"
 #include "query/format.h"
 #include "query/parameters.h"
 #include "query/runner.h"
@@ -108,6 +109,27 @@ json::object show(const Services& services, const catalog::Workspace& workspace,
   return o;
 }
 
+/// The output node's columns, as the engine says of a call without optional parameters. Left out when it says nothing:
+/// it is away, or the pipe asks for a parameter.
+Task<void> add_columns(Services& services, const catalog::Workspace& workspace,
+                       const std::shared_ptr<const catalog::Pipe>& pipe, json::object& shown) {
+  auto& runner = services.runners.here();
+  const query::World world{.resources = workspace.resources.get(),
+                           .database = workspace.database,
+                           .access = nullptr,
+                           .secret = [](std::string_view) { return std::optional<std::string>(""); }};
+  query::Composer composer(world, runner.pipes(), {}, templates::StandIns::none_defined);
+  const auto composed = composer.node(pipe, pipe->definition.output_node);
+  if (!composed) co_return;
+  const auto ready = co_await runner.engine_ready(Clock::now());
+  if (!ready) co_return;
+  const auto columns = co_await deploy::output_columns(runner, *composed);
+  if (!columns) co_return;
+  json::array list;
+  for (const auto& column : *columns) list.push_back(json::object{{"name", column.name}, {"type", column.type}});
+  shown["nodes"].as_array()[pipe->definition.output_node].as_object()["columns"] = std::move(list);
+}
+
 /// Keeps only the fields named in `attrs` (comma list), when it is given and not empty.
 void restrict_to(json::object& object, std::optional<std::string_view> attributes) {
   if (!attributes || attributes->empty()) return;
@@ -159,7 +181,9 @@ Task<Result<http::Response>> get(Call& call) {
   if (wants_text) co_return text_reply(pipe->text);
   auto& cache = call.services.runners.here().pipes();
   CO_TRY(const auto compiled, cache.get(pipe));
-  co_return json_reply(show(call.services, access.workspace(), *compiled, cache));
+  auto shown = show(call.services, access.workspace(), *compiled, cache);
+  co_await add_columns(call.services, access.workspace(), pipe, shown);
+  co_return json_reply(shown);
 }
 
 Task<Result<http::Response>> post(Call& call) {
