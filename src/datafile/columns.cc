@@ -51,10 +51,13 @@ class ColumnsReader {
       const std::size_t errors = source_.error_count();
       if (!read_column(column)) recover();
       // A column with a fault stays known by its name, so that keys naming it are not reported as well.
+      lost_ = lost_ || column.name.empty();
       if (!column.name.empty()) add(std::move(column), errors == source_.error_count());
     }
     return std::move(out_);
   }
+  /// Was there a column whose name could not be read?
+  bool lost() const { return lost_; }
 
  private:
   const Token& here() const { return tokens_[at_]; }
@@ -140,7 +143,9 @@ class ColumnsReader {
         return wrong(first, "SQL comments are not possible in a SCHEMA",
                      "a comment is a line of its own that starts with #");
       default:
-        return wrong(first, fmt::format("expected the name of a column, found {}", quoted(first.text)),
+        return wrong(first,
+                     fmt::format("expected the name of a column, found {}",
+                                 first.kind == Kind::string ? std::string(first.text) : quoted(first.text)),
                      "quote unusual names with backticks: `my-column` String");
     }
     if (name.empty() || name.size() > limits::name_bytes_max)
@@ -185,6 +190,15 @@ class ColumnsReader {
       return wrong(token, fmt::format("{} is not possible on a column of a data source", upper(token.text)),
                    "after the type come `json:$.path`, DEFAULT expression and CODEC(…)");
     constexpr std::array<std::string_view, 2> modifiers = {"DEFAULT", "CODEC"};
+    if (token.is_word("JSON") && ahead(1).is(':')) {
+      const auto rest = source_.text().substr(static_cast<std::size_t>(token.text.data() - source_.text().data()));
+      const auto path = rest.substr(0, rest.find_first_of(" \t\r\n,`"));
+      return wrong(token, fmt::format("the JSONPath of column {} needs backticks", quoted(column.name)),
+                   fmt::format("write `{}`", path));
+    }
+    if (token.kind == Kind::name && token.inner().starts_with('$'))
+      return wrong(token, fmt::format("the JSONPath of column {} does not start with json:", quoted(column.name)),
+                   fmt::format("write `json:{}`", token.inner()));
     auto hint = token.kind == Kind::word ? did_you_mean(token.text, modifiers) : std::string();
     if (hint.empty()) hint = "expected a comma, `json:$.path`, DEFAULT expression or CODEC(…)";
     return wrong(token,
@@ -299,7 +313,7 @@ class ColumnsReader {
   std::size_t at_ = 0;
   std::vector<ColumnDefinition> out_;
   std::map<std::string, std::uint32_t, std::less<>> names_;
-  bool missing_comma_ = false;
+  bool missing_comma_ = false, lost_ = false;
 };
 
 class IndexesReader {
@@ -421,8 +435,11 @@ class IndexesReader {
 
 }  // namespace
 
-std::vector<ColumnDefinition> read_columns(Source& source, std::string_view block) {
-  return ColumnsReader(source, block).read();
+std::vector<ColumnDefinition> read_columns(Source& source, std::string_view block, bool* lost) {
+  ColumnsReader reader(source, block);
+  auto out = reader.read();
+  if (lost != nullptr) *lost = reader.lost();
+  return out;
 }
 
 std::vector<IndexDefinition> read_indexes(Source& source, std::string_view block) {

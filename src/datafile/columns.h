@@ -11,7 +11,7 @@
 namespace kinglet::datafile::internal {
 
 /// name Type [`json:path`] [DEFAULT expression] [CODEC(…)], separated by commas; any order of the last three.
-std::vector<ColumnDefinition> read_columns(Source& source, std::string_view block);
+std::vector<ColumnDefinition> read_columns(Source& source, std::string_view block, bool* lost = nullptr);
 
 /// name expression TYPE type GRANULARITY n, one a line or separated by commas.
 std::vector<IndexDefinition> read_indexes(Source& source, std::string_view block);

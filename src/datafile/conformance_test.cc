@@ -793,10 +793,23 @@ TEST(Conformance, Section9And11) {
   pipe_rows({
       {"11 stray description", "DESCRIPTION a\nDESCRIPTION b\n", {"warning: a second DESCRIPTION of node 'n'"}},
       {"11 second TYPE", "TYPE endpoint\nTYPE copy\n", {"a second TYPE; line 4 has the first"}},
+      {"11 unknown keyword", "TYPE: endpoint\n", {"no ':' between TYPE and its value; a blank is enough"}},
       {"11 unknown keyword", "CACH 5\n", {"unknown keyword 'CACH' (did you mean CACHE?)"}},
   });
-  file_rows({{"11 column line without name", "SCHEMA >\n    `` String\n", {"the name of a column has 1 to 256 bytes"}},
-             {"11 malformed index", "SCHEMA >\n    a String\nINDEXES >\n    i\n", {"index 'i' has no expression"}}});
+  file_rows(
+      {{"11 column line without name", "SCHEMA >\n    `` String\n", {"the name of a column has 1 to 256 bytes"}},
+       {"11",
+        "SCHEMA >\n    a String\nENGINE MergeTree\nORDER BY a\n",
+        {"unknown keyword 'ORDER' (write ENGINE_SORTING_KEY)"}},
+       {"11", "SCHEMA >\n    a String\nENGINE MergeTree\nTTL a\n", {"unknown keyword 'TTL' (write ENGINE_TTL)"}},
+       {"11", "SCHEMA >\n    a String json:$.a\n", {"the JSONPath of column 'a' needs backticks (write `json:$.a`)"}},
+       {"11", "SCHEMA >\n    a String `$.a`\n", {"does not start with json: (write `json:$.a`)"}},
+       {"11", "SCHEMA >\n    'a' String\n", {"expected the name of a column, found 'a' ("}},
+       {"11",
+        "SCHEMA >\n    a String,\n    b DateTime DEFAULT tomorow\n",
+        {"the DEFAULT of column 'b' names 'tomorow', which is not a column of the SCHEMA"}},
+       {"11", "SCHEMA >\n    a String,\n    b Int8 DEFAULT CAST(a AS Int8) + a::Int8\n"},
+       {"11 malformed index", "SCHEMA >\n    a String\nINDEXES >\n    i\n", {"index 'i' has no expression"}}});
 }
 
 }  // namespace

@@ -16,6 +16,7 @@
 #include "datafile/metadata_columns.h"
 #include "datafile/spelling.h"
 #include "datafile/tokens.h"
+#include "datafile/type_reader.h"
 #include "datafile/values.h"
 
 namespace kinglet::datafile::internal {
@@ -70,7 +71,7 @@ class DataSourceReader {
   void read_schema(const Instruction& in) {
     schema_ = in.keyword;
     const std::size_t errors = source_.error_count();
-    out_.columns = read_columns(source_, in.value);
+    out_.columns = read_columns(source_, in.value, &columns_lost_);
     if (out_.columns.empty() && errors == source_.error_count())
       source_.error(in.keyword, "the SCHEMA has no column", "write one column a line: `name` Type `json:$.name`,");
   }
@@ -241,6 +242,7 @@ class DataSourceReader {
   void check_engine() {
     if (engine_unknown_ || out_.columns.empty()) return;
     metadata_ = metadata_columns(out_);
+    check_defaults();
     if (out_.engine.name == "Null") return check_null_engine();
     for (const auto& [key, used] : keys_) check_key(key, used.first, used.second);
     check_engine_arguments();
@@ -253,6 +255,22 @@ class DataSourceReader {
           source_.error(index.position,
                         fmt::format("index {} names {}, which is not a column of the SCHEMA", quoted(index.name),
                                     quoted(token.inner())),
+                        nearest_column(token.inner()));
+    }
+  }
+
+  /// Names in a DEFAULT are columns; what follows AS or :: is a type.
+  void check_defaults() {
+    for (const auto& c : out_.columns) {
+      if (!c.default_expression) continue;
+      auto tokens = tokenize(*c.default_expression, false);
+      tokens.pop_back();
+      if (!column_may_be(tokens)) continue;
+      for (const Token& token : column_references(tokens))
+        if (!known(token) && !is_type_name(token.inner()))
+          source_.error(c.position,
+                        fmt::format("the DEFAULT of column {} names {}, which is not a column of the SCHEMA",
+                                    quoted(c.name), quoted(token.inner())),
                         nearest_column(token.inner()));
     }
   }
@@ -275,7 +293,7 @@ class DataSourceReader {
 
   bool known(const Token& token) const {
     const auto name = token.inner();
-    if (column(name) != nullptr) return true;
+    if (columns_lost_ || column(name) != nullptr) return true;
     // "a.b" names a Nested column or a path of a JSON column; the name before the dot was looked at.
     return std::any_of(out_.columns.begin(), out_.columns.end(),
                        [&](const auto& c) {
@@ -453,6 +471,7 @@ class DataSourceReader {
   DataSource out_;
   std::string_view schema_, indexes_;
   bool engine_unknown_ = false;
+  bool columns_lost_ = false;  // a column of the SCHEMA whose name could not be read
   std::map<std::string_view, std::pair<Instruction, std::vector<Token>>> keys_;
   ConnectorReader connector_{source_, out_};
   std::vector<ColumnDefinition> metadata_;

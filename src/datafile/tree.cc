@@ -148,6 +148,8 @@ class TreeReader {
     const bool word_ends =
         behind == line.text.data() + line.text.size() || *behind == ' ' || *behind == '\t' || *behind == '>';
     if (!line.indented() && word_ends && find(word) != nullptr) return true;
+    // "TYPE: endpoint" is no SQL; it is reported where it is read.
+    if (form == sql && !line.indented() && *behind == ':' && find(word) != nullptr) return true;
     if (form == text || form == KeywordForm::line || !word_ends) return false;
     const bool marked = rest.starts_with('>');
     if (form == sql) {
@@ -214,11 +216,29 @@ class TreeReader {
 
   std::optional<std::string> nearest_keyword(std::string_view word) const { return nearest(word, names_); }
 
+  /// What a datafile has for the clause of CREATE TABLE that starts with `word`.
+  static std::string_view keyword_of_sql(std::string_view word) {
+    constexpr std::array<std::pair<std::string_view, std::string_view>, 8> clauses = {
+        std::pair<std::string_view, std::string_view>{"PARTITION", "ENGINE_PARTITION_KEY"},
+        {"ORDER", "ENGINE_SORTING_KEY"},
+        {"ENGINE_ORDER_BY", "ENGINE_SORTING_KEY"},
+        {"ENGINE_PARTITION_BY", "ENGINE_PARTITION_KEY"},
+        {"PRIMARY", "ENGINE_PRIMARY_KEY"},
+        {"SAMPLE", "ENGINE_SAMPLING_KEY"},
+        {"TTL", "ENGINE_TTL"},
+        {"SETTINGS", "ENGINE_SETTINGS"}};
+    for (const auto& [clause, keyword] : clauses)
+      if (clause == word) return keyword;
+    return {};
+  }
+
   std::size_t skip_unknown(const Line& line, std::string_view word) {
     const auto near = nearest_keyword(word);
     if (const auto other = other_kind(word); other && !near)
       source_.error(
           word, fmt::format("{} belongs in a {} file, this is a {} file", word, kind_name(*other), kind_name(kind_)));
+    else if (const auto own = keyword_of_sql(word); !own.empty() && kind_ == FileKind::data_source)
+      source_.error(word, fmt::format("unknown keyword {}", quoted(word)), fmt::format("write {}", own));
     else
       source_.error(word, fmt::format("unknown keyword {}", quoted(word)),
                     near ? fmt::format("did you mean {}?", *near)
