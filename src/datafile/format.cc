@@ -260,6 +260,8 @@ class Formatter {
     const std::string value(in.value);
     // What is not read stays as it is, quotes too.
     if (in.rule->classic && name != "SORTING_KEY" && !name.starts_with("ENGINE")) return {value, value != trim(in.raw)};
+    // Of a target inside a pipe: read by who makes the data source of it.
+    if (kind_ == FileKind::pipe && name.starts_with("ENGINE")) return {value, true};
     if (name == "TAGS") return {fmt::format("{}", fmt::join(read_list(source_, in), ", ")), true};
     if (name == "ENGINE") return {std::string(engine_name(value)), true};
     if (name == "ENGINE_SETTINGS") return {settings(in.value), true};

@@ -159,6 +159,15 @@ TEST(Format, ConnectionStartsWithItsType) {
             "KAFKA_SSL_CA_PEM >\n    -----BEGIN\n    abc\n");
 }
 
+TEST(Format, EngineLinesInsideAPipeStayAsWritten) {
+  EXPECT_EQ(
+      formatted(
+          "p.pipe",
+          "NODE n\nSQL >\n    SELECT a\nTYPE materialized\nDATASOURCE t\nENGINE mergeTREE\nENGINE_SORTING_KEY (a,b)\n"),
+      "NODE n\nSQL >\n    SELECT a\n\nTYPE materialized\nDATASOURCE t\nENGINE \"mergeTREE\"\nENGINE_SORTING_KEY "
+      "\"(a,b)\"\n");
+}
+
 TEST(Format, FilesWithIncludeKeepTheirOrder) {
   EXPECT_EQ(formatted("p.pipe", "INCLUDE \"../x.incl\"   \"A=1\"\nTOKEN t READ\nDESCRIPTION x\n"),
             "INCLUDE \"../x.incl\"   \"A=1\"\n\nTOKEN \"t\" READ\n\nDESCRIPTION >\n    x\n");
