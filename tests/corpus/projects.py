@@ -229,8 +229,10 @@ class Run:
             self.bad(stage, name, f"{reply.status_code}: {message}"[:400])
 
     def is_the_authors(self, message):
-        """error('text') of a template: the words stand in a file."""
-        return any("error(" in text and (f"'{message}'" in text or f'"{message}"' in text) for text in self.files.values())
+        """error('text') of a template or throwIf(…, 'text') of the SQL: the words stand in a file."""
+        message = message.removeprefix("[Error] ")
+        return any(call in text and (f"'{message}'" in text or f'"{message}"' in text)
+                   for text in self.files.values() for call in ("error(", "throwIf("))
 
     def fixtures(self):
         """Loads the fixtures that are named like a data source, so that endpoints read rows. Bad rows are the fixture's own."""

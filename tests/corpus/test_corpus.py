@@ -111,7 +111,7 @@ def test_the_rest_of_a_project_with_a_known_fault_still_runs(run):
 
 def test_an_answer_that_breaks_is_a_problem(run):
     score = run({"datasources/s.datasource": SOURCE, "fixtures/s.ndjson": '{"n": 1}\n',
-                 "a.pipe": "NODE n\nSQL >\n    SELECT throwIf(n = 1, 'as it should') AS t FROM s\nTYPE endpoint\n"})
+                 "a.pipe": "NODE n\nSQL >\n    SELECT toUInt8(concat('as it should', toString(n))) AS t FROM s\nTYPE endpoint\n"})
     assert [p.stage for p in score.problems] == ["no parameters", "stand-ins", "nodes"]
     assert "as it should" in score.problems[0].message
 
