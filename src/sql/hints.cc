@@ -125,7 +125,7 @@ std::string near_hint(std::string_view word, std::span<const std::string_view> c
 }
 
 std::string keyword_hint(std::string_view word) {
-  constexpr std::size_t shortest = 4;
+  constexpr std::size_t shortest = 3;
   if (word.size() < shortest) return {};
   const std::string_view near = nearest(word, clause_words);
   return near.empty() || same(near, word) ? std::string() : fmt::format("did you mean {}?", near);
