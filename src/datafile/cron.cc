@@ -69,6 +69,8 @@ bool add_item(std::string_view item, const Field& field, std::uint64_t& bits) {
       if (last < first) return false;
     } else if (!stepped) {
       last = first;
+    } else if (weekday && first == 7) {
+      first = 0;  // 7/2: from Sunday on
     }
   }
   for (unsigned value = first; value <= last; value += step) bits |= std::uint64_t{1} << (weekday ? value % 7 : value);

@@ -38,6 +38,8 @@ TEST(Cron, RunsNextAtTheNearestMinuteThatFits) {
   EXPECT_EQ(next("0 9 * * FRI-SUN", noon), "2026-02-28 09:00:00");
   EXPECT_EQ(next("0 9 * * 7", noon), "2026-03-01 09:00:00");
   EXPECT_EQ(next("0 9 * * 0", noon), "2026-03-01 09:00:00");
+  EXPECT_EQ(next("0 9 * * 7/7", noon), "2026-03-01 09:00:00");
+  EXPECT_EQ(next("0 9 * * 7/2", noon), "2026-02-28 09:00:00") << "Sunday, Tuesday, Thursday, Saturday";
   EXPECT_EQ(next("59 23 31 DEC *", noon), "2026-12-31 23:59:00");
   EXPECT_EQ(next("5/20 13 * * *", noon), "2026-02-27 13:05:00");
   EXPECT_EQ(next("10-40/10,55 12 * * *", noon), "2026-02-27 12:40:00");
