@@ -24,9 +24,10 @@ std::string shown(std::string_view text) {
   return made;
 }
 
-Evaluator::Evaluator(const Program& program, const RenderInput& input)
+Evaluator::Evaluator(const Program& program, const RenderInput& input, std::vector<Origin>* origins)
     : program_(program),
       input_(input),
+      origins_(origins),
       slots_(program.names.size()),
       met_(input.required_met != nullptr ? input.required_met : &own_met_) {
   out_.reserve(program.source.size() + program.source.size() / 4 + 64);
@@ -291,6 +292,11 @@ bool Evaluator::print_text(const Statement& statement) {
   if (out_.size() + statement.text.size() > Limits::output_bytes_max)
     return fail(ErrorKind::limit, statement.offset,
                 fmt::format("the SQL would be longer than {} bytes", Limits::output_bytes_max));
+  if (origins_ != nullptr) {
+    origins_->push_back({.rendered = out_.size(), .source = statement.offset});
+    for (const auto& joint : statement.joints)
+      origins_->push_back({.rendered = out_.size() + joint.rendered, .source = joint.source});
+  }
   out_ += statement.text;
   // From plain code on, the end of the text is known; `$` alone may depend on the byte before it.
   if (cursor_.plain() && statement.text[0] != '$')
@@ -332,6 +338,7 @@ bool Evaluator::print_value(const Statement& statement, const Value& printed) {
     return fail(ErrorKind::limit, statement.offset,
                 fmt::format("the SQL would be longer than {} bytes", Limits::output_bytes_max));
   if (size == 0) return true;
+  if (origins_ != nullptr) origins_->push_back({.rendered = before, .source = statement.offset, .is_value = true});
   if (where == SqlCursor::Where::quotes) {
     // The author's quotes hold digits and plain words, and nothing that could end them.
     const auto text = std::string_view(out_).substr(before);

@@ -16,7 +16,8 @@ namespace kinglet::templates::internal {
 /// Thread: any; lives for one call of Template::render.
 class Evaluator {
  public:
-  Evaluator(const Program& program, const RenderInput& input);
+  /// `origins` gets every piece of the output, in order; null: nobody asks.
+  Evaluator(const Program& program, const RenderInput& input, std::vector<Origin>* origins = nullptr);
   std::expected<Rendered, RenderError> run();
 
  private:
@@ -86,6 +87,7 @@ class Evaluator {
 
   const Program& program_;
   const RenderInput& input_;
+  std::vector<Origin>* origins_;
   std::vector<Slot> slots_;
   std::vector<std::string> own_met_;
   std::vector<std::string>* met_;

@@ -87,7 +87,23 @@ class Parser {
   std::nullptr_t fail_unexpected(std::string_view expected) {
     if (token_.kind == TokenKind::end)
       return fail(token_.offset, fmt::format("the tag ends where {} is expected", expected));
-    return fail(token_.offset, fmt::format("unexpected '{}', expected {}", token_.text.substr(0, 40), expected));
+    return fail(token_.offset, fmt::format("unexpected '{}', expected {}", token_.text.substr(0, 40), expected),
+                habit());
+  }
+  /// What an author who is used to another language meant by the token.
+  std::string habit() const {
+    for (const std::string_view word : {"and", "or", "not"})
+      for (const auto written : {token_.text, last_word_})
+        if (equals_in_any_case(written, word) && written != word) return fmt::format("write {} in lower case", word);
+    if (is_symbol("=")) return "to compare, write ==";
+    if (is_symbol(":") && text_.find_first_not_of(" \t\r\n", position_) == text_.npos)
+      return "no ':' at the end of a tag";
+    if (is_word("if") || is_word("for")) return "statements stand in {% %}";
+    return {};
+  }
+  static bool equals_in_any_case(std::string_view written, std::string_view word) {
+    return std::equal(written.begin(), written.end(), word.begin(), word.end(),
+                      [](char a, char b) { return (a | 0x20) == b; });
   }
   bool too_deep() {
     if (depth_ <= Limits::nesting_max) return false;
@@ -100,6 +116,7 @@ class Parser {
   void next() {
     while (position_ < text_.size() && std::string_view(" \t\r\n\f\v").find(text_[position_]) != std::string_view::npos)
       ++position_;
+    last_word_ = token_.kind == TokenKind::name ? token_.text : std::string_view();
     token_ = Token{.offset = offset_ + position_};
     if (position_ == text_.size()) return;
     const std::size_t start = position_;
@@ -121,12 +138,31 @@ class Parser {
       position_ += std::find(two.begin(), two.end(), pair) != two.end() ? 2 : 1;
       finish(TokenKind::symbol, start);
       if (token_.text.size() == 1 && std::string_view("+-*/%<>=()[]{},.:").find(c) == std::string_view::npos) {
+        struct Habit {
+          std::string_view symbol, hint;
+        };
+        static constexpr std::array<Habit, 7> habits = {
+            {{"&&", "write and"},
+             {"||", "write or"},
+             {"!", "write not"},
+             {"|", "filters are not available: call a function, or do it in SQL"},
+             {"?", "write a if condition else b"},
+             {"~", "texts are joined with +"},
+             {";", "one expression in a tag, and nothing at its end"}}};
+        const auto habit = std::find_if(habits.begin(), habits.end(),
+                                        [&](const Habit& h) { return text_.substr(start).starts_with(h.symbol); });
+        if (habit != habits.end() && habit->symbol.size() == 2) {
+          fail(token_.offset, fmt::format("unexpected '{}'", habit->symbol), std::string(habit->hint));
+          return;
+        }
         std::size_t length = 1;  // show a whole character
         while (start + length < text_.size() && (static_cast<unsigned char>(text_[start + length]) & 0xC0) == 0x80)
           ++length;
         const bool printable = static_cast<unsigned char>(c) >= 0x20 && c != 0x7F;
-        fail(token_.offset, printable ? fmt::format("unexpected character '{}'", text_.substr(start, length))
-                                      : fmt::format("unexpected byte 0x{:02X}", static_cast<unsigned char>(c)));
+        fail(token_.offset,
+             printable ? fmt::format("unexpected character '{}'", text_.substr(start, length))
+                       : fmt::format("unexpected byte 0x{:02X}", static_cast<unsigned char>(c)),
+             habit != habits.end() ? std::string(habit->hint) : std::string());
       }
     }
   }
@@ -317,7 +353,16 @@ class Parser {
       return std::nullopt;
     }
     if (take_word("in")) return Operator::in;
-    if (take_word("is")) return take_word("not") ? Operator::is_not : Operator::is;
+    if (take_word("is")) {
+      const auto op = take_word("not") ? Operator::is_not : Operator::is;
+      // As a name it would be a parameter that nobody sends, and the condition false for ever.
+      for (const std::string_view word : {"defined", "undefined"})
+        if (is_word(word)) {
+          fail(token_.offset, fmt::format("'is {}' is not available", word), "defined is a function: write defined(x)");
+          return std::nullopt;
+        }
+      return op;
+    }
     if (take_word("not")) {
       if (!take_word("in")) {
         fail_unexpected("'in' after 'not'");
@@ -662,6 +707,7 @@ class Parser {
   std::uint32_t depth_;
   std::size_t position_ = 0;
   Token token_;
+  std::string_view last_word_;  // the token before it, when that was a name
   SyntaxError error_;
 };
 

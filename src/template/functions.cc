@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "template/functions.h"
 
-#include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <array>
@@ -141,13 +141,25 @@ std::string suggest_function(std::string_view name) {
   std::vector<std::string_view> names;
   for (const auto& [known, function] : functions()) names.push_back(known);
   std::sort(names.begin(), names.end());
-  return suggest(name, names);
+  if (auto near = suggest(name, names); !near.empty()) return near;
+  constexpr std::size_t prefix_min = 3;  // `Str`, `split`
+  if (name.size() < prefix_min) return {};
+  for (const auto known : names)
+    if (std::equal(name.begin(), name.end(), known.begin(),
+                   known.begin() + static_cast<std::ptrdiff_t>(std::min(name.size(), known.size())),
+                   [](char a, char b) { return lower(a) == lower(b); }))
+      return fmt::format("did you mean '{}'?", known);
+  return {};
 }
 
 std::string suggest_method(std::string_view name) {
   std::vector<std::string_view> names;
   for (const auto& method : methods) names.push_back(method.name);
-  return suggest(name, names);
+  // Before the rest: `length` is near to none of the methods, and what texts have elsewhere.
+  const auto words = std::array{"length"sv, "size"sv, "count"sv};
+  if (name.size() > 2 && !suggest(name, words).empty() && find_function("len") != nullptr) return "write len(x)";
+  if (auto near = suggest(name, names); !near.empty()) return near;
+  return fmt::format("there are {}", fmt::join(names, ", "));
 }
 
 }  // namespace kinglet::templates::internal

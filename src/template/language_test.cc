@@ -212,6 +212,45 @@ TEST(Syntax, ErrorsNameTheFaultAndThePlace) {
   }
 }
 
+TEST(Syntax, KnowsWhatOtherLanguagesWrite) {
+  struct {
+    const char* text;
+    const char* message;
+    const char* hint;
+  } cases[] = {
+      {"{% if x is defined %}{% end %}", "'is defined' is not available", "defined is a function: write defined(x)"},
+      {"{% if x is not defined and y %}{% end %}", "'is defined' is not available",
+       "defined is a function: write defined(x)"},
+      {"{% if x && y %}{% end %}", "unexpected '&&'", "write and"},
+      {"{% if x || y %}{% end %}", "unexpected '||'", "write or"},
+      {"{% if !x %}{% end %}", "unexpected character '!'", "write not"},
+      {"{% if x AND y %}{% end %}", "unexpected 'AND', expected the end of the tag", "write and in lower case"},
+      {"{% if defined(x) OR y %}{% end %}", "unexpected 'OR', expected the end of the tag", "write or in lower case"},
+      {"{% if NOT x %}{% end %}", "unexpected 'x', expected the end of the tag", "write not in lower case"},
+      {"{% if x = 1 %}{% end %}", "unexpected '=', expected the end of the tag", "to compare, write =="},
+      {"{{ x | upper }}", "unexpected character '|'", "filters are not available: call a function, or do it in SQL"},
+      {"{{ x ? 1 : 2 }}", "unexpected character '?'", "write a if condition else b"},
+      {"{{ x ~ y }}", "unexpected character '~'", "texts are joined with +"},
+      {"{% if x: %}{% end %}", "unexpected ':', expected the end of the tag", "no ':' at the end of a tag"},
+      {"{% if defined(x) } a {% end %}", "unexpected '}', expected the end of the tag",
+       "write %} at the end of the tag"},
+      {"{{ x } a {{ y }}", "unexpected '}', expected the end of the tag", "write }} at the end of the tag"},
+      {"{% if a %}{% else if b %}{% end %}", "nothing may follow 'else' in its tag", "write {% elif condition %}"},
+      {"{{ if x }}", "unexpected 'if', expected a value", "statements stand in {% %}"},
+      {"{{ Str(x) }}", "unknown function 'Str'", "did you mean 'String'?"},
+      {"{{ x.lenght() }}", "unknown method 'lenght'", "write len(x)"},
+      {"{{ x.encode() }}", "unknown method 'encode'",
+       "there are split, join, lower, upper, strip, lstrip, rstrip, replace, startswith, endswith, get, keys, values, "
+       "items"},
+  };
+  for (const auto& [text, message, hint] : cases) {
+    const auto error = syntax(text);
+    EXPECT_EQ(error.message, message) << text;
+    EXPECT_EQ(error.hint, hint) << text;
+  }
+  EXPECT_EQ(render("{{ 1 if x is None else 2 }}{{ 1 if 2 is not 3 else 2 }}"), "21");
+}
+
 TEST(Syntax, SuggestsTheNearestWord) {
   const std::pair<const char*, const char*> cases[] = {
       {"{{ int32(x) }}", "did you mean 'Int32'?"},

@@ -89,6 +89,13 @@ struct Expression {
   }
 };
 
+/// Where a piece of text begins, and where in the node's text it comes from.
+struct Origin {
+  std::size_t rendered = 0;  // offset in the text made of pieces
+  std::size_t source = 0;    // offset in the node's text; of a value that of its tag
+  bool is_value = false;
+};
+
 struct Statement;
 using Block = std::vector<Statement>;
 
@@ -106,6 +113,7 @@ struct Statement {
   std::uint32_t offset = 0;
   std::string text;
   SqlCursor cursor_after;            // of text, begun as plain code
+  std::vector<Origin> joints;        // of text: where each piece of it but the first begins, comments between them
   ExpressionPointer expression;      // output, loop, assign
   std::vector<std::uint32_t> slots;  // targets of loop and assign
   std::vector<Branch> branches;      // conditional
@@ -131,6 +139,8 @@ struct Program {
 };
 
 TextPosition position_at(std::string_view source, std::size_t offset);
+/// The byte at a position; the text's size when there is none.
+std::size_t offset_at(std::string_view source, TextPosition position);
 
 /// Many positions of one text, each found without reading it from the start.
 class PositionIndex {

@@ -3,6 +3,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "template/evaluator.h"
 #include "template/parser.h"
 
@@ -105,6 +107,23 @@ std::uint32_t Template::branch_count() const {
 std::expected<Rendered, RenderError> Template::render(const RenderInput& input) const {
   if (!program_->is_template) return Rendered{.sql = program_->source, .settings = {}, .branches_taken = {}};
   return internal::Evaluator(*program_, input).run();
+}
+
+SourcePlace Template::source_of(RenderInput input, TextPosition place) const {
+  input.required_met = nullptr;
+  std::vector<internal::Origin> origins;
+  if (!program_->is_template) return {.position = place};
+  internal::Evaluator evaluator(*program_, input, &origins);
+  const auto rendered = evaluator.run();
+  if (!rendered) return {.position = rendered.error().position};
+  const auto offset = internal::offset_at(rendered->sql, place);
+  const auto after =
+      std::upper_bound(origins.begin(), origins.end(), offset,
+                       [](std::size_t at, const internal::Origin& origin) { return at < origin.rendered; });
+  if (after == origins.begin()) return {.position = place};
+  const auto& origin = *(after - 1);
+  const auto within = origin.is_value ? 0 : offset - origin.rendered;
+  return {.position = internal::position_at(program_->source, origin.source + within), .is_value = origin.is_value};
 }
 
 }  // namespace kinglet::templates

@@ -114,6 +114,12 @@ struct Rendered {
   std::vector<bool> branches_taken = {};                      // only with stand-ins: by branch
 };
 
+/// Where a place of a rendered text comes from.
+struct SourcePlace {
+  TextPosition position;  // in the node's text; of a value that of its tag
+  bool is_value = false;  // a tag printed it
+};
+
 /// A node's SQL, compiled. Immutable and cheap to copy; shared between threads.
 class Template {
  public:
@@ -137,6 +143,10 @@ class Template {
 
   /// Cost: 2 KB with 10 parameters in under 10 µs. Thread: any. Errors are the caller's (400) or the author's.
   std::expected<Rendered, RenderError> render(const RenderInput& input) const;
+
+  /// What stands at `place` of the SQL that render() made of `input`. For errors: renders once more, without noting
+  /// anything in `input`.
+  SourcePlace source_of(RenderInput input, TextPosition place) const;
 
  private:
   explicit Template(std::shared_ptr<const internal::Program> program);

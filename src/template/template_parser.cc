@@ -40,6 +40,20 @@ TextPosition position_at(std::string_view source, std::size_t offset) {
   return position;
 }
 
+std::size_t offset_at(std::string_view source, TextPosition position) {
+  std::size_t at = 0;
+  for (; position.line > 1; --position.line) {
+    const auto end = source.find('\n', at);
+    if (end == source.npos) return source.size();
+    at = end + 1;
+  }
+  for (TextPosition reached; at < source.size() && source[at] != '\n'; ++at) {
+    const bool begins = (static_cast<unsigned char>(source[at]) & 0xC0) != 0x80;
+    if (begins && reached.column++ == position.column) break;
+  }
+  return at;
+}
+
 PositionIndex::PositionIndex(std::string_view source) : source_(source) {
   TextPosition position;
   for (std::size_t at = 0; at <= source.size(); at += step) {
@@ -127,6 +141,7 @@ class Parser {
     auto& block = *frames_.back().block;
     if (block.empty() || block.back().kind != Statement::Kind::text) add(Statement::Kind::text, offset);
     auto& statement = block.back();
+    if (!statement.text.empty()) statement.joints.push_back({.rendered = statement.text.size(), .source = offset});
     statement.text += text;
     statement.cursor_after.advance(text);
   }
@@ -173,6 +188,12 @@ class Parser {
     auto made = parse_expression(text, offset, names_, static_cast<std::uint32_t>(frames_.size()) - 1);
     if (made) return std::move(*made);
     error_ = std::move(made.error());
+    // The tag went on to the end of a later one.
+    if (error_.hint.empty() && error_.message == "unexpected '}', expected the end of the tag") {
+      const auto begin = source_.find_last_of("{%", offset);
+      error_.hint = begin != source_.npos && source_[begin] == '%' ? "write %} at the end of the tag"
+                                                                   : "write }} at the end of the tag";
+    }
     return nullptr;
   }
 
@@ -256,7 +277,9 @@ class Parser {
       condition = parse(rest, offset);
       if (!condition) return false;
     } else {
-      if (!rest.empty()) return fail(offset, "nothing may follow 'else' in its tag");
+      if (!rest.empty())
+        return fail(offset, "nothing may follow 'else' in its tag",
+                    rest.find("if") == rest.npos ? "" : "write {% elif condition %}");
       frame.has_else = true;
     }
     // The statement is the last one of the block around this frame.

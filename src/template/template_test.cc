@@ -2,9 +2,11 @@
 // Parameters, positions, and what a request may and may not do. The specification's tables are in conformance_test.cc.
 #include "template/template.h"
 
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 
 #include "template/limits.h"
+#include "template/program.h"
 #include "template/test_support.h"
 
 namespace kinglet::templates {
@@ -80,6 +82,46 @@ TEST(Positions, ArePointedAtInTheNodesText) {
   EXPECT_EQ(made.error().hint, "did you mean 'String'?");
   EXPECT_EQ(made.error().to_error().message, "line 3, column 8: unknown function 'Strin'");
   EXPECT_EQ(made.error().to_error().code, Code::invalid);
+}
+
+/// The place of `what` in the text that `sql` renders to, and what it comes from: "line:column", "*" for a value.
+std::string source_of(std::string_view sql, std::string_view what, const Arguments& sent = {}) {
+  const auto compiled = Template::compile(sql);
+  const RenderInput input{.arguments = &sent};
+  const auto rendered = compiled->render(input);
+  const auto at = internal::position_at(rendered->sql, rendered->sql.find(what));
+  const auto place = compiled->source_of(input, at);
+  return fmt::format("{}:{}{}", place.position.line, place.position.column, place.is_value ? "*" : "");
+}
+
+TEST(Positions, OfRenderedTextLeadBackToTheNodesText) {
+  constexpr std::string_view text =
+      "%\n{% set n = 2 %}\nSELECT é, {{String(x, 'a\nb')}}, {# a\nremark #} here,\n"
+      "{% if n > 1 %}\n  inside{{!x {% end %}\n{% for i in [1,2] %}  again{{i}}x{{String(y, 'q')}}\n{% end %} end";
+  EXPECT_EQ(source_of(text, "SELECT"), "3:1");
+  EXPECT_EQ(source_of(text, "'a"), "3:11*") << "what a tag prints stands at the tag, whatever it is";
+  EXPECT_EQ(source_of(text, "b'"), "3:11*");
+  EXPECT_EQ(source_of(text, "here"), "5:11");
+  EXPECT_EQ(source_of(text, "inside"), "7:3");
+  EXPECT_EQ(source_of(text, "{{x"), "7:9");
+  EXPECT_EQ(source_of(text, "again"), "8:23");
+  EXPECT_EQ(source_of(text, "2x"), "8:28*");
+  EXPECT_EQ(source_of(text, " 'q'"), "8:34*") << "the blank that parts a value from a word belongs to the value";
+  EXPECT_EQ(source_of(text, " end"), "9:10");
+  EXPECT_EQ(source_of("SELECT\n a", "a"), "2:2") << "SQL as it stands";
+}
+
+TEST(Positions, OfRenderedTextMayBeAnything) {
+  const auto compiled = Template::compile("%a{{String(b)}}c");
+  const Arguments sent{{"b", {"é"}}};
+  std::vector<std::string> met;
+  const RenderInput input{.arguments = &sent, .required_met = &met};
+  EXPECT_EQ(compiled->source_of(input, {.line = 1, .column = 900}).position, (TextPosition{1, 17})) << "the end";
+  EXPECT_EQ(compiled->source_of(input, {.line = 7, .column = 1}).position, (TextPosition{1, 17}));
+  EXPECT_EQ(compiled->source_of(input, {.line = 0, .column = 0}).position, (TextPosition{1, 17}));
+  EXPECT_EQ(compiled->source_of({}, {.line = 1, .column = 2}).position, (TextPosition{1, 5})) << "where rendering ends";
+  EXPECT_EQ(Template::compile("%")->source_of({}, {.line = 1, .column = 1}).position, (TextPosition{1, 1}));
+  EXPECT_TRUE(met.empty());
 }
 
 TEST(Missing, ListsWhatWasMetInThisRequestAcrossNodes) {
