@@ -2,13 +2,16 @@
 // Memory of one syntax tree: nodes are never destroyed one by one.
 #pragma once
 
+#include <algorithm>
+#include <cstddef>
 #include <cstdint>
 #include <cstring>
-#include <memory_resource>
+#include <memory>
 #include <new>
 #include <string_view>
 #include <type_traits>
 #include <utility>
+#include <vector>
 
 namespace kinglet::sql {
 
@@ -16,17 +19,21 @@ namespace kinglet::sql {
 class Arena {
  public:
   static constexpr std::size_t first_bytes = 4096;
-  explicit Arena(std::size_t bytes = first_bytes) : memory_(bytes) {}
+  /// `bytes`: what the tree will about need.
+  explicit Arena(std::size_t bytes = first_bytes) : next_bytes_(bytes) {}
+  Arena(const Arena&) = delete;
+  Arena& operator=(const Arena&) = delete;
+  ~Arena() = default;
 
   template <class T, class... Args>
   T* make(Args&&... args) {
     static_assert(std::is_trivially_destructible_v<T>);
-    return new (memory_.allocate(sizeof(T), alignof(T))) T{std::forward<Args>(args)...};
+    return new (take(sizeof(T), alignof(T))) T{std::forward<Args>(args)...};
   }
 
   std::string_view keep(std::string_view text) {
     if (text.empty()) return {};
-    auto* copy = static_cast<char*>(memory_.allocate(text.size(), 1));
+    auto* copy = static_cast<char*>(take(text.size(), 1));
     std::memcpy(copy, text.data(), text.size());
     return {copy, text.size()};
   }
@@ -34,11 +41,30 @@ class Arena {
   template <class T>
   T* allocate(std::uint32_t count) {
     // NOLINTNEXTLINE(bugprone-sizeof-expression): T may be a pointer, and its size is meant
-    return static_cast<T*>(memory_.allocate(sizeof(T) * count, alignof(T)));
+    return static_cast<T*>(take(sizeof(T) * count, alignof(T)));
   }
 
  private:
-  std::pmr::monotonic_buffer_resource memory_;
+  void* take(std::size_t size, std::size_t alignment) {
+    const std::size_t skipped = -used_ & (alignment - 1);  // blocks begin aligned for every type
+    if (size > size_ - used_ || skipped > size_ - used_ - size) return take_from_new_block(size);
+    void* const taken = block_ + used_ + skipped;
+    used_ += skipped + size;
+    return taken;
+  }
+  void* take_from_new_block(std::size_t size) {
+    size_ = std::max(size, next_bytes_);
+    next_bytes_ = size_ * 2;
+    block_ = blocks_.emplace_back(std::make_unique_for_overwrite<std::byte[]>(size_)).get();
+    used_ = size;
+    return block_;
+  }
+
+  std::vector<std::unique_ptr<std::byte[]>> blocks_;
+  std::byte* block_ = nullptr;  // the last one
+  std::size_t size_ = 0;        // its bytes
+  std::size_t used_ = 0;        // of these
+  std::size_t next_bytes_;
 };
 
 /// A growing array in an arena; copies share the elements.

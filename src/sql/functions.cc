@@ -51,9 +51,6 @@ constexpr auto combinators =
     std::to_array<std::string_view>({"SimpleState", "OrDefault", "Distinct", "Resample", "ForEach", "ArgMax", "ArgMin",
                                      "OrNull", "Tuple", "Merge", "State", "Array", "Map", "If"});
 constexpr int combinators_max = 8;
-constexpr std::size_t function_name_bytes_max = 128;
-static_assert(std::all_of(rows_of_engine.begin(), rows_of_engine.end(),
-                          [](const Row& row) { return row.name.size() <= function_name_bytes_max; }));
 
 std::string lower(std::string_view text) {
   std::string out(text);
@@ -196,19 +193,16 @@ void set_code_argument(std::string_view canonical, Function& function) {
   }
 }
 
-struct Hash {
-  using is_transparent = void;
-  std::size_t operator()(std::string_view text) const { return std::hash<std::string_view>()(text); }
-};
+bool equals_any_case(std::string_view a, std::string_view b) {
+  const auto small = [](char c) { return c >= 'A' && c <= 'Z' ? c + 32 : c; };
+  return std::equal(a.begin(), a.end(), b.begin(), b.end(), [&](char x, char y) { return small(x) == small(y); });
+}
 
-/// The list with our verdicts, by name and by lower-case name. Built once.
-struct FunctionTable {
-  std::vector<Function> functions;
-  std::unordered_map<std::string_view, const Function*> by_name;
-  std::unordered_map<std::string, const Function*, Hash, std::equal_to<>> by_lower;
-
+/// The list with our verdicts: a hash table over a few letters of each name, in small. Built once.
+class FunctionTable {
+ public:
   FunctionTable() {
-    functions.reserve(rows_of_engine.size());
+    functions_.reserve(rows_of_engine.size());
     for (const Row& row : rows_of_engine) {
       const std::string_view canonical = row.alias_to.empty() ? row.name : row.alias_to;
       Function function{.name = row.name,
@@ -219,18 +213,48 @@ struct FunctionTable {
       function.denied = is_denied(row.name) || is_denied(canonical);
       function.is_in = in_names().contains(canonical);
       set_code_argument(canonical, function);
-      functions.push_back(function);
+      functions_.push_back(function);
     }
-    for (Function& function : functions) {  // an alias takes a lambda where its function does
+    for (Function& function : functions_) {  // an alias takes a lambda where its function does
       const auto target = std::find_if(rows_of_engine.begin(), rows_of_engine.end(),
                                        [&](const Row& row) { return row.name == function.alias_to; });
       if (target != rows_of_engine.end()) function.higher_order |= target->higher_order;
     }
-    for (const Function& function : functions) {
-      by_name.emplace(function.name, &function);
-      if (function.any_case) by_lower.emplace(lower(function.name), &function);
+    for (const Function& function : functions_) {
+      std::size_t slot = first_slot(function.name);
+      while (slots_[slot] != nullptr) slot = (slot + 1) % slots;
+      slots_[slot] = &function;
     }
   }
+
+  [[nodiscard]] std::span<const Function> functions() const { return functions_; }
+
+  /// The one spelled so, else the first one that any case may spell.
+  [[nodiscard]] const Function* find(std::string_view name) const {
+    if (name.empty()) return nullptr;
+    const Function* other_case = nullptr;
+    for (std::size_t slot = first_slot(name); slots_[slot] != nullptr; slot = (slot + 1) % slots) {
+      const Function& one = *slots_[slot];
+      if (one.name == name) return &one;
+      if (other_case == nullptr && one.any_case && equals_any_case(one.name, name)) other_case = &one;
+    }
+    return other_case;
+  }
+
+ private:
+  static constexpr std::size_t slots = 4096;
+  static_assert(rows_of_engine.size() < slots / 2, "long chains: take more slots");
+
+  static std::size_t first_slot(std::string_view name) {
+    const std::size_t size = name.size();
+    std::size_t hash = size;
+    for (const std::size_t at : {std::size_t{0}, size / 4, size / 2, size * 3 / 4, size - 1})
+      hash = hash * 37 + (static_cast<unsigned char>(name[at]) | 0x20u);
+    return (hash * 0x9E3779B1u >> 20) % slots;
+  }
+
+  std::vector<Function> functions_;
+  std::array<const Function*, slots> slots_ = {};
 };
 
 const FunctionTable& function_table() {
@@ -239,14 +263,7 @@ const FunctionTable& function_table() {
 }
 
 const Function* find_exact(std::string_view name) {
-  const FunctionTable& table = function_table();
-  if (const auto found = table.by_name.find(name); found != table.by_name.end()) return found->second;
-  std::array<char, function_name_bytes_max> small;
-  if (name.size() > small.size()) return nullptr;
-  std::transform(name.begin(), name.end(), small.begin(),
-                 [](char c) { return static_cast<char>(c >= 'A' && c <= 'Z' ? c + 32 : c); });
-  const auto found = table.by_lower.find(std::string_view(small.data(), name.size()));
-  return found == table.by_lower.end() ? nullptr : found->second;
+  return function_table().find(name);
 }
 
 }  // namespace
@@ -254,7 +271,7 @@ const Function* find_exact(std::string_view name) {
 std::span<const std::string_view> available_functions() {
   static const std::vector<std::string_view> names = [] {
     std::vector<std::string_view> out;
-    for (const Function& one : function_table().functions)
+    for (const Function& one : function_table().functions())
       if (!one.denied) out.push_back(one.name);
     return out;
   }();

@@ -3,34 +3,46 @@
 #include "sql/keywords.h"
 
 #include <array>
-#include <vector>
 
 namespace kinglet::sql {
 namespace {
 
+constexpr std::size_t keyword_size_min = 2;
 constexpr std::size_t keyword_size_max = 12;
 
-struct Entry {
-  std::string_view name;
-  Keyword keyword;
-};
-
-/// By first letter and size: one or two candidates for each word.
-struct Table {
-  std::array<std::array<std::vector<Entry>, keyword_size_max + 1>, 26> buckets;
-
-  Table() {
-    const auto add = [&](std::string_view name, Keyword keyword) {
-      if (name.back() == '_') name.remove_suffix(1);
-      buckets[static_cast<std::size_t>(name[0] - 'a')][name.size()].push_back({name, keyword});
-    };
-#define X(name) add(#name, Keyword::name);
-    KINGLET_SQL_KEYWORDS(X)
+/// By the number of the keyword, in small.
+constexpr auto spellings = [] {
+  auto all = std::to_array<std::string_view>({"",
+#define X(name) #name,
+                                              KINGLET_SQL_KEYWORDS(X)
 #undef X
+  });
+  for (auto& one : all)
+    if (one.ends_with('_')) one.remove_suffix(1);
+  return all;
+}();
+
+constexpr std::size_t slots = 1024;
+
+/// Nearly perfect for the keywords: two of them stand beside their slot. Any case gives the same.
+constexpr std::size_t first_slot(std::string_view word) {
+  const auto small = [](char c) { return static_cast<unsigned char>(c) | 0x20u; };
+  return (small(word.front()) * 50 + small(word[1]) + small(word.back()) * 33 + word.size() * 7) % slots;
+}
+
+/// A hash table with linear probing.
+constexpr auto table = [] {
+  std::array<Keyword, slots> made{};
+  for (std::size_t i = 1; i < spellings.size(); ++i) {
+    std::size_t slot = first_slot(spellings[i]);
+    while (made[slot] != Keyword::none) slot = (slot + 1) % slots;
+    made[slot] = static_cast<Keyword>(i);
   }
-};
+  return made;
+}();
 
 bool equals_any_case(std::string_view word, std::string_view lower) {
+  if (word.size() != lower.size()) return false;
   for (std::size_t i = 0; i < lower.size(); ++i)
     if ((word[i] | 0x20) != lower[i]) return false;
   return true;
@@ -106,12 +118,9 @@ bool blocks_column_alias(Keyword keyword) {
 }
 
 Keyword find_keyword(std::string_view word) {
-  static const Table table;
-  if (word.size() < 2 || word.size() > keyword_size_max) return Keyword::none;
-  const char first = static_cast<char>(word[0] | 0x20);
-  if (first < 'a' || first > 'z') return Keyword::none;
-  for (const Entry& entry : table.buckets[static_cast<std::size_t>(first - 'a')][word.size()])
-    if (equals_any_case(word, entry.name)) return entry.keyword;
+  if (word.size() < keyword_size_min || word.size() > keyword_size_max) return Keyword::none;
+  for (std::size_t slot = first_slot(word); table[slot] != Keyword::none; slot = (slot + 1) % slots)
+    if (equals_any_case(word, spellings[static_cast<std::size_t>(table[slot])])) return table[slot];
   return Keyword::none;
 }
 

@@ -9,7 +9,21 @@
 namespace kinglet::sql {
 namespace {
 
-enum : std::uint8_t { digit_class = 1, hex_class = 2, word_class = 4, blank_class = 8, blank_start_class = 16 };
+enum : std::uint8_t {
+  digit_class = 1,
+  hex_class = 2,
+  word_class = 4,
+  blank_class = 8,
+  blank_start_class = 16,
+  symbol_class = 32,
+  long_symbol_class = 64,  // a symbol of several bytes begins with it
+  dollar_class = 128
+};
+
+// Longest first: the first one that matches is the token.
+constexpr auto long_symbols =
+    std::to_array<std::string_view>({"<=>", "::", "->", "==", "!=", "<>", "<=", ">=", "||", "@@"});
+constexpr std::string_view short_symbols = "()[]{},;.+-*/%=<>?:^@|$";
 
 /// What each byte may be.
 constexpr auto classes = [] {
@@ -24,6 +38,9 @@ constexpr auto classes = [] {
     if (blank) kind |= blank_class;
     if (blank || c >= 0x80 || c == '-' || c == '/' || c == '#') kind |= blank_start_class;
   }
+  out['$'] |= dollar_class;
+  for (const char c : short_symbols) out[static_cast<unsigned char>(c)] |= symbol_class;
+  for (const auto symbol : long_symbols) out[static_cast<unsigned char>(symbol[0])] |= long_symbol_class;
   return out;
 }();
 
@@ -72,12 +89,6 @@ bool is_unicode_blank(char32_t c) {
          c == 0x202F || c == 0x205F || c == 0x2060 || c == 0x3000 || c == 0xFEFF;
 }
 
-// Longest first: the first one that matches is the token.
-constexpr auto long_symbols =
-    std::to_array<std::string_view>({"<=>", "::", "->", "==", "!=", "<>", "<=", ">=", "||", "@@"});
-constexpr std::string_view long_starts = "<:-=!>|@";
-constexpr std::string_view short_symbols = "()[]{},;.+-*/%=<>?:^@|$";
-
 class Lexer {
  public:
   explicit Lexer(std::string_view text)
@@ -92,7 +103,8 @@ class Lexer {
       Token& token = tokens.emplace_back();
       TRY_VOID(next(token));
       if (token.type == Token::Type::end) return tokens;
-      previous_ = token;
+      previous_type_ = token.type;
+      previous_symbol_ = token.symbol[0];
     }
   }
 
@@ -161,10 +173,12 @@ class Lexer {
   }
 
   Status skip_blanks() {
-    while (p_ < end_) {
-      if (is_blank(*p_)) {
-        ++p_;
-      } else if (static_cast<unsigned char>(*p_) >= 0x80) {
+    while (true) {
+      const char* p = p_;
+      while (p < end_ && is_blank(*p)) ++p;
+      p_ = p;
+      if (p == end_) return {};
+      if (static_cast<unsigned char>(*p_) >= 0x80) {
         char32_t c = 0;
         const std::size_t size = decode_utf8(p_, end_, c);
         if (!is_unicode_blank(c)) return {};
@@ -177,7 +191,6 @@ class Lexer {
         return {};
       }
     }
-    return {};
   }
 
   Status skip_comment() {
@@ -222,14 +235,14 @@ class Lexer {
     }
     if (is_word(c) || (c == '$' && (is_word(peek(1)) || peek(1) == '$'))) return word(token);
     if (static_cast<unsigned char>(c) >= 0x80) return unicode(token);
-    if (long_starts.find(c) != std::string_view::npos) {
+    if (is_a(c, long_symbol_class)) {
       for (const auto symbol : long_symbols) {
         if (!starts_with(symbol)) continue;
         p_ += symbol.size();
         return make_symbol(token, symbol, start);
       }
     }
-    if (short_symbols.find(c) != std::string_view::npos) {
+    if (is_a(c, symbol_class)) {
       ++p_;
       return make_symbol(token, std::string_view(start, 1), start);
     }
@@ -258,13 +271,13 @@ class Lexer {
 
   /// A dot with a digit behind it is access to a tuple element when something to access stands before it.
   [[nodiscard]] bool dot_is_access() const {
-    switch (previous_.type) {
+    switch (previous_type_) {
       case Token::Type::word:
       case Token::Type::quoted:
       case Token::Type::number:
         return true;
       case Token::Type::symbol:
-        return previous_.is(")") || previous_.is("]");
+        return previous_symbol_ == ')' || previous_symbol_ == ']';
       default:
         return false;
     }
@@ -286,7 +299,7 @@ class Lexer {
 
   Status number(Token& token) {
     const char* const start = p_;
-    if (previous_.is(".")) {
+    if (previous_symbol_ == '.') {
       skip_digits(false, false);
     } else {
       bool hex = false;
@@ -321,6 +334,8 @@ class Lexer {
 
   /// The name itself is measured, not its quotes and escapes: the printed name may need others.
   Status named(Token& token, Token::Type type, const char* start) {
+    if (type == Token::Type::word && p_ - start <= static_cast<std::ptrdiff_t>(limits::name_bytes))
+      return make(token, type, start);
     TRY_VOID(make(token, type, start));
     if (token.size > limits::name_bytes &&
         token_value(token, std::string_view(begin_, end_)).size() > limits::name_bytes)
@@ -334,8 +349,10 @@ class Lexer {
 
   Status word(Token& token) {
     const char* const start = p_;
-    while (p_ < end_ && (is_word(*p_) || *p_ == '$')) ++p_;
-    token.keyword = find_keyword(std::string_view(start, p_));
+    const char* p = start;  // a local: the bytes read could lie anywhere, also in p_
+    while (p < end_ && is_a(*p, word_class | dollar_class)) ++p;
+    p_ = p;
+    token.keyword = find_keyword(std::string_view(start, p));
     return named(token, Token::Type::word, start);
   }
 
@@ -393,7 +410,8 @@ class Lexer {
   const char* next_line_ = nullptr;
   std::uint32_t line_ = 1;
   std::uint32_t column_ = 1;
-  Token previous_;
+  Token::Type previous_type_ = Token::Type::end;
+  char previous_symbol_ = '\0';  // no two symbols begin with a dot or a closing bracket
 };
 
 /// What stands between the quotes: `\` escapes as the engine decodes them, doubled quotes.

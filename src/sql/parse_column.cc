@@ -96,11 +96,19 @@ Result<Expr*> Parser::word() {
   return column();
 }
 
+Status Parser::path_part(Path& path, std::string_view what, PathPart::Style style) {
+  if (!at_name()) return expected(what);
+  const auto text = string_value(token());
+  if (text.empty()) return error_here("a name may not be empty");
+  ++next_;
+  path.push(arena_, {text, style});
+  return {};
+}
+
 /// a.b.c, and what a dot can lead to: a.*, a.COLUMNS(…), JSON paths a.^b, a.b.:Int64, a.b[].c
 Result<Expr*> Parser::column() {
   Expr* node = make(Expr::Kind::column, token().where);
-  TRY(const auto first, name("a name"));
-  node->names.push(arena_, {first});
+  TRY_VOID(path_part(node->names, "a name"));
   while (true) {
     if (node->names.size() > path_parts_max)
       return error(node->where, fmt::format("a name has more than {} parts", path_parts_max));
@@ -121,15 +129,13 @@ Result<Expr*> Parser::column() {
     }
     ++next_;
     if (take("^")) {
-      TRY(const auto part, name("the name of a JSON path"));
-      node->names.push(arena_, {part, PathPart::Style::sub_object});
+      TRY_VOID(path_part(node->names, "the name of a JSON path", PathPart::Style::sub_object));
     } else if (take(":")) {
       TRY(const auto written, name("a type"));
       TRY(const std::string type, normalize_type(written));
       node->names.push(arena_, {arena_.keep(type), PathPart::Style::type});
     } else {
-      TRY(const auto part, name("a name"));
-      node->names.push(arena_, {part});
+      TRY_VOID(path_part(node->names, "a name"));
     }
     if (at("(")) return error(node->where, "a function name has no dots", Code::forbidden);
   }
@@ -251,7 +257,7 @@ Status Parser::apply_transformer(Transformer& transformer) {
     TRY(transformer.text, name("a function or lambda"));
     if (at(".")) return error_here("a function name has no dots", Code::forbidden);
     if (take("(")) {
-      TRY(transformer.exprs, arguments());
+      TRY_VOID(arguments(transformer.exprs));
     }
   }
   if (!list) return {};

@@ -319,7 +319,7 @@ Result<Expr*> Parser::postfix(Expr* base, bool text_of_literal) {
       Expr* node = make(Expr::Kind::element, where);
       node->args.push(arena_, base);
       if (token().type == Token::Type::number) {
-        node->text = arena_.keep(raw(token()));
+        node->text = raw(token());
         ++next_;
       } else {
         node->by_name = true;
@@ -345,7 +345,7 @@ Result<Expr*> Parser::primary() {
   switch (first.type) {
     case Token::Type::number:
       ++next_;
-      return finish(make_number(arena_.keep(raw(first)), first.where));
+      return finish(make_number(raw(first), first.where));
     case Token::Type::string:
     case Token::Type::hex_string:
     case Token::Type::bin_string:

@@ -182,7 +182,7 @@ Result<Expr*> Parser::call(const Token& name) {
     return error_here("a sub-query as an argument needs its own parentheses");
   bool distinct = at(Keyword::distinct);
   if (distinct || (at(Keyword::all) && !at(",", 1) && !at(")", 1) && !at(".", 1) && !at("(", 1))) ++next_;
-  TRY(node->args, arguments());
+  TRY_VOID(arguments(node->args));
   if (at("(")) {
     if (distinct) return error_here("DISTINCT belongs to the second list of arguments");
     node->has_params = true;
@@ -191,7 +191,8 @@ Result<Expr*> Parser::call(const Token& name) {
     distinct = at(Keyword::distinct);
     if (distinct) ++next_;
     if (at(")")) return expected("an argument: the first list holds parameters");
-    TRY(node->args, arguments());
+    node->args = {};
+    TRY_VOID(arguments(node->args));
   }
   if (distinct) {
     if (node->args.empty()) return error_here("DISTINCT needs an argument");
@@ -200,16 +201,16 @@ Result<Expr*> Parser::call(const Token& name) {
   return call_tail(node);
 }
 
-/// Arguments up to and with the closing parenthesis.
-Result<Exprs> Parser::arguments(Exprs list) {
-  if (list.empty() && take(")")) return list;  // else a comma stands before
+/// Arguments up to and with the closing parenthesis, put behind those in `list`.
+Status Parser::arguments(Exprs& list) {
+  if (list.empty() && take(")")) return {};  // else a comma stands before
   do {
     TRY(Expr * arg, aliased());
     TRY_VOID(push(list, arg, limits_.list_items, "arguments"));
   } while (take(","));
   if (at(Keyword::settings)) return error_here("SETTINGS is not allowed here", Code::forbidden);
   if (!take(")")) return expected("',' or ')'");
-  return list;
+  return {};
 }
 
 /// [FILTER (WHERE c)] [RESPECT|IGNORE NULLS] [OVER w]
@@ -262,7 +263,7 @@ Result<Window*> Parser::window_definition() {
   if (at(partition)) {
     ++next_;
     TRY_VOID(require(by, "BY"));
-    TRY(node->partition_by, expressions("PARTITION BY", limits_.select_items));
+    TRY_VOID(expressions(node->partition_by, "PARTITION BY"));
   }
   if (at(order)) {
     ++next_;
@@ -324,11 +325,10 @@ Result<Expr*> Parser::cast_call(const Token& name) {
   if (take(Keyword::as)) TRY_VOID(alias(*value));
   if (!at(",")) return expected("AS and a type, or ',' and a type in quotes");
   ++next_;
-  Exprs list;
-  list.push(arena_, value);
   Expr* node = make(Expr::Kind::call, name.where);
   node->text = "CAST";
-  TRY(node->args, arguments(list));
+  node->args.push(arena_, value);
+  TRY_VOID(arguments(node->args));
   return finish(node);
 }
 
@@ -355,7 +355,7 @@ Result<Expr*> Parser::extract_call(const Token& name) {
   }
   Expr* node = make(Expr::Kind::call, name.where);
   node->text = "extract";
-  TRY(node->args, arguments());
+  TRY_VOID(arguments(node->args));
   return call_tail(node);
 }
 
@@ -377,7 +377,7 @@ Result<Expr*> Parser::substring_call(const Token& name) {
     return finish(node);
   }
   if (!take(",")) return expected("',' or FROM");
-  TRY(node->args, arguments(node->args));
+  TRY_VOID(arguments(node->args));
   return call_tail(node);
 }
 
@@ -389,7 +389,7 @@ Result<Expr*> Parser::trim_call(const Token& name) {
   node->text = initial == 'l' ? "trimLeft" : initial == 'r' ? "trimRight" : "trimBoth";
   const bool side = initial == 't' && (at(both) || at(leading) || at(trailing)) && !at(",", 1) && !at(")", 1);
   if (!side) {
-    TRY(node->args, arguments());
+    TRY_VOID(arguments(node->args));
     return call_tail(node);
   }
   node->text = at(both) ? "trimBoth" : at(leading) ? "trimLeft" : "trimRight";
@@ -423,7 +423,7 @@ Result<Expr*> Parser::position_call(const Token& name) {
   if (take(Keyword::as)) TRY_VOID(alias(*first));
   node->args.push(arena_, first);
   if (!take(",")) return expected("',' or IN");
-  TRY(node->args, arguments(node->args));
+  TRY_VOID(arguments(node->args));
   return call_tail(node);
 }
 
@@ -435,7 +435,7 @@ Result<Expr*> Parser::overlay_call(const Token& name) {
   node->args.push(arena_, value);
   if (!take(Keyword::placing)) {
     TRY_VOID(require(","));
-    TRY(node->args, arguments(node->args));
+    TRY_VOID(arguments(node->args));
     return finish(node);
   }
   TRY(Expr * replacement, expression());
@@ -469,7 +469,7 @@ Result<Expr*> Parser::date_add_call(const Token& name, Operator op) {
     }
     return expected("',' and the date");
   }
-  TRY(node->args, arguments());
+  TRY_VOID(arguments(node->args));
   if (node->args.size() != 2)
     return error(name.where, fmt::format("{} takes a unit, a number and a date, or a date and an INTERVAL", raw(name)));
   return finish(node);
@@ -484,7 +484,7 @@ Result<Expr*> Parser::date_diff_call(const Token& name) {
     node->args.push(arena_, make_string(unit->name, token().where));
     next_ += 2;
   }
-  TRY(node->args, arguments(node->args));
+  TRY_VOID(arguments(node->args));
   return finish(node);
 }
 

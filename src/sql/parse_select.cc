@@ -119,13 +119,14 @@ Result<SetQuery*> Parser::nested_query() {
   return query;
 }
 
-Result<Exprs> Parser::expressions(std::string_view what, std::uint32_t limit) {
-  Exprs list;
+Status Parser::expressions(Exprs& list, std::string_view what) {
   do {
     TRY(Expr * expr, aliased());
-    TRY_VOID(push(list, expr, limit, fmt::format("expressions in {}", what)));
+    if (list.size() >= limits_.select_items)
+      return error(expr->where, fmt::format("more than {} expressions in {}", limits_.select_items, what));
+    list.push(arena_, expr);
   } while (take(","));
-  return list;
+  return {};
 }
 
 Result<Select*> Parser::select() {
@@ -241,7 +242,7 @@ Status Parser::select_clause(Select& node) {
       next_ += 2;
       node.distinct_on = true;
       node.limit_by = make_number("1", token().where);
-      TRY(node.limit_by_columns, expressions("DISTINCT ON", limits_.select_items));
+      TRY_VOID(expressions(node.limit_by_columns, "DISTINCT ON"));
       TRY_VOID(require(")"));
     } else {
       node.distinct = true;
@@ -253,7 +254,7 @@ Status Parser::select_clause(Select& node) {
   const bool bracket = at("(", 1) && token(2).type == Token::Type::number && at(")", 3);
   if (at(top) && (token(1).type == Token::Type::number || bracket)) {
     next_ += bracket ? 2 : 1;
-    node.limit = make_number(arena_.keep(raw(token())), token().where);
+    node.limit = make_number(raw(token()), token().where);
     next_ += bracket ? 2 : 1;
     if (at(with) && at(ties, 1)) {
       next_ += 2;
@@ -280,11 +281,11 @@ Status Parser::group_by(Select& node) {
   if ((at(rollup) || at(cube)) && at("(", 1)) {
     (at(rollup) ? node.rollup : node.cube) = true;
     next_ += 2;
-    TRY(node.group_by, expressions("GROUP BY", limits_.select_items));
+    TRY_VOID(expressions(node.group_by, "GROUP BY"));
     return require(")");
   }
   if (!at(grouping) || !at(sets, 1)) {
-    TRY(node.group_by, expressions("GROUP BY", limits_.select_items));
+    TRY_VOID(expressions(node.group_by, "GROUP BY"));
     return {};
   }
   next_ += 2;
@@ -294,7 +295,7 @@ Status Parser::group_by(Select& node) {
     Expr* set = make(Expr::Kind::tuple, token().where);
     if (take("(")) {
       if (!at(")")) {
-        TRY(set->args, expressions("a grouping set", limits_.select_items));
+        TRY_VOID(expressions(set->args, "a grouping set"));
       }
       TRY_VOID(require(")"));
     } else {
@@ -440,7 +441,7 @@ Status Parser::limit(Select& node) {
       node.limit_by_all = true;
       return {};
     }
-    TRY(node.limit_by_columns, expressions("LIMIT BY", limits_.select_items));
+    TRY_VOID(expressions(node.limit_by_columns, "LIMIT BY"));
     return {};
   }
   if (node.limit != nullptr || (skipped != nullptr && node.offset != nullptr))

@@ -103,14 +103,14 @@ Status Parser::join_condition(FromItem& item) {
   }
   if (!take(Keyword::using_)) return expected("ON or USING");
   const bool list = take("(");
-  TRY(item.using_columns, expressions("USING", limits_.select_items));
+  TRY_VOID(expressions(item.using_columns, "USING"));
   return list ? require(")") : Status();
 }
 
 Status Parser::array_join(Select& select, FromItem::Join kind) {
   FromItem item;
   item.join = kind;
-  TRY(item.arrays, expressions("ARRAY JOIN", limits_.select_items));
+  TRY_VOID(expressions(item.arrays, "ARRAY JOIN"));
   select.from.push(arena_, item);
   return {};
 }

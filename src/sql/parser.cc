@@ -17,14 +17,19 @@ bool equals_lower(std::string_view text, std::string_view lower) {
 }
 
 Parser::Parser(std::string_view text, std::vector<Token> tokens, Arena& arena, const ParseLimits& limits)
-    : text_(text), tokens_(std::move(tokens)), closing_(tokens_.size()), arena_(arena), limits_(limits) {
-  // Without a partner the end token stands in; the parser then reports what is missing there.
-  std::fill(closing_.begin(), closing_.end(), static_cast<std::uint32_t>(tokens_.size() - 1));
+    : text_(arena.keep(text)),
+      tokens_(std::move(tokens)),
+      last_(static_cast<std::uint32_t>(tokens_.size() - 1)),
+      // Without a partner the end token stands in; the parser then reports what is missing there.
+      closing_(tokens_.size(), last_),
+      arena_(arena),
+      limits_(limits) {
   std::vector<std::uint32_t> open;
   for (std::uint32_t i = 0; i < tokens_.size(); ++i) {
-    if (tokens_[i].is("(") || tokens_[i].is("[")) {
+    const char symbol = tokens_[i].symbol[0];  // no longer symbol begins with a bracket
+    if (symbol == '(' || symbol == '[') {
       open.push_back(i);
-    } else if ((tokens_[i].is(")") || tokens_[i].is("]")) && !open.empty()) {
+    } else if ((symbol == ')' || symbol == ']') && !open.empty()) {
       closing_[open.back()] = i;
       open.pop_back();
     }
@@ -63,11 +68,12 @@ Status Parser::require(std::string_view symbol) {
 }
 
 std::string_view Parser::string_value(const Token& token) {
-  if (token.type == Token::Type::word) return arena_.keep(raw(token));
+  if (token.type == Token::Type::word) return raw(token);
   if (token.type == Token::Type::string || token.type == Token::Type::quoted) {
     const std::string_view quoted = raw(token);
     const std::string_view inside = quoted.substr(1, quoted.size() - 2);
-    if (inside.find_first_of(quoted[0] == '\'' ? "\\'" : "\\`\"") == std::string_view::npos) return arena_.keep(inside);
+    const auto itself = [quote = quoted[0]](char c) { return c != '\\' && c != quote; };
+    if (std::all_of(inside.begin(), inside.end(), itself)) return inside;
   }
   return arena_.keep(token_value(token, text_));
 }

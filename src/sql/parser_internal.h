@@ -16,6 +16,7 @@ namespace kinglet::sql::internal {
 /// Recursive descent over tokens; operators by precedence climbing. Counts its depth before it recurses.
 class Parser {
  public:
+  /// Names and strings of the tree point into `arena`'s own copy of the text.
   Parser(std::string_view text, std::vector<Token> tokens, Arena& arena, const ParseLimits& limits);
 
   // parse_select.cc
@@ -53,9 +54,7 @@ class Parser {
   Status check_nesting() const;
 
   // Tokens.
-  [[nodiscard]] const Token& token(std::uint32_t ahead = 0) const {
-    return tokens_[std::min<std::size_t>(next_ + ahead, tokens_.size() - 1)];
-  }
+  [[nodiscard]] const Token& token(std::uint32_t ahead = 0) const { return tokens_[std::min(next_ + ahead, last_)]; }
   [[nodiscard]] bool at(Keyword keyword, std::uint32_t ahead = 0) const { return token(ahead).keyword == keyword; }
   [[nodiscard]] bool at(std::string_view symbol, std::uint32_t ahead = 0) const { return token(ahead).is(symbol); }
   [[nodiscard]] bool at_name(std::uint32_t ahead = 0) const {
@@ -102,7 +101,7 @@ class Parser {
   Result<SetQuery*> nested_query();
   [[nodiscard]] bool query_content(std::uint32_t index) const;
   [[nodiscard]] SetQuery::Op set_operation() const;
-  Result<Exprs> expressions(std::string_view what, std::uint32_t limit);
+  Status expressions(Exprs& list, std::string_view what);
 
   // parse_table.cc
   Status from_clause(Select& select);
@@ -154,6 +153,7 @@ class Parser {
   Result<Expr*> lambda();
   Result<Expr*> word();
   Result<Expr*> column();
+  Status path_part(Path& path, std::string_view what, PathPart::Style style = PathPart::Style::plain);
   Status json_brackets(Expr& column);
   Result<Expr*> star(Expr* star);
   Result<Expr*> columns_matcher(Expr* matcher);
@@ -181,7 +181,7 @@ class Parser {
   Result<Expr*> date_add_call(const Token& name, Operator op);
   Result<Expr*> date_diff_call(const Token& name);
   Result<Expr*> exists_call(const Token& name);
-  Result<Exprs> arguments(Exprs list = {});
+  Status arguments(Exprs& list);
   Result<Expr*> call_tail(Expr* call);
   Result<Window*> window_reference();
   Result<Window*> window_definition();
@@ -206,7 +206,9 @@ class Parser {
   /// Every node with children passes here: measures its height.
   Result<Expr*> finish(Expr* expr) {
     std::uint32_t below = expr->height - 1;
+#pragma clang loop vectorize(disable)  // most lists have one to three items
     for (const Expr* arg : expr->args) below = std::max(below, arg->height);
+#pragma clang loop vectorize(disable)
     for (const Expr* param : expr->params) below = std::max(below, param->height);
     expr->height = below + 1;
     tallest_ = std::max(tallest_, expr->height);
@@ -217,6 +219,7 @@ class Parser {
 
   std::string_view text_;
   std::vector<Token> tokens_;
+  const std::uint32_t last_;            // the end token
   std::vector<std::uint32_t> closing_;  // of each ( and [, the index of its partner
   Arena& arena_;
   const ParseLimits limits_;

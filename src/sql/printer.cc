@@ -3,6 +3,8 @@
 #include "sql/printer.h"
 
 #include <algorithm>
+#include <cstring>
+#include <utility>
 
 #include "sql/parser.h"
 
@@ -31,7 +33,39 @@ bool is_utf8(std::string_view text) {
   return true;
 }
 
-void append_quoted(std::string& out, std::string_view text, char quote) {
+/// Text that grows at its end; appending is inlined, as most pieces are a few bytes.
+class Output {
+ public:
+  /// `bytes`: what the text will about need.
+  explicit Output(std::size_t bytes) : text_(bytes, '\0') {}
+
+  void operator+=(std::string_view piece) {
+    if (piece.size() > text_.size() - size_) grow(piece.size());
+    std::memcpy(text_.data() + size_, piece.data(), piece.size());
+    size_ += piece.size();
+  }
+  void operator+=(char c) {
+    if (size_ == text_.size()) grow(1);
+    text_[size_++] = c;
+  }
+  void insert(std::size_t at, char c) {
+    *this += c;
+    std::rotate(text_.data() + at, text_.data() + size_ - 1, text_.data() + size_);
+  }
+  [[nodiscard]] std::size_t size() const { return size_; }
+  [[nodiscard]] std::string take() {
+    text_.resize(size_);
+    return std::move(text_);
+  }
+
+ private:
+  void grow(std::size_t more) { text_.resize(text_.size() * 2 + more); }
+
+  std::string text_;  // the first `size_` bytes are written
+  std::size_t size_ = 0;
+};
+
+void append_quoted(Output& out, std::string_view text, char quote) {
   const auto plain = [quote](char c) { return c != quote && c != '\\' && c > 0; };
   if (std::all_of(text.begin(), text.end(), plain)) {
     out += quote;
@@ -57,8 +91,6 @@ void append_quoted(std::string& out, std::string_view text, char quote) {
   }
   out += quote;
 }
-
-constexpr std::size_t usual_text_bytes = 2048;
 
 // As in parse_expression.cc.
 constexpr int bind_lambda = 1;
@@ -129,7 +161,7 @@ bool bare_function(std::string_view name) {
 
 class Printer {
  public:
-  explicit Printer(std::string& out) : out_(out) {}
+  explicit Printer(Output& out) : out_(out) {}
 
   void query(const SetQuery& query) {
     for (const auto& branch : query.branches) {
@@ -462,7 +494,7 @@ class Printer {
   /// Puts a star that ends here into parentheses: what follows would change its meaning.
   void close_star(std::size_t end) {
     if (end != out_.size()) return;
-    out_.insert(star_begin_, 1, '(');
+    out_.insert(star_begin_, '(');
     out_ += ')';
   }
 
@@ -729,7 +761,7 @@ class Printer {
     }
   }
 
-  std::string& out_;
+  Output& out_;
   std::size_t star_begin_ = 0;  // of the last star written
   std::size_t star_end_ = std::string::npos;
   std::size_t bare_star_end_ = std::string::npos;  // of the last one without pattern and transformers
@@ -739,28 +771,29 @@ class Printer {
 
 std::string print(const Query& query) {
   if (!query.text.empty()) return query.text;
-  std::string out;
-  out.reserve(usual_text_bytes);
+  constexpr std::size_t usual_bytes = 2048;
+  Output out(usual_bytes);
   Printer(out).query(*query.root);
-  return out;
+  return out.take();
 }
 
 std::string print(const Expression& expression) {
-  std::string out;
+  constexpr std::size_t usual_bytes = 256;
+  Output out(usual_bytes);
   Printer(out).item(*expression.root);
-  return out;
+  return out.take();
 }
 
 std::string quote_string(std::string_view text) {
-  std::string out;
+  Output out(text.size() + 2);
   append_quoted(out, text, '\'');
-  return out;
+  return out.take();
 }
 
 std::string quote_name(std::string_view name) {
-  std::string out;
+  Output out(name.size() + 2);
   append_quoted(out, name, '`');
-  return out;
+  return out.take();
 }
 
 Status check_round_trip(const Query& query) {
