@@ -334,8 +334,6 @@ class Lexer {
 
   /// The name itself is measured, not its quotes and escapes: the printed name may need others.
   Status named(Token& token, Token::Type type, const char* start) {
-    if (type == Token::Type::word && p_ - start <= static_cast<std::ptrdiff_t>(limits::name_bytes))
-      return make(token, type, start);
     TRY_VOID(make(token, type, start));
     if (token.size > limits::name_bytes &&
         token_value(token, std::string_view(begin_, end_)).size() > limits::name_bytes)
@@ -353,6 +351,7 @@ class Lexer {
     while (p < end_ && is_a(*p, word_class | dollar_class)) ++p;
     p_ = p;
     token.keyword = find_keyword(std::string_view(start, p));
+    if (p - start <= static_cast<std::ptrdiff_t>(limits::name_bytes)) return make(token, Token::Type::word, start);
     return named(token, Token::Type::word, start);
   }
 

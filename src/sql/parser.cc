@@ -25,7 +25,7 @@ Parser::Parser(std::string_view text, std::vector<Token> tokens, Arena& arena, c
       arena_(arena),
       limits_(limits) {
   std::vector<std::uint32_t> open;
-  for (std::uint32_t i = 0; i < tokens_.size(); ++i) {
+  for (std::uint32_t i = 0; i < last_; ++i) {
     const char symbol = tokens_[i].symbol[0];  // no longer symbol begins with a bracket
     if (symbol == '(' || symbol == '[') {
       open.push_back(i);
@@ -170,12 +170,6 @@ Expr* Parser::make_number(std::string_view text, const Position& where) {
   // After a word ".5" would be access to an element.
   expr->text = text.starts_with('.') ? arena_.keep("0" + std::string(text)) : text;
   return expr;
-}
-
-Status Parser::push(Exprs& list, Expr* expr, std::uint32_t limit, std::string_view what) {
-  if (list.size() >= limit) return error(expr->where, fmt::format("more than {} {}", limit, what));
-  list.push(arena_, expr);
-  return {};
 }
 
 }  // namespace internal

@@ -215,7 +215,11 @@ class Parser {
     if (expr->height > limits_.tree_height) return error(expr->where, "the expression is too deep");
     return expr;
   }
-  Status push(Exprs& list, Expr* expr, std::uint32_t limit, std::string_view what);
+  Status push(Exprs& list, Expr* expr, std::uint32_t limit, std::string_view what) {
+    if (list.size() >= limit) return error(expr->where, fmt::format("more than {} {}", limit, what));
+    list.push(arena_, expr);
+    return {};
+  }
 
   std::string_view text_;
   std::vector<Token> tokens_;

@@ -763,6 +763,8 @@ Result<Resolved> resolve(Query query, Scope& scope, const ResolveOptions& option
   out.query = std::move(query);
   TRY_VOID(take_settings(out, options));
   TRY_VOID(take_format(out, options));
+  constexpr std::size_t usual_functions = 32;
+  out.functions.reserve(usual_functions);
   Resolver resolver(&out.query.arena(), &scope, options, &out, nullptr);
   TRY_VOID(resolver.run(out.query));
   out.query.query_count = resolver.query_count();
