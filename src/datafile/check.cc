@@ -116,7 +116,7 @@ class ProjectChecker {
     for (auto& [read, text] : compiled) {
       taken_.assign(text.branch_count(), false);
       if (!text.is_template())
-        check_sql(name, read, read.node().sql);
+        check_sql(name, read, read.node().sql, {});
       else if (render(name, read, text, arrays, StandIns::none_defined) &&
                render(name, read, text, arrays, StandIns::all_defined))
         read_branches(read, text, arrays);
@@ -163,13 +163,15 @@ class ProjectChecker {
               StandIns stand_ins) {
     const std::function<std::optional<std::string>(std::string_view)> secret = any_secret;
     const templates::Arguments none;
-    const auto rendered =
-        text.render({.arguments = &none, .array_parameters = &arrays, .secret = &secret, .stand_ins = stand_ins});
+    const templates::RenderInput input{
+        .arguments = &none, .array_parameters = &arrays, .secret = &secret, .stand_ins = stand_ins};
+    const auto rendered = text.render(input);
     if (rendered) {
       take(rendered->branches_taken);
       if (stand_ins == StandIns::all_defined && rendered->sql == rendered_) return true;
       rendered_ = rendered->sql;
-      return check_sql(name, read, rendered_);
+      return check_sql(name, read, rendered_,
+                       [&](Position at) { return text.source_of(input, {.line = at.line, .column = at.column}); });
     }
     rendered_.clear();
     // What a request can cause (a missing value, error()) says nothing about the text. A refusal may come from the
@@ -185,7 +187,9 @@ class ProjectChecker {
     return true;
   }
 
-  bool check_sql(std::string_view name, NodeText& read, std::string_view sql) {
+  /// `source_of`: where in the node's text a place of `sql` comes from; null for SQL as it stands.
+  bool check_sql(std::string_view name, NodeText& read, std::string_view sql,
+                 const std::function<templates::SourcePlace(Position)>& source_of) {
     const auto& node = read.node();
     auto query = sql::parse_query(sql);
     if (query && query->format.empty()) {
@@ -200,11 +204,14 @@ class ProjectChecker {
       return false;
     }
     const auto error = take_apart(query.error().message);
-    if (read.is_template) {  // lines moved: show the line instead
-      const auto line = line_of(sql, error.position.line);
-      add(Severity::error, name, node.sql_position,
-          fmt::format("node {}, in the rendered SQL{}: {}", internal::quoted(node.name),
-                      line.empty() ? "" : fmt::format(" near {}", internal::quoted(line)), error.message),
+    if (source_of && error.position.line != 0) {
+      const auto place = source_of(error.position);
+      // The message may speak of a value that nobody wrote.
+      const auto line = place.is_value ? line_of(sql, error.position.line) : std::string_view();
+      add(Severity::error, name, place_in_file(node, place.position.line, place.position.column),
+          fmt::format("node {}{}: {}", internal::quoted(node.name),
+                      line.empty() ? "" : fmt::format(", in the rendered SQL near {}", internal::quoted(line)),
+                      error.message),
           query.error().hint);
       return false;
     }
@@ -228,9 +235,12 @@ class ProjectChecker {
   void check_expression(std::string_view resource, Position at, std::string_view what, std::string_view text) {
     if (text.empty()) return;
     const auto parsed = sql::checked_expression(text);
-    if (!parsed)
-      add(Severity::error, resource, at, fmt::format("{}: {}", what, take_apart(parsed.error().message).message),
-          parsed.error().hint);
+    if (parsed) return;
+    auto message = take_apart(parsed.error().message).message;
+    auto hint = parsed.error().hint;
+    if (hint.empty() && what == "ENGINE_SORTING_KEY" && message.starts_with("expected an operator"))
+      hint = "commas part the expressions of a key";
+    add(Severity::error, resource, at, fmt::format("{}: {}", what, message), std::move(hint));
   }
 
   /// expression [DELETE] [WHERE condition], several with commas: every expression on its own.
@@ -242,7 +252,7 @@ class ProjectChecker {
         const auto end = std::find_if(item.begin(), item.end(),
                                       [](const auto& t) { return t.is_word("DELETE") || t.is_word("WHERE"); });
         const auto length = static_cast<std::size_t>(end - item.begin());
-        check_expression(name, engine.position, "ENGINE_TTL", internal::joined(item.first(length)));
+        check_expression(name, place_of(engine, "ENGINE_TTL"), "ENGINE_TTL", internal::joined(item.first(length)));
         item = end == item.end() ? item.last(0) : item.subspan(length + 1);
       }
     }
@@ -251,17 +261,24 @@ class ProjectChecker {
   void check_data_source(std::string_view name, const DataSource& source) {
     for (const auto& column : source.columns)
       if (column.default_expression)
-        check_expression(name, column.position, fmt::format("the DEFAULT of column {}", internal::quoted(column.name)),
+        check_expression(name, column.default_position.line == 0 ? column.position : column.default_position,
+                         fmt::format("the DEFAULT of column {}", internal::quoted(column.name)),
                          *column.default_expression);
     for (const auto& index : source.indexes)
       check_expression(name, index.position, fmt::format("index {}", internal::quoted(index.name)), index.expression);
     const auto& engine = source.engine;
-    check_expression(name, engine.position, "ENGINE_PARTITION_KEY", engine.partition_key);
-    check_expression(name, engine.position, "ENGINE_SAMPLING_KEY", engine.sampling_key);
+    check_expression(name, place_of(engine, "ENGINE_PARTITION_KEY"), "ENGINE_PARTITION_KEY", engine.partition_key);
+    check_expression(name, place_of(engine, "ENGINE_SAMPLING_KEY"), "ENGINE_SAMPLING_KEY", engine.sampling_key);
     check_ttl(name, engine);
-    if (!engine.sorting_key.empty())
-      check_expression(name, engine.position, "ENGINE_SORTING_KEY",
-                       fmt::format("tuple({})", engine.sorting_key == "tuple()" ? "" : engine.sorting_key));
+    std::vector<internal::Token> tokens = internal::tokenize(engine.sorting_key, false);
+    tokens.pop_back();
+    for (const auto item : internal::split_list(tokens))  // alone: an error speaks of no ')' that nobody wrote
+      check_expression(name, place_of(engine, "ENGINE_SORTING_KEY"), "ENGINE_SORTING_KEY", internal::joined(item));
+  }
+
+  static Position place_of(const EngineDefinition& engine, std::string_view key) {
+    const auto found = engine.key_positions.find(key);
+    return found == engine.key_positions.end() ? engine.position : found->second;
   }
 
   const Project& project_;

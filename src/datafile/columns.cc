@@ -261,6 +261,7 @@ class ColumnsReader {
       return comma_missing;
     }
     column.default_expression = *expression;
+    column.default_position = source_.position(tokens_[start].text);
     check_default(source_, column.name, column.type, std::span(tokens_).subspan(start, at_ - start));
     if (comma_missing) report_missing_comma(column);
     return true;

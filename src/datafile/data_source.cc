@@ -140,7 +140,9 @@ class DataSourceReader {
         if (item.empty())
           return source_.error(in.value, fmt::format("{} has two commas with nothing between", in.rule->name));
     *target->second = std::move(value);
-    keys_[in.rule->name == "SORTING_KEY" ? "ENGINE_SORTING_KEY" : in.rule->name] = {in, std::move(tokens)};
+    const auto name = in.rule->name == "SORTING_KEY" ? "ENGINE_SORTING_KEY" : in.rule->name;
+    engine.key_positions[std::string(name)] = source_.position(in.value);
+    keys_[name] = {in, std::move(tokens)};
   }
 
   void read_settings(const Instruction& in) {

@@ -56,6 +56,7 @@ struct ColumnDefinition {
   std::optional<std::string> default_expression;  // SQL text after DEFAULT
   std::optional<std::string> codec;               // "CODEC(ZSTD(1))"
   Position position = {};
+  Position default_position = {};  // of the expression
 };
 
 struct IndexDefinition {
@@ -76,6 +77,8 @@ struct EngineDefinition {
   std::string ver, is_deleted, sign, version, summing_columns;
   std::vector<std::pair<std::string, std::string>> settings;
   Position position = {};
+  /// Of the values of keys, by keyword; none of those that nobody wrote.
+  std::map<std::string, Position, std::less<>> key_positions = {};
   bool operator==(const EngineDefinition& o) const {
     return name == o.name && sorting_key == o.sorting_key && partition_key == o.partition_key &&
            primary_key == o.primary_key && sampling_key == o.sampling_key && ttl == o.ttl && ver == o.ver &&

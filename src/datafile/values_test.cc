@@ -210,5 +210,32 @@ TEST(CheckProject, PositionsArePlacesInTheFile) {
                 "p.pipe:6:9: node 'a': expected the end of the query, found FRM (did you mean FROM?)"}));
 }
 
+TEST(CheckProject, FaultsOfRenderedSqlStandInTheTextThatTheAuthorWrote) {
+  const auto faults = [](const std::string& sql) { return checked({{"p.pipe", "NODE a\nSQL >\n    " + sql + "\n"}}); };
+  using Lines = std::vector<std::string>;
+  EXPECT_EQ(faults("%\n    SELECT 1\n    {% if not defined(x) %}\n      WERE a = 1\n    {% end %}"),
+            Lines{"p.pipe:6:12: node 'a': expected the end of the query, found a (did you mean WHERE?)"});
+  EXPECT_EQ(faults("%\n    SELECT {{String(x, 'long\nvalue')}} AS x\n    FROM t WERE a = 1"),
+            Lines{"p.pipe:6:17: node 'a': expected the end of the query, found a (did you mean WHERE?)"});
+  EXPECT_EQ(faults("%\n    SELECT a FROM t {% if defined(x) %} WERE x = {{String(x)}} {% end %}"),
+            Lines{"p.pipe:4:46: node 'a': expected the end of the query, found x (did you mean WHERE?)"});
+  EXPECT_EQ(faults("%\n    SELECT a\n    FROM t WHERE a = 1 {{String(x)}}"),
+            Lines{"p.pipe:5:24: node 'a', in the rendered SQL near 'FROM t WHERE a = 1 '__no_value__'': expected the "
+                  "end of the query, found '__no_value__'"});
+}
+
+TEST(CheckProject, FaultsOfKeysAndDefaultsStandAtTheirValues) {
+  EXPECT_EQ(checked({{"t.datasource",
+                      "SCHEMA >\n    a DateTime,\n    b String DEFAULT lowr(a),\n    c String\n\nENGINE "
+                      "MergeTree\nENGINE_PARTITION_KEY toYYYYMN(a)\nENGINE_SORTING_KEY \"a, b c\"\n"
+                      "ENGINE_TTL a + nosuch(1)\n"}}),
+            (std::vector<std::string>{
+                "t.datasource:3:22: the DEFAULT of column 'b': unknown function lowr() (did you mean lower()?)",
+                "t.datasource:7:22: ENGINE_PARTITION_KEY: unknown function toYYYYMN() (did you mean toYYYYMM()?)",
+                "t.datasource:8:21: ENGINE_SORTING_KEY: expected an operator or the end of the expression, found c "
+                "(commas part the expressions of a key)",
+                "t.datasource:9:12: ENGINE_TTL: unknown function nosuch()"}));
+}
+
 }  // namespace
 }  // namespace kinglet::datafile
