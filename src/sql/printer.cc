@@ -40,6 +40,7 @@ class Output {
   explicit Output(std::size_t bytes) : text_(bytes, '\0') {}
 
   void operator+=(std::string_view piece) {
+    if (piece.empty()) return;  // its data may be null
     if (piece.size() > text_.size() - size_) grow(piece.size());
     std::memcpy(text_.data() + size_, piece.data(), piece.size());
     size_ += piece.size();
