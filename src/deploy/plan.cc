@@ -451,6 +451,8 @@ datafile::Diagnostic node_diagnostic(const catalog::Pipe& pipe, std::size_t inde
                         .hint = error.hint};
   const auto prefix = fmt::format("node '{}': ", node.name);
   if (diagnostic.message.starts_with(prefix)) diagnostic.message.erase(0, prefix.size());
+  constexpr std::string_view kind = "Template Syntax Error: ";
+  if (diagnostic.message.starts_with(kind)) diagnostic.message.erase(0, kind.size());
   if (const auto inside = take_position(diagnostic.message); inside.line != 0) {
     diagnostic.position.line = node.sql_position.line + inside.line - 1;
     diagnostic.position.column = inside.column + node.sql_indent;

@@ -83,6 +83,28 @@ TEST_F(PlanTest, ATemplateFaultStandsWhereTheFileHasIt) {
   EXPECT_TRUE(faults(made)[0].starts_with("pipes/p.pipe:5:")) << faults(made)[0];
 }
 
+TEST_F(PlanTest, AFaultInRenderedSqlStandsWhereTheFileHasIt) {
+  const auto at = [&](const std::string& sql) {
+    const auto made = plan({source("events"), pipe("p", sql)});
+    if (made.diagnostics.empty()) return std::string("none");
+    const auto& d = made.diagnostics.front();
+    return fmt::format("{}:{} {}", d.position.line, d.position.column, d.message);
+  };
+  EXPECT_EQ(at("%\n    {% if not defined(a) %}\n    SELECT id, nosuch(id) AS x\n    {% else %} SELECT id {% end %} "
+               "FROM events"),
+            "5:16 node 'p_node': unknown function nosuch()");
+  EXPECT_EQ(at("%\n    SELECT {{Int32(a, 1)}} AS a, nosuch(id) AS x FROM events"),
+            "4:34 node 'p_node': unknown function nosuch()");
+  EXPECT_EQ(at("%\n    SELECT {{Int32(a, 1)}} AS a FORM events"),
+            "4:33 node 'p_node': expected the end of the query, found FORM");
+  EXPECT_EQ(at("%\n    SELECT id FROM events\n    {% if defined(a) %} WERE id = {{Int32(a)}} {% end %}"),
+            "5:30 node 'p_node': expected the end of the query, found id");
+  EXPECT_EQ(
+      at("%\n    SELECT id FROM events WHERE org = '{{String(a, 'b c')}}'"),
+      "4:40 node 'p_node': a placeholder inside quotes: values are printed with their own quotes, so remove those "
+      "around the tag");
+}
+
 TEST_F(PlanTest, AllFaultsAreToldAtOnce) {
   const auto made = plan(
       {source("bad", "SCHEMA >\n    `id` Nonsense\n"), pipe("p", "SELECT FROM"), pipe("q", "SELECT 1 FROM absent")});

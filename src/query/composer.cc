@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "query/composer.h"
 
+#include <charconv>
+
 #include "json/document.h"
 #include "query/service_names.h"
 #include "sql/functions.h"
@@ -27,6 +29,23 @@ std::string setting_string(std::string_view text) {
     out += c;
   }
   return out += '\'';
+}
+
+/// Takes "line 3, column 7: " off a message.
+std::optional<templates::TextPosition> take_place(std::string& message) {
+  templates::TextPosition place;
+  std::string_view text = message;
+  const auto number = [&text](std::string_view word, std::uint32_t& out) {
+    if (!text.starts_with(word)) return false;
+    text.remove_prefix(word.size());
+    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), out);
+    text.remove_prefix(static_cast<std::size_t>(end - text.data()));
+    return error == std::errc();
+  };
+  if (!number("line ", place.line) || !number(", column ", place.column) || !text.starts_with(": "))
+    return std::nullopt;
+  message.erase(0, message.size() - text.size() + 2);
+  return place;
 }
 
 std::vector<std::string> to_texts(const json::value& v) {
@@ -59,6 +78,26 @@ struct Composer::State {
   /// work.
   std::map<std::tuple<const catalog::Pipe*, std::size_t, templates::Arguments>, std::shared_ptr<const sql::Query>> done;
 
+  templates::RenderInput input_for(const templates::Arguments& fixed, const templates::NameSet& arrays,
+                                   bool from_request) {
+    return {.arguments = &arguments,
+            .fixed = &fixed,
+            .array_parameters = &arrays,
+            .secret = world.secret && !from_request ? &world.secret : nullptr,
+            .stand_ins = stand_ins,
+            .from_request = from_request,
+            .required_met = &required_met};
+  }
+
+  /// An error of the rendered SQL, as one of the text that its author wrote.
+  static Error in_source(const templates::Template& compiled, const templates::RenderInput& input, Error error) {
+    const auto place = take_place(error.message);
+    if (!place) return error;
+    const auto at = compiled.source_of(input, *place).position;
+    error.message = fmt::format("line {}, column {}: {}", at.line, at.column, error.message);
+    return error;
+  }
+
   std::unexpected<Error> raise(Refusal refusal) {
     auto error = refusal.error;
     if (!raised) raised = std::move(refusal);
@@ -67,14 +106,7 @@ struct Composer::State {
 
   Result<std::string> render(const templates::Template& compiled, const templates::Arguments& fixed,
                              const templates::NameSet& arrays, bool from_request) {
-    templates::RenderInput input{.arguments = &arguments,
-                                 .fixed = &fixed,
-                                 .array_parameters = &arrays,
-                                 .secret = world.secret && !from_request ? &world.secret : nullptr,
-                                 .stand_ins = stand_ins,
-                                 .from_request = from_request,
-                                 .required_met = &required_met};
-    auto rendered = compiled.render(input);
+    auto rendered = compiled.render(input_for(fixed, arrays, from_request));
     if (!rendered) {
       auto& e = rendered.error();
       return raise({.error = {.code = Code::invalid, .message = e.message},
@@ -263,9 +295,19 @@ struct Composer::State {
 
   Result<std::shared_ptr<const sql::Query>> make_node(const CompiledPipePtr& pipe, std::size_t index,
                                                       const templates::Arguments& fixed) {
-    TRY(const auto text, render(pipe->nodes[index], fixed, pipe->array_parameters, false));
-    auto parsed = sql::parse_query(text);
-    if (!parsed) return fail(in_node(pipe, index, parsed.error()));
+    const auto text = render(pipe->nodes[index], fixed, pipe->array_parameters, false);
+    if (!text) {
+      // A deployment tells the author which node refuses; a request's answer has the message alone.
+      if (raised && stand_ins != templates::StandIns::off)
+        raised->error.message =
+            fmt::format("node '{}': {}", pipe->definition().nodes[index].name, raised->error.message);
+      return fail(text.error());
+    }
+    const auto placed = [&](Error error) {
+      return in_source(pipe->nodes[index], input_for(fixed, pipe->array_parameters, false), std::move(error));
+    };
+    auto parsed = sql::parse_query(*text);
+    if (!parsed) return fail(in_node(pipe, index, placed(parsed.error())));
     NodeScope scope(*this, pipe, index);
     // The output node of an endpoint may carry a SETTINGS clause (datafiles.md 4.2); it counts for the whole query.
     sql::ResolveOptions options;
@@ -274,7 +316,7 @@ struct Composer::State {
     options.external_tables =
         world.access == nullptr && open_pipes.front()->definition.type == datafile::PipeType::copy;
     auto resolved = sql::resolve(std::move(*parsed), scope, options);
-    if (!resolved) return fail(in_node(pipe, index, resolved.error()));
+    if (!resolved) return fail(in_node(pipe, index, raised ? resolved.error() : placed(resolved.error())));
     for (const auto& name : resolved->table_functions)
       if (sql::table_function_kind(name) == sql::TableFunctionKind::external) external_tables.insert(name);
     settings.insert(settings.end(), resolved->settings.begin(), resolved->settings.end());
@@ -328,7 +370,11 @@ struct Composer::State {
     if (!compiled) return refuse(compiled.error().to_error());
     auto rendered = render(*compiled, fixed, compiled->array_parameters(), true);
     if (!rendered) return refuse(std::move(rendered.error()));
-    return resolve_text(*rendered, std::move(pipeline));
+    auto made = resolve_text(*rendered, std::move(pipeline));
+    if (!made && !raised && compiled->is_template())
+      made.error().error =
+          in_source(*compiled, input_for(fixed, compiled->array_parameters(), true), std::move(made.error().error));
+    return made;
   }
 
   std::expected<Composed, Refusal> resolve_text(std::string_view text, CompiledPipePtr pipeline) {
