@@ -1,0 +1,1 @@
+SELECT '\N' IS NOT NULL, '' FROM t
