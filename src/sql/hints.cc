@@ -124,6 +124,16 @@ std::string near_hint(std::string_view word, std::span<const std::string_view> c
   return near.empty() ? std::string() : fmt::format("did you mean {}?", near);
 }
 
+std::string clause_hint(std::string_view word, std::string_view next) {
+  const bool by = same(next, "BY");
+  if (same(word, "ORDER")) return by ? "ORDER BY stands once, before LIMIT" : "write ORDER BY";
+  if (same(word, "GROUP")) return by ? "GROUP BY stands once, before HAVING, ORDER BY and LIMIT" : "write GROUP BY";
+  if (same(word, "WHERE")) return "WHERE stands once, before GROUP BY, ORDER BY and LIMIT; AND joins conditions";
+  if (same(word, "HAVING")) return "HAVING stands once, after GROUP BY and before ORDER BY";
+  if (same(word, "FETCH")) return "write LIMIT";
+  return {};
+}
+
 std::string keyword_hint(std::string_view word) {
   constexpr std::size_t shortest = 3;
   if (word.size() < shortest) return {};

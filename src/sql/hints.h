@@ -20,6 +20,9 @@ std::string function_hint(std::string_view name);
 /// "did you mean String?" for the nearest candidate; empty when none is near.
 std::string near_hint(std::string_view word, std::span<const std::string_view> candidates);
 
+/// "write ORDER BY" and the like for the word of a clause that begins where none may; `next` stands behind it.
+std::string clause_hint(std::string_view word, std::string_view next);
+
 /// "did you mean FROM?" for a misspelt word that begins or joins clauses.
 std::string keyword_hint(std::string_view word);
 

@@ -45,6 +45,24 @@ TEST(Hints, Keywords) {
   EXPECT_EQ(hint_of("SELECT a b c FROM events"), "");
 }
 
+TEST(Hints, ClausesOutOfPlace) {
+  EXPECT_EQ(hint_of("SELECT a FROM events ORDER a"), "write ORDER BY");
+  EXPECT_EQ(hint_of("SELECT a FROM events group a"), "write GROUP BY");
+  EXPECT_EQ(hint_of("SELECT a FROM events LIMIT 10 ORDER BY a"), "ORDER BY stands once, before LIMIT");
+  EXPECT_EQ(hint_of("SELECT a FROM events HAVING a > 1 GROUP BY a"),
+            "GROUP BY stands once, before HAVING, ORDER BY and LIMIT");
+  EXPECT_EQ(hint_of("SELECT a FROM events WHERE a = 1 WHERE a = 2"),
+            "WHERE stands once, before GROUP BY, ORDER BY and LIMIT; AND joins conditions");
+  EXPECT_EQ(hint_of("SELECT a FROM events ORDER BY a HAVING a > 1"),
+            "HAVING stands once, after GROUP BY and before ORDER BY");
+  EXPECT_EQ(hint_of("SELECT a FROM events FETCH FIRST 5 ROWS ONLY"), "write LIMIT");
+  EXPECT_EQ(hint_of("SELECT a FROM events WHERE ORDER BY a"), "");
+  // Names of tables that look like words of clauses.
+  EXPECT_EQ(hint_of("SELECT a FROM events JOIN orders"), "");
+  EXPECT_EQ(hint_of("SELECT a AS FROM orders"), "");
+  EXPECT_EQ(hint_of("SELECT a FROM orders 5"), "");
+}
+
 TEST(Hints, Forms) {
   EXPECT_EQ(hint_of("SELECT now() - 7 days"), "no error");  // an alias, as in the engine
   EXPECT_EQ(hint_of("SELECT 1 FROM events WHERE ts > now() - 7 days"), "write INTERVAL 7 DAY");

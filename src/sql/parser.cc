@@ -105,7 +105,7 @@ std::unexpected<Error> Parser::error(const Position& where, std::string message,
 }
 
 /// What the text at the next token probably meant.
-std::string Parser::hint() const {
+std::string Parser::hint(std::string_view what) const {
   const Token& found = token();
   const Token* before = next_ == 0 ? nullptr : &tokens_[next_ - 1];
   const Token* two_before = next_ < 2 ? nullptr : &tokens_[next_ - 2];
@@ -118,8 +118,18 @@ std::string Parser::hint() const {
   }
   if (found.is(",") && two_before != nullptr && two_before->keyword == Keyword::in && !before->is(")"))
     return "a list after IN stands in parentheses: IN (a, b)";
+  if (found.type == Token::Type::word && (what.starts_with("')'") || what.starts_with("the end of")))
+    if (auto clause = clause_hint(raw(found), next_ + 1 < tokens_.size() ? raw(tokens_[next_ + 1]) : "");
+        !clause.empty())
+      return clause;
+  // Behind these stands a name, which may look like a word of a clause.
+  const auto names = [](const Token* t) {
+    return t != nullptr && (t->keyword == Keyword::from || t->keyword == Keyword::join || t->keyword == Keyword::as);
+  };
+  const Token* after = names(before) ? nullptr : &found;
+  if (names(two_before)) before = nullptr;
   // A misspelt word may have been taken as a name or an alias before the text stopped making sense.
-  for (const Token* one : {before, &found})
+  for (const Token* one : {before, after})
     if (one != nullptr && one->type == Token::Type::word && one->keyword == Keyword::none)
       if (auto near = keyword_hint(raw(*one)); !near.empty()) return near;
   return {};
@@ -127,7 +137,7 @@ std::string Parser::hint() const {
 
 std::unexpected<Error> Parser::expected(std::string_view what) const {
   std::unexpected<Error> refused = expected_without_hint(what);
-  refused.error().hint = hint();
+  refused.error().hint = hint(what);
   if (at("{") && (at("{", 1) || at("%", 1))) {
     refused = error_here(fmt::format("'{{{}' in SQL that is no template", raw(token(1))));
     refused.error().hint = "a template starts with a line that holds only %";

@@ -40,7 +40,7 @@ class Parser {
   void forbid_aliases() { aliases_ = false; }
   std::unexpected<Error> expected(std::string_view what) const;
   std::unexpected<Error> expected_without_hint(std::string_view what) const;
-  [[nodiscard]] std::string hint() const;
+  [[nodiscard]] std::string hint(std::string_view what) const;
 
  private:
   /// One level of nesting; ends with its scope.
