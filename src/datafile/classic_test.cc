@@ -132,15 +132,24 @@ TEST(ClassicPipe, ATokenOrTheExtensionPublishesTheLastNode) {
   EXPECT_EQ(token.resource.type, PipeType::endpoint);
   EXPECT_EQ(token.resource.output_node, 1u);
   ASSERT_EQ(token.diagnostics.size(), 1u);
-  EXPECT_EQ(to_string(token.diagnostics[0]),
-            "p.pipe:1:1: warning: a pipe with a TOKEN and no TYPE has its last node published as an endpoint (write "
-            "TYPE endpoint "
-            "under the node b)");
+  EXPECT_EQ(
+      to_string(token.diagnostics[0]),
+      "p.pipe:1:1: warning: a pipe with TOKEN … READ and no TYPE has its last node published as an endpoint (write "
+      "TYPE endpoint "
+      "under the node b)");
   const auto endpoint = parse_pipe({"p.endpoint", nodes});
   EXPECT_EQ(endpoint.resource.type, PipeType::endpoint);
   EXPECT_EQ(endpoint.diagnostics.size(), 1u);
   EXPECT_EQ(parse_pipe({"p.endpoint", nodes + "TYPE copy\nTARGET_DATASOURCE t\n"}).resource.type, PipeType::copy);
   EXPECT_EQ(parse_pipe({"p.pipe", nodes}).resource.type, PipeType::plain);
+  EXPECT_EQ(parse_pipe({"p.pipe", "TOKEN old\nTOKEN \"a # b\" READ # why\n" + nodes}).diagnostics.at(0).position,
+            (Position{2, 1}));
+  for (const char* tokens : {"TOKEN web\n", "TOKEN READ\n", "TOKEN \"the READ\"\n", "TOKEN web # READ\n"}) {
+    const auto plain = parse_pipe({"p.pipe", tokens + nodes});
+    EXPECT_EQ(plain.resource.type, PipeType::plain) << tokens;
+    EXPECT_EQ(plain.resource.tokens.size(), 1u) << tokens;
+    EXPECT_TRUE(plain.diagnostics.empty()) << tokens;
+  }
 }
 
 TEST(TokenFile, BecomesTokenLines) {

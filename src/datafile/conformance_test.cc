@@ -646,7 +646,7 @@ TEST(Conformance, Section41Pipes) {
       {"4.1", "", {"= NODE n"}},
       {"4.1",
        "TOKEN t READ\n",
-       {"warning: a pipe with a TOKEN and no TYPE has its last node published", "= TYPE endpoint"}},
+       {"warning: a pipe with TOKEN … READ and no TYPE has its last node published", "= TYPE endpoint"}},
       {"4.7", "CACHE 5\n", {"CACHE needs TYPE endpoint, but the pipe has no TYPE"}},
       {"4.7", "TYPE endpoint\nEXPORT_FORMAT csv\n", {"EXPORT_FORMAT goes with TYPE sink"}},
   });

@@ -302,7 +302,7 @@ class Formatter {
     return out;
   }
 
-  /// TOKEN "name" SCOPE; as written when a comment follows.
+  /// TOKEN "name" SCOPE; as written when a comment follows. No scope is added: it may publish a pipe.
   std::string token(const Instruction& in) {
     const auto raw = trim(in.raw);
     std::vector<TokenGrant> grants;
@@ -311,6 +311,7 @@ class Formatter {
     const auto& grant = grants.front();
     const char quote = grant.name.find('"') == std::string::npos ? '"' : '\'';
     const bool create = raw.size() > 6 && equal_ignoring_case(raw.substr(raw.size() - 6), "CREATE");
+    if (!names_token_scope(in)) return fmt::format("TOKEN {}{}{}", quote, grant.name, quote);
     return fmt::format("TOKEN {}{}{} {}", quote, grant.name, quote,
                        grant.permission == TokenGrant::Permission::read ? "READ"
                        : create                                         ? "CREATE"

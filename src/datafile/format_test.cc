@@ -104,7 +104,7 @@ TEST(Format, PipeKeepsItsNodesAndItsSql) {
     Of the pipe
      - item
 
-TOKEN "reader" READ
+TOKEN "reader"
 
 # first step
 NODE first

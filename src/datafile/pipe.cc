@@ -60,7 +60,7 @@ class PipeReader {
     else if (name == "TAGS")
       out_.tags = read_list(source_, in);
     else if (name == "TOKEN")
-      read_token(source_, in, true, out_.tokens);
+      read_token_line(in);
     else if (name == "NODE")
       read_node(in);
     else if (name == "SQL")
@@ -71,6 +71,11 @@ class PipeReader {
       read_classic(in);
     else
       options_.insert_or_assign(name, in);
+  }
+
+  void read_token_line(const Instruction& in) {
+    read_token(source_, in, true, out_.tokens);
+    if (!read_written_ && names_token_scope(in)) read_written_ = source_.position(in.keyword);
   }
 
   void read_description(const Instruction& in) {
@@ -187,14 +192,15 @@ class PipeReader {
     source_.warning(in.keyword, fmt::format("{} belongs to older projects and is ignored", in.rule->name));
   }
 
-  /// Older projects published the last node of a pipe that had a read token and no TYPE, or was named .endpoint.
+  /// Older projects published the last node of a pipe with `TOKEN name READ` and no TYPE, or named .endpoint. Without
+  /// the READ, which newer projects may leave out, a pipe with no TYPE is what it is there: plain.
   void publish_older_pipe() {
     if (type_ || out_.nodes.empty()) return;
     const bool named_endpoint = upper(source_.name()).ends_with(".ENDPOINT");
-    if (!named_endpoint && out_.tokens.empty()) return;
+    if (!named_endpoint && !read_written_) return;
     out_.type = PipeType::endpoint;
-    out_.type_position = named_endpoint ? out_.nodes.back().position : out_.tokens.front().position;
-    const auto why = named_endpoint ? "a file .endpoint of older projects" : "a pipe with a TOKEN and no TYPE";
+    out_.type_position = named_endpoint ? out_.nodes.back().position : *read_written_;
+    const auto why = named_endpoint ? "a file .endpoint of older projects" : "a pipe with TOKEN … READ and no TYPE";
     source_.warning(out_.type_position, fmt::format("{} has its last node published as an endpoint", why),
                     fmt::format("write TYPE endpoint under the node {}", out_.nodes.back().name));
   }
@@ -380,6 +386,7 @@ class PipeReader {
   bool node_seen_ = false, sql_seen_ = false;
   std::optional<Instruction> type_;
   bool type_unknown_ = false;
+  std::optional<Position> read_written_;  // of the first TOKEN … READ
   std::map<std::string_view, Instruction> options_;
   std::vector<Instruction> engine_;  // ENGINE lines of older projects
 };

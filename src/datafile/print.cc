@@ -18,12 +18,15 @@ std::string quoted_list(const std::vector<std::string>& items) {
   return fmt::format("\"{}\"", fmt::join(items, ", "));
 }
 
-void print_tokens(Page& page, const std::vector<TokenGrant>& tokens) {
+/// `plain`: of a pipe without TYPE, which a written READ would make an endpoint.
+void print_tokens(Page& page, const std::vector<TokenGrant>& tokens, bool plain = false) {
   page.gap();
   for (const auto& token : tokens) {
     const char quote = token.name.find('"') == std::string::npos ? '"' : '\'';
-    page.line(fmt::format("TOKEN {}{}{} {}", quote, token.name, quote,
-                          token.permission == TokenGrant::Permission::append ? "APPEND" : "READ"));
+    page.line(fmt::format("TOKEN {}{}{}{}", quote, token.name, quote,
+                          plain                                                ? ""
+                          : token.permission == TokenGrant::Permission::append ? " APPEND"
+                                                                               : " READ"));
   }
 }
 
@@ -79,7 +82,7 @@ std::string print(const Pipe& pipe) {
     page.gap();
     page.line(fmt::format("TAGS {}", quoted_list(pipe.tags)));
   }
-  print_tokens(page, pipe.tokens);
+  print_tokens(page, pipe.tokens, pipe.type == PipeType::plain);
   for (std::size_t i = 0; i < pipe.nodes.size(); ++i) {
     const auto& node = pipe.nodes[i];
     page.gap();

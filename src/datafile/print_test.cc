@@ -158,7 +158,6 @@ Pipe any_pipe() {
   }
   p.type =
       *one_of<PipeType>({PipeType::plain, PipeType::endpoint, PipeType::materialized, PipeType::copy, PipeType::sink});
-  if (p.type == PipeType::plain) p.tokens.clear();  // a token publishes the last node
   p.output_node = p.type == PipeType::plain ? p.nodes.size() - 1 : *rc::gen::inRange<std::size_t>(0, p.nodes.size());
   if (p.type == PipeType::endpoint && *rc::gen::arbitrary<bool>())
     p.cache_seconds = *rc::gen::inRange<std::uint32_t>(0, 100);

@@ -71,14 +71,14 @@ std::string read_text(const Instruction& instruction) {
   return std::string(closed ? value : trim(instruction.raw));
 }
 
-void read_token(Source& source, const Instruction& instruction, bool pipe, std::vector<TokenGrant>& out) {
-  const auto raw = trim(instruction.raw);
-  const std::string_view form = pipe ? "TOKEN name READ" : "TOKEN name READ or TOKEN name APPEND";
-  if (raw.empty()) return source.error(instruction.keyword, "TOKEN needs a name", fmt::format("write {}", form));
+namespace {
+
+/// The name and the scope of a TOKEN line that is not empty; nothing when its quote never closes.
+std::optional<std::pair<std::string_view, std::string_view>> split_token(std::string_view raw) {
   std::string_view name, scope;
   if (raw.front() == '"' || raw.front() == '\'') {
     const auto close = raw.find(raw.front(), 1);
-    if (close == std::string_view::npos) return;  // reported as an unclosed quote
+    if (close == std::string_view::npos) return std::nullopt;
     name = raw.substr(1, close - 1);
     scope = trim(raw.substr(close + 1));
   } else {
@@ -88,6 +88,24 @@ void read_token(Source& source, const Instruction& instruction, bool pipe, std::
   }
   if (const auto comment = scope.find(" #"); comment != std::string_view::npos) scope = trim(scope.substr(0, comment));
   if (scope.starts_with('#')) scope = scope.substr(scope.size());
+  return std::pair(name, scope);
+}
+
+}  // namespace
+
+bool names_token_scope(const Instruction& instruction) {
+  const auto raw = trim(instruction.raw);
+  const auto line = raw.empty() ? std::nullopt : split_token(raw);
+  return line && !line->second.empty();
+}
+
+void read_token(Source& source, const Instruction& instruction, bool pipe, std::vector<TokenGrant>& out) {
+  const auto raw = trim(instruction.raw);
+  const std::string_view form = pipe ? "TOKEN name READ" : "TOKEN name READ or TOKEN name APPEND";
+  if (raw.empty()) return source.error(instruction.keyword, "TOKEN needs a name", fmt::format("write {}", form));
+  const auto line = split_token(raw);
+  if (!line) return;  // reported as an unclosed quote
+  const auto [name, scope] = *line;
   if (name.empty() || name.size() > limits::name_bytes_max)
     return source.error(raw, fmt::format("the name of a token has 1 to {} bytes", limits::name_bytes_max),
                         fmt::format("write {}", form));

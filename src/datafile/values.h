@@ -24,6 +24,8 @@ std::vector<std::string_view> read_items(std::string_view line);
 std::string read_text(const Instruction& instruction);
 /// TOKEN name SCOPE; `pipe`: the scope is optional and only READ.
 void read_token(Source& source, const Instruction& instruction, bool pipe, std::vector<TokenGrant>& out);
+/// Is a scope written behind the name of a TOKEN line?
+bool names_token_scope(const Instruction& instruction);
 /// One of `allowed` in any case; reports otherwise and returns nothing.
 std::optional<std::string> read_choice(Source& source, const Instruction& instruction,
                                        std::span<const std::string_view> allowed);

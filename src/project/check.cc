@@ -3,6 +3,7 @@
 
 #include <algorithm>
 
+#include "datafile/parse.h"
 #include "datafile/source.h"
 #include "datafile/spelling.h"
 #include "project/columns.h"
@@ -363,6 +364,7 @@ std::vector<Diagnostic> check(const datafile::Project& project, const Surroundin
   std::vector<std::string> tests;
   for (const auto& test : surroundings.tests) tests.push_back(test.pipe);
   auto out = Checker(project, surroundings, texts, vendored, tests, std::move(found)).check();
+  datafile::place_in_included_files(project, out);
   datafile::sort_diagnostics(out);
   return out;
 }

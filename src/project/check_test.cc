@@ -55,6 +55,26 @@ TEST(Check, NamesInBothBranchesOfATemplateAreTold) {
             2u);
 }
 
+TEST(Check, FindingsInIncludedTextNameTheIncludedFile) {
+  const auto lines = [](std::vector<SourceFile> files) {
+    auto found = checked(std::move(files));
+    std::erase_if(found, [](const std::string& line) { return line.find("INCLUDE belongs to") != std::string::npos; });
+    return found;
+  };
+  const auto syntax = lines({events, {"a.pipe", "INCLUDE \"i.incl\"\n"}, {"i.incl", "NODE n\nSQL >\n    SELEC 1\n"}});
+  ASSERT_EQ(syntax.size(), 1u);
+  EXPECT_TRUE(syntax[0].starts_with("i.incl:3:5: node 'n': ")) << syntax[0];
+  EXPECT_EQ(
+      lines(
+          {events,
+           {"p.pipe",
+            "# here\nINCLUDE \"in/i.incl\" \"WORD=a long value\"\nNODE last\nSQL >\n    SELECT knd FROM shared\n"},
+           {"in/i.incl", "\nNODE shared\nSQL >\n    SELECT '$WORD' AS w, kind FROM events JOIN nowhere USING day\n"}}),
+      (Lines{"in/i.incl:4:48: node 'shared' reads 'nowhere', but there is no data source, pipe or node of that name "
+             "(add a file nowhere.datasource or nowhere.pipe)",
+             "p.pipe:5:12: node 'last': 'shared' has no column 'knd' (did you mean kind?)"}));
+}
+
 TEST(Check, VendoredDataSourcesAreKnownAndOthersAreExplained) {
   Discovered found;
   found.files = {pipe("p", "SELECT id, price FROM shop.orders"), pipe("q", "SELECT * FROM shop.clients")};
