@@ -8,11 +8,11 @@
 #include <memory>
 #include <vector>
 
+#include "base/spelling.h"
 #include "cli/data_commands.h"
 #include "cli/project_commands.h"
 #include "cli/registrar.h"
 #include "cli/test_command.h"
-#include "datafile/spelling.h"
 
 namespace kinglet::cli {
 namespace {
@@ -79,8 +79,8 @@ std::optional<std::string> unknown_subcommand(const CLI::App& app, std::span<con
       std::vector<std::string> names;
       for (const auto* sub : known) names.push_back(sub->get_name());
       const std::vector<std::string_view> candidates(names.begin(), names.end());
-      const auto hint = datafile::internal::did_you_mean(word, candidates);
-      return fmt::format("{} has no subcommand '{}' ({})", before, word,
+      const auto hint = did_you_mean(word, candidates);
+      return fmt::format("{0} has no subcommand '{1}' ({2}); {0} --help tells more", before, word,
                          hint.empty() ? fmt::format("there are {}", fmt::join(names, ", ")) : hint);
     }
     before += " " + word;

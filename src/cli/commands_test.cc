@@ -19,14 +19,16 @@ std::string said(std::vector<const char*> words) {
 }
 
 TEST(UnknownSubcommand, NamesTheNearest) {
-  EXPECT_EQ(said({"bild"}), "kinglet has no subcommand 'bild' (did you mean build?)");
-  EXPECT_EQ(said({"datasource", "appendd", "x"}),
-            "kinglet datasource has no subcommand 'appendd' (did you mean append?)");
+  EXPECT_EQ(said({"bild"}), "kinglet has no subcommand 'bild' (did you mean build?); kinglet --help tells more");
+  EXPECT_EQ(
+      said({"datasource", "appendd", "x"}),
+      "kinglet datasource has no subcommand 'appendd' (did you mean append?); kinglet datasource --help tells more");
 }
 
 TEST(UnknownSubcommand, ListsThemWhenNoneIsNear) {
-  EXPECT_EQ(said({"--host", "http://x", "endpoint", "publish"}),
-            "kinglet endpoint has no subcommand 'publish' (there are ls, data, url)");
+  EXPECT_EQ(
+      said({"--host", "http://x", "endpoint", "publish"}),
+      "kinglet endpoint has no subcommand 'publish' (there are ls, data, url); kinglet endpoint --help tells more");
 }
 
 TEST(UnknownSubcommand, HasNothingToSayAboutWordsOfASubcommand) {

@@ -6,11 +6,11 @@
 #include <fstream>
 #include <sstream>
 
+#include "base/spelling.h"
 #include "cli/registrar.h"
 #include "cli/test_run.h"
 #include "datafile/limits.h"
 #include "datafile/source.h"
-#include "datafile/spelling.h"
 #include "project/test_edit.h"
 #include "template/template.h"
 
@@ -87,7 +87,7 @@ std::vector<std::string> pipe_names(const project::Discovered& project) {
 
 std::string near(std::string_view name, const std::vector<std::string>& names) {
   const std::vector<std::string_view> views(names.begin(), names.end());
-  return datafile::internal::did_you_mean(name, views);
+  return did_you_mean(name, views);
 }
 
 /// True when `word` names this file: its pipe, its file name, or its path as a reader at the working directory has it.

@@ -9,11 +9,11 @@
 #include <charconv>
 #include <map>
 
+#include "base/spelling.h"
 #include "datafile/column_type.h"
 #include "datafile/default_check.h"
 #include "datafile/json_path.h"
 #include "datafile/limits.h"
-#include "datafile/spelling.h"
 #include "datafile/tokens.h"
 #include "datafile/type_reader.h"
 

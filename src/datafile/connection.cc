@@ -5,8 +5,8 @@
 #include <algorithm>
 #include <array>
 
+#include "base/spelling.h"
 #include "datafile/parts.h"
-#include "datafile/spelling.h"
 #include "datafile/tree.h"
 #include "datafile/values.h"
 

@@ -164,7 +164,7 @@ Result<Cron> parse_cron(std::string_view text, std::size_t* at) {
 std::optional<CronTime> next_after(const Cron& cron, CronTime time) {
   using namespace std::chrono;
   constexpr sys_days last_day = sys_days{year{9999} / December / 31};
-  if (time >= last_day) return std::nullopt;
+  if (time >= last_day + days{1}) return std::nullopt;
   const auto start = floor<minutes>(time) + minutes{1};
   auto day = floor<days>(start);
   auto minute_of_day = static_cast<unsigned>((start - day).count());

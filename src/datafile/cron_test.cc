@@ -55,7 +55,9 @@ TEST(Cron, DayAndWeekdayAsCronDoes) {
 }
 
 TEST(Cron, NothingAfterTheYear9999) {
-  EXPECT_EQ(next("* * * * *", sys_days{9999y / December / 31}), "never");
+  EXPECT_EQ(next("2 * * * *", sys_days{9999y / December / 31} + 1min), "9999-12-31 00:02:00");
+  EXPECT_EQ(next("* * * * *", sys_days{9999y / December / 31} + 23h + 59min), "never");
+  EXPECT_EQ(next("* * * * *", sys_days{9999y / December / 31} + 24h), "never");
   EXPECT_EQ(next("0 0 1 1 *", sys_days{9999y / March / 1}), "never");
 }
 

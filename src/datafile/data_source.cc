@@ -8,13 +8,13 @@
 #include <array>
 #include <map>
 
+#include "base/spelling.h"
 #include "datafile/column_type.h"
 #include "datafile/columns.h"
 #include "datafile/connector.h"
 #include "datafile/layout.h"
 #include "datafile/limits.h"
 #include "datafile/metadata_columns.h"
-#include "datafile/spelling.h"
 #include "datafile/tokens.h"
 #include "datafile/type_reader.h"
 #include "datafile/values.h"

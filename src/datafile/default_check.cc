@@ -8,8 +8,8 @@
 #include <array>
 #include <charconv>
 
+#include "base/spelling.h"
 #include "datafile/column_type.h"
-#include "datafile/spelling.h"
 
 namespace kinglet::datafile::internal {
 namespace {

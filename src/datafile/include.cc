@@ -6,8 +6,8 @@
 
 #include <algorithm>
 
+#include "base/spelling.h"
 #include "datafile/limits.h"
-#include "datafile/spelling.h"
 #include "datafile/values.h"
 
 namespace kinglet::datafile::internal {

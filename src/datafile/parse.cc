@@ -9,13 +9,13 @@
 #include <set>
 #include <tuple>
 
+#include "base/spelling.h"
 #include "datafile/classic_target.h"
 #include "datafile/include.h"
 #include "datafile/limits.h"
 #include "datafile/parts.h"
 #include "datafile/project_check.h"
 #include "datafile/source.h"
-#include "datafile/spelling.h"
 #include "datafile/token_file.h"
 #include "datafile/values.h"
 
@@ -212,7 +212,7 @@ class ProjectReader {
       std::vector<std::string_view> names;
       for (const auto& [name, resource] : resources) names.push_back(name);
       return source.error(scope.position, fmt::format("there is no {} {}", what, quoted(scope.resource)),
-                          internal::did_you_mean(scope.resource, names));
+                          did_you_mean(scope.resource, names));
     }
     auto& file = out_.project.files.at(scope.resource);
     if (!file.text.ends_with('\n')) file.text += '\n';

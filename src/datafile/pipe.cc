@@ -7,9 +7,9 @@
 #include <charconv>
 #include <map>
 
+#include "base/spelling.h"
 #include "datafile/limits.h"
 #include "datafile/parts.h"
-#include "datafile/spelling.h"
 #include "datafile/values.h"
 
 namespace kinglet::datafile::internal {

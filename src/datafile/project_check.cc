@@ -6,13 +6,12 @@
 
 #include <algorithm>
 
+#include "base/spelling.h"
 #include "datafile/source.h"
-#include "datafile/spelling.h"
 
 namespace kinglet::datafile {
 namespace {
 
-using internal::did_you_mean;
 using internal::quoted;
 
 class ReferenceChecker {

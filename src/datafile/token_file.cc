@@ -7,8 +7,8 @@
 #include <algorithm>
 #include <array>
 
+#include "base/spelling.h"
 #include "datafile/limits.h"
-#include "datafile/spelling.h"
 #include "datafile/tree.h"
 #include "datafile/values.h"
 

@@ -9,7 +9,7 @@
 #include <map>
 #include <optional>
 
-#include "datafile/spelling.h"
+#include "base/spelling.h"
 #include "datafile/type_reader.h"
 
 namespace kinglet::datafile::internal {
@@ -202,7 +202,7 @@ class TreeReader {
 
   bool is_foreign_or_misspelt(std::string_view word) const {
     if (other_kind(word)) return true;
-    return nearest_keyword(word).has_value();
+    return !nearest_keyword(word).empty();
   }
 
   std::optional<FileKind> other_kind(std::string_view word) const {
@@ -214,7 +214,7 @@ class TreeReader {
     return std::nullopt;
   }
 
-  std::optional<std::string> nearest_keyword(std::string_view word) const { return nearest(word, names_); }
+  std::string_view nearest_keyword(std::string_view word) const { return nearest(word, names_); }
 
   /// What a datafile has for the clause of CREATE TABLE that starts with `word`.
   static std::string_view keyword_of_sql(std::string_view word) {
@@ -234,19 +234,19 @@ class TreeReader {
 
   std::size_t skip_unknown(const Line& line, std::string_view word) {
     const auto near = nearest_keyword(word);
-    if (const auto other = other_kind(word); other && !near)
+    if (const auto other = other_kind(word); other && near.empty())
       source_.error(
           word, fmt::format("{} belongs in a {} file, this is a {} file", word, kind_name(*other), kind_name(kind_)));
     else if (const auto own = keyword_of_sql(word); !own.empty() && kind_ == FileKind::data_source)
       source_.error(word, fmt::format("unknown keyword {}", quoted(word)), fmt::format("write {}", own));
     else
       source_.error(word, fmt::format("unknown keyword {}", quoted(word)),
-                    near ? fmt::format("did you mean {}?", *near)
-                         : fmt::format("a {} file knows {} and others", kind_name(kind_),
-                                       kind_ == FileKind::data_source ? "SCHEMA, ENGINE, TOKEN"
-                                       : kind_ == FileKind::pipe      ? "NODE, SQL, TYPE, TOKEN"
-                                       : kind_ == FileKind::token     ? "SCOPE"
-                                                                      : "TYPE"));
+                    !near.empty() ? fmt::format("did you mean {}?", near)
+                                  : fmt::format("a {} file knows {} and others", kind_name(kind_),
+                                                kind_ == FileKind::data_source ? "SCHEMA, ENGINE, TOKEN"
+                                                : kind_ == FileKind::pipe      ? "NODE, SQL, TYPE, TOKEN"
+                                                : kind_ == FileKind::token     ? "SCOPE"
+                                                                               : "TYPE"));
     return line.rest().starts_with('>') ? block_end(line.next, columns) : line.next;
   }
 

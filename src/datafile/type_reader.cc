@@ -9,9 +9,9 @@
 #include <charconv>
 #include <map>
 
+#include "base/spelling.h"
 #include "datafile/column_type.h"
 #include "datafile/limits.h"
-#include "datafile/spelling.h"
 #include "datafile/type_rules.h"
 
 namespace kinglet::datafile {

@@ -7,10 +7,10 @@
 #include <algorithm>
 #include <array>
 
+#include "base/spelling.h"
 #include "datafile/cron.h"
 #include "datafile/limits.h"
 #include "datafile/secret.h"
-#include "datafile/spelling.h"
 
 namespace kinglet::datafile::internal {
 bool is_identifier(std::string_view text) {

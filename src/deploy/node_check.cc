@@ -126,7 +126,11 @@ class NodeChecks {
     if (error.message.starts_with(mark)) error.message.erase(0, mark.size());
     if (raw.engine_code == 47 && !engine.name.empty() && !engine.function)
       error.message = fmt::format("there is no column `{}`", engine.name);
-    if (!engine.hint.empty()) error.hint = engine.hint;
+    if (!engine.hint.empty())
+      error.hint = engine.hint;
+    else if (!engine.function && !engine.name.empty() &&
+             node.sql.find(fmt::format("\"{}\"", engine.name)) != node.sql.npos)
+      error.hint = "double quotes name a column; texts stand in single quotes";
     if (!engine.name.empty())
       if (const auto place = place_of(node.sql, engine.name, engine.function))
         error.message = fmt::format("line {}, column {}: {}", place->line, place->column, error.message);

@@ -4,7 +4,7 @@
 #include <algorithm>
 #include <array>
 
-#include "datafile/spelling.h"
+#include "base/spelling.h"
 #include "engine/type.h"
 
 namespace kinglet::deploy {
@@ -187,7 +187,7 @@ std::vector<Misfit> misfits(std::span<const OutputColumn> columns, const datafil
       found.push_back({.column = column.name,
                        .message = fmt::format("the query gives a column `{}` that data source '{}' does not have",
                                               column.name, target.name),
-                       .hint = datafile::internal::did_you_mean(column.name, unfilled)});
+                       .hint = did_you_mean(column.name, unfilled)});
       continue;
     }
     auto result = match_texts(column.type, wanted->type);
@@ -222,8 +222,8 @@ std::vector<Misfit> misfits(std::span<const OutputColumn> columns, const datafil
     if (column.default_expression || std::ranges::find(unfilled, std::string_view(column.name)) == unfilled.end())
       continue;
     // Told already, from the other side, when a name of the query is only spelt wrong.
-    const bool misspelt = std::ranges::any_of(
-        given, [&](std::string_view name) { return datafile::internal::nearest(name, unfilled) == column.name; });
+    const bool misspelt =
+        std::ranges::any_of(given, [&](std::string_view name) { return nearest(name, unfilled) == column.name; });
     if (misspelt) continue;
     found.push_back({.column = {},
                      .message = fmt::format("data source '{}' has a column `{}` that the query does not give",

@@ -3,9 +3,9 @@
 
 #include <algorithm>
 
+#include "base/spelling.h"
 #include "datafile/parse.h"
 #include "datafile/source.h"
-#include "datafile/spelling.h"
 #include "project/columns.h"
 #include "sql/functions.h"
 
@@ -75,7 +75,7 @@ class Checker {
   std::string near(std::string_view word, std::span<const std::string_view> candidates) {
     if (candidates.size() > comparisons_left_) return {};
     comparisons_left_ -= candidates.size();
-    return datafile::internal::did_you_mean(word, candidates);
+    return did_you_mean(word, candidates);
   }
 
   const NodeText& text_of(VertexId node) const { return graph_.texts()[graph_[node].text]; }
@@ -282,12 +282,12 @@ class Checker {
     for (const auto& column : given.columns) {
       const auto* wanted = known.find(column.name);
       if (wanted == nullptr) {
-        const auto near = datafile::internal::nearest(column.name, unfilled);
-        if (near) misspelt.insert(*near);
+        const auto near = nearest(column.name, unfilled);
+        if (!near.empty()) misspelt.emplace(near);
         add(Severity::error, text.pipe->name, place(column.name),
             fmt::format("node {}: the query gives a column `{}` that data source '{}' does not have",
                         in_quotes(text.node().name), column.name, target.name),
-            near ? fmt::format("did you mean {}?", *near) : std::string());
+            near.empty() ? std::string() : fmt::format("did you mean {}?", near));
       } else {
         check_fit(text, column, *wanted, target, place(column.name));
       }

@@ -9,8 +9,8 @@
 #include <map>
 #include <sstream>
 
+#include "base/spelling.h"
 #include "datafile/source.h"
-#include "datafile/spelling.h"
 #include "json/document.h"
 #include "project/limits.h"
 
@@ -122,7 +122,7 @@ class ConfigReader {
       return source_.error(places_.key(key), fmt::format("{} is no setting any more", key),
                            "its name is branch_data_mode now");
     if (std::ranges::find(known, key) == known.end()) {
-      const auto near = datafile::internal::did_you_mean(key, known);
+      const auto near = did_you_mean(key, known);
       return source_.warning(
           places_.key(key), fmt::format("{} is no setting; it is ignored", datafile::internal::quoted(key)),
           near.empty() ? "settings: include, folder, dev_mode, branch_data_mode, token, baseUrl" : near);

@@ -7,8 +7,8 @@
 #include <map>
 #include <set>
 
+#include "base/spelling.h"
 #include "datafile/source.h"
-#include "datafile/spelling.h"
 #include "project/pattern.h"
 
 namespace kinglet::project {
@@ -204,7 +204,7 @@ class Finder {
       names.push_back(it->path().filename().string());
     }
     const std::vector<std::string_view> views(names.begin(), names.end());
-    return datafile::internal::did_you_mean(wanted.filename().string(), views);
+    return did_you_mean(wanted.filename().string(), views);
   }
 
   template <class Accept>

@@ -9,9 +9,9 @@
 #include <map>
 #include <set>
 
+#include "base/spelling.h"
 #include "datafile/check.h"
 #include "datafile/limits.h"
-#include "datafile/spelling.h"
 #include "json/document.h"
 #include "project/test_yaml.h"
 
@@ -134,7 +134,7 @@ class Reader {
         continue;
       }
       if (std::ranges::find(keys, key.text) == keys.end()) {
-        auto hint = datafile::internal::did_you_mean(key.text, keys);
+        auto hint = did_you_mean(key.text, keys);
         if (hint.empty()) hint = fmt::format("a test has the keys {}", fmt::join(keys, ", "));
         source_.error(key.place, fmt::format("unknown key {}", quoted(key.text)), std::move(hint));
         continue;

@@ -3,10 +3,10 @@
 
 #include <charconv>
 
+#include "base/spelling.h"
 #include "json/document.h"
 #include "query/service_names.h"
 #include "sql/functions.h"
-#include "sql/hints.h"
 #include "sql/parser.h"
 #include "sql/printer.h"
 
@@ -211,7 +211,7 @@ struct Composer::State {
       if (access == nullptr || access->reads(*pipe)) names.push_back(known);
     if (nodes != nullptr)
       for (const auto& node : nodes->nodes) names.push_back(node.name);
-    const auto near = sql::nearest(name, names);
+    const auto near = nearest(name, names);
     return near.empty() ? std::string() : fmt::format("did you mean '{}'?", near);
   }
 

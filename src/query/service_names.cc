@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "query/service_names.h"
 
-#include "datafile/spelling.h"
+#include "base/spelling.h"
 #include "service/definitions.h"
 #include "sql/parser.h"
 #include "sql/printer.h"
@@ -67,10 +67,10 @@ Error unknown(std::string_view name) {
   for (const auto& table : service::organization_tables())
     names.push_back(fmt::format("{}{}", service::organization_prefix, table.name));
   const std::vector<std::string_view> candidates(names.begin(), names.end());
-  const auto near = datafile::internal::nearest(name, candidates);
+  const auto near = nearest(name, candidates);
   return {.code = Code::not_found,
           .message = fmt::format("Resource '{}' not found", name),
-          .hint = near ? fmt::format("Did you mean '{}'?", *near) : std::string()};
+          .hint = near.empty() ? std::string() : fmt::format("Did you mean '{}'?", near)};
 }
 
 }  // namespace

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Spelling, and the functions of other databases.
+// Misspelt keywords, and the functions of other databases.
 #include "sql/hints.h"
 
 #include <fmt/format.h>
@@ -8,12 +8,11 @@
 #include <array>
 #include <utility>
 
+#include "base/spelling.h"
 #include "sql/functions.h"
 
 namespace kinglet::sql {
 namespace {
-
-constexpr std::size_t word_bytes_max = 64;
 
 char lower(char c) {
   return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c;
@@ -77,51 +76,11 @@ constexpr auto clause_words = std::to_array<std::string_view>(
 
 }  // namespace
 
-std::size_t edit_distance(std::string_view left, std::string_view right) {
-  constexpr std::size_t far = 1'000;
-  if (left.size() > word_bytes_max || right.size() > word_bytes_max) return far;
-  using Line = std::array<std::size_t, word_bytes_max + 1>;
-  Line before_last{}, last{}, line{};
-  for (std::size_t j = 0; j <= right.size(); ++j) last[j] = j;
-  for (std::size_t i = 1; i <= left.size(); ++i) {
-    line[0] = i;
-    for (std::size_t j = 1; j <= right.size(); ++j) {
-      const std::size_t change = last[j - 1] + (lower(left[i - 1]) == lower(right[j - 1]) ? 0 : 1);
-      line[j] = std::min({last[j] + 1, line[j - 1] + 1, change});
-      if (i > 1 && j > 1 && lower(left[i - 1]) == lower(right[j - 2]) && lower(left[i - 2]) == lower(right[j - 1]))
-        line[j] = std::min(line[j], before_last[j - 2] + 1);
-    }
-    before_last = last;
-    last = line;
-  }
-  return last[right.size()];
-}
-
-std::string_view nearest(std::string_view word, std::span<const std::string_view> candidates) {
-  std::string_view best;
-  std::size_t best_distance = std::min<std::size_t>(2, word.size() / 3) + 1;
-  for (const auto candidate : candidates) {
-    const std::size_t apart =
-        candidate.size() > word.size() ? candidate.size() - word.size() : word.size() - candidate.size();
-    if (apart >= best_distance) continue;
-    const std::size_t distance = edit_distance(word, candidate);
-    if (distance >= best_distance) continue;
-    best_distance = distance;
-    best = candidate;
-  }
-  return best;
-}
-
 std::string function_hint(std::string_view name) {
   for (const auto& [other, here] : other_names)
     if (same(name, other)) return fmt::format("here that is {}", here);
   const std::string_view near = nearest(name, available_functions());
   return near.empty() ? std::string() : fmt::format("did you mean {}()?", near);
-}
-
-std::string near_hint(std::string_view word, std::span<const std::string_view> candidates) {
-  const std::string_view near = nearest(word, candidates);
-  return near.empty() ? std::string() : fmt::format("did you mean {}?", near);
 }
 
 std::string clause_hint(std::string_view word, std::string_view next) {

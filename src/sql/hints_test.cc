@@ -14,13 +14,6 @@ std::string hint_of(std::string_view sql) {
   return resolved ? "no error" : resolved.error().hint;
 }
 
-TEST(Hints, Distances) {
-  EXPECT_EQ(edit_distance("", "abc"), 3u);
-  EXPECT_EQ(edit_distance("FORM", "from"), 1u);
-  EXPECT_EQ(edit_distance("kitten", "sitting"), 3u);
-  EXPECT_GT(edit_distance(std::string(65, 'a'), "a"), 64u);
-}
-
 TEST(Hints, Functions) {
   EXPECT_EQ(hint_of("SELECT lowr(a)"), "did you mean lower()?");
   EXPECT_EQ(hint_of("SELECT tostring(a)"), "did you mean toString()?");

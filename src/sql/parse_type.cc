@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Types in casts and structure strings: known names, their arguments, no aggregate states.
+#include "base/spelling.h"
 #include "sql/functions.h"
-#include "sql/hints.h"
 #include "sql/parser_internal.h"
 
 namespace kinglet::sql::internal {
@@ -61,7 +61,7 @@ Status Parser::type_into(std::string& out, std::uint32_t depth) {
     return error(first.where, fmt::format("type {} is not available here", name), Code::forbidden);
   if (!is_type(name)) {
     std::unexpected<Error> refused = error(first.where, fmt::format("unknown type '{}'", name));
-    refused.error().hint = near_hint(name, type_names());
+    refused.error().hint = did_you_mean(name, type_names());
     return refused;
   }
   out += name;

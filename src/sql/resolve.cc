@@ -4,8 +4,8 @@
 
 #include <algorithm>
 
+#include "base/spelling.h"
 #include "sql/functions.h"
-#include "sql/hints.h"
 #include "sql/printer.h"
 
 namespace kinglet::sql {
@@ -733,7 +733,7 @@ Status take_settings(Resolved& out, const ResolveOptions& options) {
     if (rule == SettingRule::refused)
       return fail(Error{.code = Code::forbidden,
                         .message = fmt::format("{}setting '{}' is not available", at(setting.where), setting.name),
-                        .hint = near_hint(setting.name, setting_names())});
+                        .hint = did_you_mean(setting.name, setting_names())});
     const bool number =
         !setting.value.empty() && setting.value.find_first_not_of("0123456789.") == std::string_view::npos;
     if (rule == SettingRule::lower_only && !number)
@@ -751,7 +751,7 @@ Status take_format(Resolved& out, const ResolveOptions& options) {
   if (format.empty())
     return fail(Error{.code = Code::invalid,
                       .message = fmt::format("format '{}' is not available", written),
-                      .hint = near_hint(written, format_names())});
+                      .hint = did_you_mean(written, format_names())});
   out.format = std::string(format);
   return {};
 }

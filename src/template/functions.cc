@@ -7,6 +7,8 @@
 #include <array>
 #include <unordered_map>
 
+#include "base/spelling.h"
+
 namespace kinglet::templates::internal {
 namespace {
 
@@ -77,26 +79,6 @@ char lower(char c) {
   return static_cast<char>(c >= 'A' && c <= 'Z' ? c + 32 : c);
 }
 
-/// Edits between two short names, without regard to case; two letters swapped are one edit.
-std::size_t distance(std::string_view a, std::string_view b) {
-  std::vector<std::size_t> two_above(b.size() + 1);
-  std::vector<std::size_t> above(b.size() + 1);
-  std::vector<std::size_t> row(b.size() + 1);
-  for (std::size_t j = 0; j <= b.size(); ++j) above[j] = j;
-  for (std::size_t i = 1; i <= a.size(); ++i) {
-    row[0] = i;
-    for (std::size_t j = 1; j <= b.size(); ++j) {
-      const bool same = lower(a[i - 1]) == lower(b[j - 1]);
-      row[j] = std::min({above[j] + 1, row[j - 1] + 1, above[j - 1] + (same ? 0U : 1U)});
-      if (i > 1 && j > 1 && lower(a[i - 1]) == lower(b[j - 2]) && lower(a[i - 2]) == lower(b[j - 1]))
-        row[j] = std::min(row[j], two_above[j - 2] + 1);
-    }
-    two_above.swap(above);
-    above.swap(row);
-  }
-  return above[b.size()];
-}
-
 }  // namespace
 
 const Function* find_function(std::string_view name) {
@@ -111,17 +93,8 @@ const MethodInfo* find_method(std::string_view name) {
 }
 
 std::string suggest(std::string_view name, std::span<const std::string_view> known) {
-  if (name.size() > 40) return {};
-  std::size_t best = std::max<std::size_t>(1, name.size() / 3) + 1;
-  std::string_view nearest;
-  for (const auto word : known) {
-    const auto d = distance(name, word);
-    if (d < best) {
-      best = d;
-      nearest = word;
-    }
-  }
-  return nearest.empty() ? std::string() : fmt::format("did you mean '{}'?", nearest);
+  const auto near = nearest(name, known);
+  return near.empty() ? std::string() : fmt::format("did you mean '{}'?", near);
 }
 
 namespace {

@@ -38,7 +38,7 @@ class TcpEngine:
         return f"http://127.0.0.1:{self.port}"
 
     def tables(self):
-        query = "SELECT count() FROM system.tables WHERE database LIKE 'ws_%' FORMAT TabSeparated"
+        query = "SELECT count() FROM system.tables WHERE database LIKE 'ws_%' AND database NOT LIKE '%_service' FORMAT TabSeparated"
         return int(urllib.request.build_opener(urllib.request.ProxyHandler({})).open(self.url, query.encode(), 20).read())
 
     def kill(self):

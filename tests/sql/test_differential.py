@@ -44,7 +44,7 @@ class Engine:
         lib.chdb_result_error.restype = ctypes.c_char_p
         lib.chdb_result_error.argtypes = [P]
         lib.chdb_destroy_query_result.argtypes = [P]
-        arguments = [b"clickhouse", b"--implicit_select=0", b"--max_execution_time=2", b"--max_memory_usage=500000000",
+        arguments = [b"clickhouse", b"--implicit_select=0", b"--max_execution_time=30", b"--max_memory_usage=500000000",
                      b"--max_threads=1", b"--max_query_size=1048576"]
         self.connection = lib.chdb_connect(len(arguments), (ctypes.c_char_p * len(arguments))(*arguments))
 
