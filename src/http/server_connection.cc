@@ -355,7 +355,7 @@ Task<bool> ServerConnection::send(Request& request, Response& response, SocketBo
   const bool chunked = streamed && !length && request.version_minor == 1;
   const bool unread = body.failed() || body.waits_for_continue() || body.remaining() > limits().drain_bytes_max;
   const bool by_close = streamed && !length && !chunked;  // HTTP/1.0 knows no other end of a stream
-  bool close = response.close || draining_ || unread || by_close;
+  bool close = response.close || draining_ || state_->stopping() || unread || by_close;
 
   std::string head = response_head(response, request.version_minor, length, chunked, close);
   Status sent;

@@ -87,6 +87,8 @@ class ServerState : public std::enable_shared_from_this<ServerState> {
 
   Status listen();
   void stop(Deadline drain);
+  /// True from the first moment of stop(), before each loop has heard of it. Thread: any.
+  bool stopping() const { return stopping_; }
   void connection_ended(std::size_t loop_index, ServerConnection* connection, const std::string& peer_ip);
   ServerStatistics statistics() const;
 
