@@ -42,6 +42,8 @@ TEST(TablePositions, NamesInFrom) {
          {"SELECT 1 FROM events, users", "T events users"},
          {"SELECT 1 FROM a.b.c", "refused: at most two parts"},
          {"SELECT 1 FROM 'events'", "T events"},
+         {"SELECT 1 FROM 'events' (a)", "refused: a list of columns follows an alias"},
+         {"SELECT 1 FROM 'events' AS e (a)", "T events"},
          {"SELECT 1 FROM $$events$$", "refused"},
          {"SELECT 1 FROM x'6576656e7473'", "refused"},
          {"SELECT 1 FROM final", "refused: Resource 'final' not found"},

@@ -124,6 +124,8 @@ Result<Table> Parser::table() {
     TRY(table.alias, plain_name("a table's alias"));
   }
   if (at("(")) {
+    // Printed in backticks, a text with a list behind it would read as a table function.
+    if (table.kind == Table::Kind::name && table.alias.empty()) return error_here("a list of columns follows an alias");
     TRY(table.column_aliases, column_aliases());
   }
   TRY_VOID(table_modifiers(table));
