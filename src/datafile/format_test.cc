@@ -159,6 +159,12 @@ TEST(Format, ConnectionStartsWithItsType) {
             "KAFKA_SSL_CA_PEM >\n    -----BEGIN\n    abc\n");
 }
 
+TEST(Format, BlanksAndReturnsAtTheEndOfSqlGo) {
+  const auto text = format_datafile({.name = "a.pipe", .text = "NODE n\nSQL >\n    SELECT 1\r\r\t\r\r"});
+  ASSERT_TRUE(text) << text.error().message;
+  EXPECT_EQ(*text, "NODE n\nSQL >\n    SELECT 1\n");
+}
+
 TEST(Format, EngineLinesInsideAPipeStayAsWritten) {
   EXPECT_EQ(
       formatted(

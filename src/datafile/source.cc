@@ -198,7 +198,7 @@ Dedented dedent(std::string_view block) {
     if (i > 0) out.text += '\n';
     if (lines[i].size() > out.indent && !trim(lines[i]).empty()) out.text += lines[i].substr(out.indent);
   }
-  while (!out.text.empty() && (out.text.back() == ' ' || out.text.back() == '\t')) out.text.pop_back();
+  out.text.erase(out.text.find_last_not_of(" \t\r") + 1);
   return out;
 }
 
