@@ -52,7 +52,7 @@ def test_r24_events_are_accepted_and_health_tells_while_the_engine_is_away(start
     assert health(server)["status"] == "ready" and "reasons" not in health(server)
     engine.hold()
     os.kill(engine_pid(server), signal.SIGKILL)
-    assert eventually(lambda: health(server)["status"] == "degraded", 5)
+    assert eventually(lambda: health(server)["status"] == "degraded", 20)
     assert health(server)["reasons"] == ["the engine is starting; queries wait, events are accepted"]
     assert requests.get(server.url + "/health", timeout=10).status_code == 200
     assert 'kinglet_engine_up{role="store"} 0' in requests.get(server.url + "/metrics", timeout=10).text
@@ -69,7 +69,7 @@ def test_r24_events_are_accepted_and_health_tells_while_the_engine_is_away(start
     assert waiting.status_code == 202
 
     engine.release()
-    assert eventually(lambda: health(server)["status"] == "ready", 5)
+    assert eventually(lambda: health(server)["status"] == "ready", 20)
     wait_until_stored(server)
     assert_once(ws, load.acknowledged | {1000}, 10)
 
