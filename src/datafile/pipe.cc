@@ -207,7 +207,8 @@ class PipeReader {
 
   void read_target_engine() {
     if (engine_.empty()) return;
-    if (type_ && out_.type != PipeType::materialized && !type_unknown_)
+    const bool has_type = type_ || out_.type != PipeType::plain;  // written, or published as older projects did
+    if (has_type && out_.type != PipeType::materialized && !type_unknown_)
       return source_.warning(
           engine_.front().keyword,
           fmt::format("{} in a pipe describes the target of TYPE materialized; it has no effect here",
