@@ -219,7 +219,10 @@ class Formatter {
     }
     if (name == "SHARED_WITH") return as_block(workspaces(in));
     if (name == "INCLUDE") {
-      item.text = fmt::format("INCLUDE {}", trim(in.raw));
+      // Written as a block of several lines it stays one.
+      item.text = in.block && trim(in.raw).find('\n') != std::string_view::npos
+                      ? fmt::format("INCLUDE >\n{}", dedent(in.raw).text)
+                      : fmt::format("INCLUDE {}", trim(in.raw));
       return;
     }
     if (name == "TOKEN") {
