@@ -4,8 +4,8 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <cstdint>
-#include <span>
+
+#include "project/edit_script.h"
 
 namespace kinglet::project {
 namespace {
@@ -29,50 +29,25 @@ bool ends_open(std::string_view text) {
   return !text.empty() && text.back() != '\n';
 }
 
-/// The shortest difference of two lists that begin and end differently.
-void diff_middle(std::span<const std::string_view> a, std::span<const std::string_view> b, std::vector<DiffLine>& out) {
-  const auto all = [&](std::span<const std::string_view> lines, Kind kind) {
-    for (const auto line : lines) out.push_back({.kind = kind, .text = line});
-  };
-  if (a.empty() || b.empty() || a.size() > pairs_max / b.size()) {
-    all(a, Kind::removed);
-    all(b, Kind::added);
-    return;
-  }
-  // common[i][j]: how many lines a[i…] and b[j…] share, in order.
-  const auto width = b.size() + 1;
-  std::vector<std::uint32_t> common((a.size() + 1) * width, 0);
-  for (auto i = a.size(); i-- > 0;)
-    for (auto j = b.size(); j-- > 0;)
-      common[i * width + j] = a[i] == b[j] ? common[(i + 1) * width + j + 1] + 1
-                                           : std::max(common[(i + 1) * width + j], common[i * width + j + 1]);
-  std::size_t i = 0, j = 0;
-  while (i < a.size() && j < b.size()) {
-    if (a[i] == b[j]) {
-      out.push_back({.kind = Kind::same, .text = a[i]});
-      ++i, ++j;
-    } else if (common[(i + 1) * width + j] >= common[i * width + j + 1]) {
-      out.push_back({.kind = Kind::removed, .text = a[i++]});
-    } else {
-      out.push_back({.kind = Kind::added, .text = b[j++]});
-    }
-  }
-  all(a.subspan(i), Kind::removed);
-  all(b.subspan(j), Kind::added);
-}
-
 }  // namespace
 
 std::vector<DiffLine> diff_lines(std::string_view before, std::string_view after) {
   const auto a = lines_of(before), b = lines_of(after);
-  std::size_t head = 0, tail = 0;
-  while (head < a.size() && head < b.size() && a[head] == b[head]) ++head;
-  while (tail < a.size() - head && tail < b.size() - head && a[a.size() - 1 - tail] == b[b.size() - 1 - tail]) ++tail;
+  const auto same = [&](std::size_t i, std::size_t j) { return a[i] == b[j]; };
+  const auto as_a_whole = [](std::size_t head, std::size_t n, std::size_t m, std::vector<EditStep>& steps) {
+    if (n != 0 && m != 0 && n <= pairs_max / m) return false;
+    for (std::size_t i = 0; i < n; ++i) steps.push_back({EditStep::Side::before, head + i, 0});
+    for (std::size_t i = 0; i < m; ++i) steps.push_back({EditStep::Side::after, 0, head + i});
+    return true;
+  };
   std::vector<DiffLine> out;
-  for (std::size_t i = 0; i < head; ++i) out.push_back({.kind = Kind::same, .text = a[i]});
-  diff_middle(std::span(a).subspan(head, a.size() - head - tail), std::span(b).subspan(head, b.size() - head - tail),
-              out);
-  for (std::size_t i = a.size() - tail; i < a.size(); ++i) out.push_back({.kind = Kind::same, .text = a[i]});
+  for (const auto& step : edit_script(a.size(), b.size(), same, as_a_whole)) {
+    const bool added = step.side == EditStep::Side::after;
+    out.push_back({.kind = added                                 ? Kind::added
+                           : step.side == EditStep::Side::before ? Kind::removed
+                                                                 : Kind::same,
+                   .text = added ? b[step.after] : a[step.before]});
+  }
   return out;
 }
 

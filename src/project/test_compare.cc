@@ -9,6 +9,8 @@
 #include <optional>
 #include <vector>
 
+#include "project/edit_script.h"
+
 namespace kinglet::project {
 namespace {
 
@@ -166,53 +168,24 @@ std::vector<Line> compared_lines(std::string_view text) {
   return lines;
 }
 
-enum class Side : std::uint8_t { both, expected, actual };
-struct Step {
-  Side side;
-  std::size_t expected, actual;  // indexes; of the side that the step is about
-};
+using Side = EditStep::Side;
 
-/// The shortest way from one list to the other.
-std::vector<Step> steps_between(const std::vector<Line>& a, const std::vector<Line>& b) {
-  std::size_t head = 0, tail = 0;
-  while (head < a.size() && head < b.size() && a[head] == b[head]) ++head;
-  while (tail + head < a.size() && tail + head < b.size() && a[a.size() - 1 - tail] == b[b.size() - 1 - tail]) ++tail;
-  const auto n = a.size() - head - tail, m = b.size() - head - tail;
-  std::vector<Step> steps;
-  for (std::size_t i = 0; i < head; ++i) steps.push_back({Side::both, i, i});
-  if ((n + 1) * (m + 1) > DifferenceLimits::table_cells_max) {
-    for (std::size_t i = 0; i < std::max(n, m); ++i) {
-      if (i < n && i < m && a[head + i] == b[head + i]) {
-        steps.push_back({Side::both, head + i, head + i});
+/// The shortest way from what was expected to what came; beyond the limit lines are paired by their number.
+std::vector<EditStep> steps_between(const std::vector<Line>& a, const std::vector<Line>& b) {
+  const auto same = [&](std::size_t i, std::size_t j) { return a[i] == b[j]; };
+  const auto by_number = [&](std::size_t head, std::size_t n, std::size_t m, std::vector<EditStep>& steps) {
+    if ((n + 1) * (m + 1) <= DifferenceLimits::table_cells_max) return false;
+    for (std::size_t i = head; i < head + std::max(n, m); ++i) {
+      if (i < head + n && i < head + m && same(i, i)) {
+        steps.push_back({Side::both, i, i});
         continue;
       }
-      if (i < n) steps.push_back({Side::expected, head + i, 0});
-      if (i < m) steps.push_back({Side::actual, 0, head + i});
+      if (i < head + n) steps.push_back({Side::before, i, 0});
+      if (i < head + m) steps.push_back({Side::after, 0, i});
     }
-  } else {
-    // common[i][j]: lines that a from i on and b from j on have in common, in order.
-    std::vector<std::uint32_t> common((n + 1) * (m + 1), 0);
-    const auto cell = [&](std::size_t i, std::size_t j) -> std::uint32_t& { return common[i * (m + 1) + j]; };
-    for (std::size_t i = n; i-- > 0;)
-      for (std::size_t j = m; j-- > 0;)
-        cell(i, j) = a[head + i] == b[head + j] ? cell(i + 1, j + 1) + 1 : std::max(cell(i + 1, j), cell(i, j + 1));
-    std::size_t i = 0, j = 0;
-    while (i < n || j < m) {
-      if (i < n && j < m && a[head + i] == b[head + j]) {
-        steps.push_back({Side::both, head + i, head + j});
-        ++i;
-        ++j;
-      } else if (i < n && (j == m || cell(i + 1, j) >= cell(i, j + 1))) {
-        steps.push_back({Side::expected, head + i, 0});
-        ++i;
-      } else {
-        steps.push_back({Side::actual, 0, head + j});
-        ++j;
-      }
-    }
-  }
-  for (std::size_t i = 0; i < tail; ++i) steps.push_back({Side::both, a.size() - tail + i, b.size() - tail + i});
-  return steps;
+    return true;
+  };
+  return edit_script(a.size(), b.size(), same, by_number);
 }
 
 bool continues(char c) {
@@ -304,7 +277,7 @@ std::string show_difference(std::string_view expected, std::string_view actual) 
     // other.
     std::vector<std::size_t> missing, extra;
     for (; at < steps.size() && steps[at].side != Side::both; ++at)
-      steps[at].side == Side::expected ? missing.push_back(steps[at].expected) : extra.push_back(steps[at].actual);
+      steps[at].side == Side::before ? missing.push_back(steps[at].before) : extra.push_back(steps[at].after);
     if (!first_pair && !missing.empty() && !extra.empty()) first_pair = {missing[0], extra[0]};
     for (std::size_t i = 0; i < std::max(missing.size(), extra.size()); ++i) {
       const bool pair = i < missing.size() && i < extra.size();

@@ -12,9 +12,12 @@
 
 #include "sql/functions.h"
 #include "sql/printer.h"
+#include "sql/testing/workspace.h"
 
 namespace kinglet::sql {
 namespace {
+
+using testing::summary;
 
 /// Data sources `events` and `users`, node `n1`; other names on demand.
 class TestScope final : public Scope {
@@ -107,25 +110,6 @@ std::vector<Case> cases() {
     out.push_back({std::stoi(line.substr(0, first)), unescape_case(line.substr(first + 1, second - first - 1)),
                    line.substr(second + 1)});
   }
-  return out;
-}
-
-std::string summary(const Resolved& resolved) {
-  std::string out;
-  const auto section = [&](std::string_view title, std::vector<std::string> names) {
-    std::erase_if(names, [](const std::string& name) {
-      return name == "tuple" || name == "array" || name == "negate" || name == "lambda";
-    });
-    if (names.empty()) return;
-    std::sort(names.begin(), names.end());
-    out += out.empty() ? "" : "; ";
-    out += title;
-    for (const auto& name : names) out += " " + name;
-  };
-  section("T", resolved.tables);
-  section("C", resolved.ctes);
-  section("X", resolved.table_functions);
-  section("F", resolved.functions);
   return out;
 }
 
