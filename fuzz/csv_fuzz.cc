@@ -1,17 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
-// modules: ingest
+// modules: rows
 // CSV files and compressed streams: cuts change nothing, counts add up, limits hold.
 #include <cstdint>
 #include <map>
 #include <string>
 
 #include "base/check.h"
-#include "ingest/decompress.h"
-#include "ingest/row_testing.h"
+#include "rows/decompress.h"
+#include "rows/row_testing.h"
 
 namespace {
 using namespace kinglet;
-using namespace kinglet::ingest;
+using namespace kinglet::rows;
 
 std::string seen(const testing::Outcome& out) {
   std::string text = fmt::format("{} {} {} {}", out.batch.counts.successful, out.batch.counts.quarantined,

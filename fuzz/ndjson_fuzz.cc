@@ -1,17 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
-// modules: ingest
+// modules: rows
 // JSON bodies: whatever comes, cuts change nothing, counts add up, and what is built can be encoded and read back.
 #include <cstdint>
 #include <map>
 #include <string>
 
 #include "base/check.h"
-#include "ingest/row_testing.h"
+#include "rows/row_testing.h"
 
 namespace {
 
 using namespace kinglet;
-using namespace kinglet::ingest;
+using namespace kinglet::rows;
 
 const datafile::DataSource& source() {
   static const datafile::DataSource made =

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// modules: ingest
+// modules: spool
 // Segments from a damaged disk: no crash, sections inside the bytes, a plan that holds each section once (attacks.md
 // R4).
 #include <cstddef>
@@ -7,11 +7,11 @@
 #include <cstdlib>
 #include <cstring>
 
-#include "ingest/flush_plan.h"
-#include "ingest/segment_checksum.h"
-#include "ingest/segment_scan.h"
+#include "spool/flush_plan.h"
+#include "spool/segment_checksum.h"
+#include "spool/segment_scan.h"
 
-namespace internal = kinglet::ingest::internal;
+namespace internal = kinglet::spool::internal;
 
 namespace {
 

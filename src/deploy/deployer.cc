@@ -62,7 +62,7 @@ using Undo = std::vector<std::string>;
 struct Deployer::State {
   catalog::Catalog& catalog;
   query::Runners& runners;
-  ingest::Spool& spool;
+  spool::Spool& spool;
   Guarded<std::set<std::string>> busy;  // workspace ids with a deployment at work
 
   struct Turn {
@@ -368,15 +368,15 @@ struct Deployer::State {
 
   /// The data sources whose rows flow into the plan's views: new rows wait in the spool while views are made and
   /// filled.
-  Task<Result<std::vector<ingest::Spool::Hold>>> hold_sources(const catalog::Workspace& workspace, const Plan& plan) {
+  Task<Result<std::vector<spool::Spool::Hold>>> hold_sources(const catalog::Workspace& workspace, const Plan& plan) {
     std::set<std::string> names;
     for (const auto& view : plan.views) names.insert(view.reads.begin(), view.reads.end());
-    std::vector<ingest::Spool::Hold> holds;
+    std::vector<spool::Spool::Hold> holds;
     for (const auto& name : names) {
       const auto source = workspace.resources->data_sources.find(name);
       if (!source) continue;  // made by this deployment: nobody writes to it yet
       CO_TRY(auto held, co_await spool.hold({.database = workspace.database, .table = source->table},
-                                            ingest::HoldKind::change, Clock::now() + hold_patience));
+                                            spool::HoldKind::change, Clock::now() + hold_patience));
       holds.push_back(std::move(held));
     }
     co_return holds;
@@ -412,7 +412,7 @@ struct Deployer::State {
   }
 
   Task<Result<Outcome>> apply(const Request& request, const catalog::Workspace& workspace, Plan plan, Undo& made,
-                              std::vector<ingest::Spool::Hold>& holds) {
+                              std::vector<spool::Spool::Hold>& holds) {
     const bool sound = plan.ok();
     // What is wrong already is told at once: nobody waits for an engine that is away to hear more.
     if (!sound) {
@@ -474,7 +474,7 @@ struct Deployer::State {
   }
 };
 
-Deployer::Deployer(catalog::Catalog& catalog, query::Runners& runners, ingest::Spool& spool)
+Deployer::Deployer(catalog::Catalog& catalog, query::Runners& runners, spool::Spool& spool)
     : state_(new State{.catalog = catalog, .runners = runners, .spool = spool, .busy = {}}) {}
 Deployer::~Deployer() = default;
 
@@ -495,7 +495,7 @@ Task<Result<Outcome>> Deployer::deploy(Request request) {
 
   Undo made;
   // Until all is undone: rows that flow before would meet views whose targets are gone.
-  std::vector<ingest::Spool::Hold> holds;
+  std::vector<spool::Spool::Hold> holds;
   auto outcome = co_await state_->apply(request, *workspace, std::move(plan), made, holds);
   // Whatever was made and did not become live goes again: after a check, a failure, and for a staged deployment, whose
   // tables are made when it is promoted.

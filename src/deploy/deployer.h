@@ -9,8 +9,8 @@
 
 #include "catalog/catalog.h"
 #include "datafile/parse.h"
-#include "ingest/spool.h"
 #include "query/runner.h"
+#include "spool/spool.h"
 
 namespace kinglet::deploy {
 
@@ -43,7 +43,7 @@ struct Outcome {
 /// Thread: any io thread; the engine work runs on the caller's Runner.
 class Deployer {
  public:
-  Deployer(catalog::Catalog& catalog, query::Runners& runners, ingest::Spool& spool);
+  Deployer(catalog::Catalog& catalog, query::Runners& runners, spool::Spool& spool);
   ~Deployer();
 
   /// Errors are those of the server (engine away, catalog busy, conflict); what is wrong with the project is an

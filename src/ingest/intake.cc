@@ -4,7 +4,7 @@
 #include <limits>
 
 #include "base/clock.h"
-#include "ingest/decompress.h"
+#include "rows/decompress.h"
 
 namespace kinglet::ingest {
 
@@ -18,7 +18,7 @@ std::uint32_t now_seconds() {
 }
 
 /// Feeds decompressed text; everything of one request goes into one batch.
-Status feed_all(BatchBuilder& builder, std::string_view text) {
+Status feed_all(rows::BatchBuilder& builder, std::string_view text) {
   while (!text.empty()) {
     TRY(const auto used, builder.feed(text));
     text.remove_prefix(used);
@@ -28,18 +28,19 @@ Status feed_all(BatchBuilder& builder, std::string_view text) {
 
 }  // namespace
 
-Intake::Intake(catalog::Catalog& catalog, Spool& spool, observe::Observer& observer)
+Intake::Intake(catalog::Catalog& catalog, spool::Spool& spool, observe::Observer& observer)
     : spool_(spool), observer_(observer) {
   (void)catalog;
 }
 
-Result<std::shared_ptr<const RowMapping>> Intake::mapping(const std::shared_ptr<const catalog::DataSource>& source) {
+Result<std::shared_ptr<const rows::RowMapping>> Intake::mapping(
+    const std::shared_ptr<const catalog::DataSource>& source) {
   auto known = mappings_.with([&](const auto& all) {
     const auto found = all.find(source);
     return found == all.end() ? nullptr : found->second;
   });
   if (known) return known;
-  TRY(auto compiled, RowMapping::compile(source->definition));
+  TRY(auto compiled, rows::RowMapping::compile(source->definition));
   mappings_.with([&](auto& all) {
     if (all.size() >= mappings_max) all.clear();
     all[source] = compiled;
@@ -47,14 +48,15 @@ Result<std::shared_ptr<const RowMapping>> Intake::mapping(const std::shared_ptr<
   return compiled;
 }
 
-AppendRequest Intake::to_request(Batch batch, const catalog::Workspace& workspace, const catalog::DataSource& source) {
-  AppendRequest request;
+spool::AppendRequest Intake::to_request(rows::Batch batch, const catalog::Workspace& workspace,
+                                        const catalog::DataSource& source) {
+  spool::AppendRequest request;
   request.meta.source = workspace.id + "/" + source.id;
   request.meta.successful_rows = batch.counts.successful;
   request.meta.quarantined_rows = batch.counts.quarantined;
-  const auto add = [&](const engine::Block& block, const std::string& table, SectionKind kind) {
+  const auto add = [&](const engine::Block& block, const std::string& table, spool::SectionKind kind) {
     if (block.empty()) return;
-    SpoolSection section{
+    spool::SpoolSection section{
         .layout = {.table = {.database = workspace.database, .table = table}, .columns = block.column_names()},
         .kind = kind,
         .row_count = block.row_count(),
@@ -62,8 +64,8 @@ AppendRequest Intake::to_request(Batch batch, const catalog::Workspace& workspac
     block.encode(section.block);
     request.sections.push_back(std::move(section));
   };
-  for (const auto& block : batch.rows) add(block, source.table, SectionKind::rows);
-  add(batch.quarantine, source.quarantine_table, SectionKind::quarantine);
+  for (const auto& block : batch.rows) add(block, source.table, spool::SectionKind::rows);
+  add(batch.quarantine, source.quarantine_table, spool::SectionKind::quarantine);
   return request;
 }
 
@@ -72,14 +74,14 @@ Task<Result<EventsAnswer>> Intake::events(EventsRequest request, http::BodyReade
   if (const auto length = body.content_length(); length && *length > request.body_bytes_max)
     co_return fail(Code::too_large, "the body has {} bytes; at most {} are taken in one request", *length,
                    request.body_bytes_max);
-  CO_TRY(const auto encoding, parse_content_encoding(request.content_encoding));
-  const auto decoder = Decompressor::make(encoding, {.output_bytes_max = request.body_bytes_max});
-  BatchBuilder builder(mapping, {.format = request.format,
-                                 .csv = {},
-                                 .import_id = {},
-                                 .now_seconds = now_seconds(),
-                                 .rows_max = std::numeric_limits<std::size_t>::max(),
-                                 .bytes_max = std::numeric_limits<std::size_t>::max()});
+  CO_TRY(const auto encoding, rows::parse_content_encoding(request.content_encoding));
+  const auto decoder = rows::Decompressor::make(encoding, {.output_bytes_max = request.body_bytes_max});
+  rows::BatchBuilder builder(mapping, {.format = request.format,
+                                       .csv = {},
+                                       .import_id = {},
+                                       .now_seconds = now_seconds(),
+                                       .rows_max = std::numeric_limits<std::size_t>::max(),
+                                       .bytes_max = std::numeric_limits<std::size_t>::max()});
   const auto buffer = std::make_unique_for_overwrite<char[]>(piece_bytes);
   const bool keyed = !request.idempotency_key.empty();
   std::uint64_t received = 0;
@@ -111,7 +113,7 @@ Task<Result<EventsAnswer>> Intake::events(EventsRequest request, http::BodyReade
   const auto totals = builder.totals();
   EventsAnswer answer{.successful_rows = totals.successful,
                       .quarantined_rows = totals.quarantined,
-                      .outcome = {.kind = FlushOutcome::Kind::stored}};
+                      .outcome = {.kind = spool::FlushOutcome::Kind::stored}};
   if (builder.empty()) co_return answer;
 
   auto append = to_request(builder.take(), *request.workspace, *request.source);
@@ -128,9 +130,9 @@ Task<Result<EventsAnswer>> Intake::events(EventsRequest request, http::BodyReade
   co_return answer;
 }
 
-SpoolCallbacks Intake::spool_callbacks(catalog::Catalog& catalog, observe::Observer& observer) {
-  SpoolCallbacks callbacks;
-  callbacks.table_exists = [&catalog](const TableName& name) {
+spool::SpoolCallbacks Intake::spool_callbacks(catalog::Catalog& catalog, observe::Observer& observer) {
+  spool::SpoolCallbacks callbacks;
+  callbacks.table_exists = [&catalog](const spool::TableName& name) {
     const auto snapshot = catalog.snapshot();
     for (const auto& [id, workspace] : snapshot->workspaces) {
       if (workspace->database != name.database) continue;
@@ -139,8 +141,8 @@ SpoolCallbacks Intake::spool_callbacks(catalog::Catalog& catalog, observe::Obser
     }
     return false;
   };
-  callbacks.part_ended = [&catalog, &observer](const LandedPart& part) {
-    if (part.kind != FlushOutcome::Kind::stored) return;
+  callbacks.part_ended = [&catalog, &observer](const spool::LandedPart& part) {
+    if (part.kind != spool::FlushOutcome::Kind::stored) return;
     const auto snapshot = catalog.snapshot();
     for (const auto& landed : part.sources) {
       const auto slash = landed.source.find('/');

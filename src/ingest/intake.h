@@ -11,10 +11,10 @@
 
 #include "catalog/catalog.h"
 #include "http/message.h"
-#include "ingest/row_batch.h"
-#include "ingest/spool.h"
 #include "observe/observer.h"
+#include "rows/row_batch.h"
 #include "runtime/guarded.h"
+#include "spool/spool.h"
 
 namespace kinglet::ingest {
 
@@ -22,7 +22,7 @@ namespace kinglet::ingest {
 struct EventsRequest {
   std::shared_ptr<const catalog::Workspace> workspace;
   std::shared_ptr<const catalog::DataSource> source;
-  InputFormat format = InputFormat::ndjson;
+  rows::InputFormat format = rows::InputFormat::ndjson;
   std::string content_encoding;
   std::string idempotency_key;
   std::string request_id;
@@ -33,33 +33,34 @@ struct EventsRequest {
 
 struct EventsAnswer {
   std::uint64_t successful_rows = 0, quarantined_rows = 0;
-  FlushOutcome outcome = {};  // of wait
+  spool::FlushOutcome outcome = {};  // of wait
 };
 
 /// Thread: any io thread.
 class Intake {
  public:
-  Intake(catalog::Catalog& catalog, Spool& spool, observe::Observer& observer);
+  Intake(catalog::Catalog& catalog, spool::Spool& spool, observe::Observer& observer);
 
   /// Reads the whole body; its rows become durable together. Errors: invalid (no line is a row), unsupported
   /// (encoding), too_large, unavailable (no room), conflict (key reused).
   Task<Result<EventsAnswer>> events(EventsRequest request, http::BodyReader& body);
 
   /// How rows of this data source become columns; compiled once for each deployed text.
-  Result<std::shared_ptr<const RowMapping>> mapping(const std::shared_ptr<const catalog::DataSource>& source);
+  Result<std::shared_ptr<const rows::RowMapping>> mapping(const std::shared_ptr<const catalog::DataSource>& source);
   /// A finished batch as the spool takes it. `table` in place of the data source's own, for staging.
-  static AppendRequest to_request(Batch batch, const catalog::Workspace& workspace, const catalog::DataSource& source);
-  Spool& spool() { return spool_; }
+  static spool::AppendRequest to_request(rows::Batch batch, const catalog::Workspace& workspace,
+                                         const catalog::DataSource& source);
+  spool::Spool& spool() { return spool_; }
   observe::Observer& observer() { return observer_; }
 
   /// What the spool asks and tells: whether a table still stands, and the books of each data source.
-  static SpoolCallbacks spool_callbacks(catalog::Catalog& catalog, observe::Observer& observer);
+  static spool::SpoolCallbacks spool_callbacks(catalog::Catalog& catalog, observe::Observer& observer);
 
  private:
   static constexpr std::size_t mappings_max = 20'000;
-  Spool& spool_;
+  spool::Spool& spool_;
   observe::Observer& observer_;
-  Guarded<std::map<std::shared_ptr<const catalog::DataSource>, std::shared_ptr<const RowMapping>>> mappings_;
+  Guarded<std::map<std::shared_ptr<const catalog::DataSource>, std::shared_ptr<const rows::RowMapping>>> mappings_;
 };
 
 }  // namespace kinglet::ingest

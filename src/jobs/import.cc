@@ -5,8 +5,8 @@
 
 #include <fstream>
 
-#include "ingest/decompress.h"
 #include "jobs/replace.h"
+#include "rows/decompress.h"
 #include "sql/printer.h"
 
 namespace kinglet::jobs {
@@ -24,14 +24,14 @@ constexpr std::size_t errors_kept = 10;
 class Sink {
  public:
   virtual ~Sink() = default;
-  virtual Task<Status> accept(ingest::Batch batch) = 0;
+  virtual Task<Status> accept(rows::Batch batch) = 0;
 };
 
 class SpoolSink final : public Sink {
  public:
   SpoolSink(const ImportTools& tools, const ImportRequest& request, const std::string& id)
       : tools_(tools), request_(request), id_(id) {}
-  Task<Status> accept(ingest::Batch batch) override {
+  Task<Status> accept(rows::Batch batch) override {
     auto append = ingest::Intake::to_request(std::move(batch), *request_.workspace, *request_.source);
     append.meta.import_id = id_;
     append.room_deadline = Clock::now() + room_patience;
@@ -53,7 +53,7 @@ class StagingSink final : public Sink {
  public:
   StagingSink(const ImportTools& tools, const ImportRequest& request, const std::string& id, Replacement& replacement)
       : tools_(tools), request_(request), id_(id), replacement_(replacement) {}
-  Task<Status> accept(ingest::Batch batch) override {
+  Task<Status> accept(rows::Batch batch) override {
     for (auto& block : batch.rows) CO_TRY_VOID(co_await replacement_.insert(block));
     batch.rows.clear();
     batch.counts.successful = 0;
@@ -73,13 +73,12 @@ class StagingSink final : public Sink {
 /// One import at work: bytes in, batches out.
 class Import {
  public:
-  Import(ImportRequest request, std::shared_ptr<const ingest::RowMapping> mapping, ingest::InputFormat format,
+  Import(ImportRequest request, std::shared_ptr<const rows::RowMapping> mapping, rows::InputFormat format,
          const std::string& id, Sink& sink)
       : request_(std::move(request)), sink_(sink), builder_(std::move(mapping), options(format, request_.csv, id)) {}
 
-  static ingest::BatchOptions options(ingest::InputFormat format, const ingest::CsvDialect& csv,
-                                      const std::string& id) {
-    ingest::BatchOptions options;
+  static rows::BatchOptions options(rows::InputFormat format, const rows::CsvDialect& csv, const std::string& id) {
+    rows::BatchOptions options;
     options.format = format;
     options.csv = csv;
     options.import_id = id;
@@ -128,7 +127,7 @@ class Import {
 
   ImportRequest request_;
   Sink& sink_;
-  ingest::BatchBuilder builder_;
+  rows::BatchBuilder builder_;
   ImportResult result_;
 };
 
@@ -161,18 +160,18 @@ class FileReader {
 
  private:
   Status choose_decoder() {
-    TRY(auto encoding, ingest::parse_content_encoding(request_.content_encoding));
-    if (encoding == ingest::Encoding::identity && pending_.starts_with("\x1f\x8b")) encoding = ingest::Encoding::gzip;
-    if (encoding == ingest::Encoding::identity && pending_.starts_with("\x28\xb5\x2f\xfd"))
-      encoding = ingest::Encoding::zstd;
-    decoder_ = ingest::Decompressor::make(encoding, {.output_bytes_max = request_.content_bytes_max});
+    TRY(auto encoding, rows::parse_content_encoding(request_.content_encoding));
+    if (encoding == rows::Encoding::identity && pending_.starts_with("\x1f\x8b")) encoding = rows::Encoding::gzip;
+    if (encoding == rows::Encoding::identity && pending_.starts_with("\x28\xb5\x2f\xfd"))
+      encoding = rows::Encoding::zstd;
+    decoder_ = rows::Decompressor::make(encoding, {.output_bytes_max = request_.content_bytes_max});
     return {};
   }
 
   http::BodyReader& body_;
   const ImportRequest& request_;
   std::unique_ptr<char[]> buffer_;
-  std::unique_ptr<ingest::Decompressor> decoder_;
+  std::unique_ptr<rows::Decompressor> decoder_;
   std::string_view pending_;
   std::string out_;
   bool more_ = false;
@@ -284,7 +283,7 @@ std::optional<FileFormat> format_of_file(std::string_view name) {
 Task<Result<ImportResult>> run_import(const ImportTools& tools, ImportRequest request, std::string id,
                                       http::BodyReader& body) {
   CO_TRY(const auto mapping, tools.intake.mapping(request.source));
-  const auto format = request.format == FileFormat::csv ? ingest::InputFormat::csv : ingest::InputFormat::ndjson;
+  const auto format = request.format == FileFormat::csv ? rows::InputFormat::csv : rows::InputFormat::ndjson;
   if (request.mode == ImportMode::append) {
     SpoolSink sink(tools, request, id);
     Import import(request, mapping, format, id, sink);

@@ -27,7 +27,7 @@ struct ImportRequest {
   FileFormat format = FileFormat::csv;
   std::string request_id = {};   // for reports
   std::string content_encoding;  // of the request; a gzip file is recognised by its first bytes, too
-  ingest::CsvDialect csv = {};
+  rows::CsvDialect csv = {};
   std::uint64_t bytes_max = 500u << 20;           // as sent
   std::uint64_t content_bytes_max = 32ull << 30;  // after decompression
 };

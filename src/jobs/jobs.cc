@@ -219,7 +219,7 @@ struct Jobs::State : std::enable_shared_from_this<State> {
   Task<Status> truncate(const catalog::Workspace& workspace, const std::string& table) {
     // Held: a batch on its way would come in again, because truncating forgets its token.
     CO_TRY(const auto hold, co_await parts.spool.hold({.database = workspace.database, .table = table},
-                                                      ingest::HoldKind::clear, Clock::now() + hold_patience));
+                                                      spool::HoldKind::clear, Clock::now() + hold_patience));
     auto status = co_await execute(fmt::format("TRUNCATE TABLE {} SYNC", qualified(workspace.database, table)),
                                    statement_patience);
     co_return status;

@@ -26,7 +26,7 @@ class Jobs {
     catalog::Catalog& catalog;
     query::Runners& runners;
     ingest::Intake& intake;
-    ingest::Spool& spool;
+    spool::Spool& spool;
     deploy::Deployer& deployer;
     observe::Observer& observer;
     engine::Process* reader;  // null: Parquet is refused

@@ -74,12 +74,12 @@ struct Replacement::State {
     return order;
   }
 
-  Task<Status> hold(const std::set<std::string>& names, std::vector<ingest::Spool::Hold>& holds) {
+  Task<Status> hold(const std::set<std::string>& names, std::vector<spool::Spool::Hold>& holds) {
     for (const auto& name : names) {
       const auto held = workspace->data_source(name);
       if (!held) continue;
-      CO_TRY(auto one, co_await parts.spool.hold({.database = database(), .table = held->table},
-                                                 ingest::HoldKind::clear, Clock::now() + hold_patience));
+      CO_TRY(auto one, co_await parts.spool.hold({.database = database(), .table = held->table}, spool::HoldKind::clear,
+                                                 Clock::now() + hold_patience));
       holds.push_back(std::move(one));
     }
     co_return Status{};
@@ -185,7 +185,7 @@ Task<Status> Replacement::commit() {
     for (const auto& view : views)
       if (view.target == target) held.insert(view.reads.begin(), view.reads.end());
   }
-  std::vector<ingest::Spool::Hold> holds;
+  std::vector<spool::Spool::Hold> holds;
   CO_TRY_VOID(co_await s.hold(held, holds));
   for (const auto& target : targets) {
     CO_TRY_VOID(co_await s.stage(*s.workspace->data_source(target)));

@@ -8,8 +8,8 @@
 
 #include "catalog/catalog.h"
 #include "engine/block.h"
-#include "ingest/spool.h"
 #include "query/runner.h"
+#include "spool/spool.h"
 
 namespace kinglet::jobs {
 
@@ -22,7 +22,7 @@ class Replacement {
   struct Parts {
     catalog::Catalog& catalog;
     query::Runners& runners;
-    ingest::Spool& spool;
+    spool::Spool& spool;
   };
   Replacement(Parts parts, std::shared_ptr<const catalog::Workspace> workspace,
               std::shared_ptr<const catalog::DataSource> source, std::string id);

@@ -13,12 +13,12 @@
 #include "deploy/deployer.h"
 #include "engine/process.h"
 #include "ingest/intake.h"
-#include "ingest/landing_engine.h"
 #include "jobs/jobs.h"
 #include "query/runner.h"
 #include "runtime/deadline.h"
 #include "server/status.h"
 #include "service/writer.h"
+#include "spool/landing_engine.h"
 
 namespace kinglet::server {
 
@@ -72,21 +72,20 @@ std::optional<std::string> variable(const char* name) {
 }  // namespace
 
 /// Lets rows into the engine only once what a killed deployment left is gone: an orphaned view would take part in them.
-class GatedLanding final : public ingest::Landing {
+class GatedLanding final : public spool::Landing {
  public:
-  GatedLanding(std::unique_ptr<ingest::Landing> inner, const std::atomic<bool>& open)
+  GatedLanding(std::unique_ptr<spool::Landing> inner, const std::atomic<bool>& open)
       : inner_(std::move(inner)), open_(open) {}
-  Task<ingest::LandingAnswer> land(const ingest::LandingPart& part, Deadline deadline) override {
+  Task<spool::LandingAnswer> land(const spool::LandingPart& part, Deadline deadline) override {
     if (!open_)
-      co_return ingest::LandingAnswer{
-          .verdict = ingest::Verdict::unreachable,
-          .error = {.code = Code::unavailable, .message = "the tables are not checked yet"}};
+      co_return spool::LandingAnswer{.verdict = spool::Verdict::unreachable,
+                                     .error = {.code = Code::unavailable, .message = "the tables are not checked yet"}};
     auto answer = co_await inner_->land(part, deadline);
     co_return answer;
   }
 
  private:
-  std::unique_ptr<ingest::Landing> inner_;
+  std::unique_ptr<spool::Landing> inner_;
   const std::atomic<bool>& open_;
 };
 
@@ -101,7 +100,7 @@ struct App::Parts {
   std::unique_ptr<engine::Process> store, reader;  // null with an engine behind a URL; the reader is always ours
   std::unique_ptr<query::Runners> runners;
   std::atomic<bool> tables_known{false};  // what a killed deployment left is gone: rows may land
-  std::unique_ptr<ingest::Spool> spool;
+  std::unique_ptr<spool::Spool> spool;
   std::unique_ptr<deploy::Deployer> deployer;
   std::unique_ptr<ingest::Intake> intake;
   std::unique_ptr<jobs::Jobs> jobs;
@@ -185,18 +184,18 @@ struct App::Parts {
 
   Status open_spool(const engine::Address& address) {
     TRY(const auto folder, make_folder(data / "spool"));
-    ingest::SpoolOptions options;
+    spool::SpoolOptions options;
     options.folder = folder.string();
     options.flush_interval = std::chrono::milliseconds(config.flush_interval_ms);
     options.wait_flush = std::chrono::milliseconds(config.wait_flush_ms);
     options.spool_bytes_max = config.spool_bytes_max;
     options.table_bytes_max = std::max<std::uint64_t>(config.spool_bytes_max / 2, 64u << 20);
     auto callbacks = ingest::Intake::spool_callbacks(*catalog, observer);
-    auto landing = [this, address](asio::any_io_executor executor) -> std::unique_ptr<ingest::Landing> {
-      const auto make = ingest::engine_landing({.client = {.address = address}});
+    auto landing = [this, address](asio::any_io_executor executor) -> std::unique_ptr<spool::Landing> {
+      const auto make = spool::engine_landing({.client = {.address = address}});
       return std::make_unique<GatedLanding>(make(std::move(executor)), tables_known);
     };
-    TRY(spool, ingest::Spool::open(std::move(options), std::move(landing), std::move(callbacks)));
+    TRY(spool, spool::Spool::open(std::move(options), std::move(landing), std::move(callbacks)));
     return {};
   }
 

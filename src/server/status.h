@@ -8,10 +8,10 @@
 #include "catalog/catalog.h"
 #include "engine/process.h"
 #include "http/server.h"
-#include "ingest/spool.h"
 #include "json/document.h"
 #include "observe/observer.h"
 #include "query/runner.h"
+#include "spool/spool.h"
 
 namespace kinglet::server {
 
@@ -22,7 +22,7 @@ class StatusPage {
     engine::Process* store;  // null with an engine behind a URL
     engine::Process* reader;
     const query::Runners& runners;
-    ingest::Spool& spool;
+    spool::Spool& spool;
     observe::Observer& observer;
     catalog::Catalog& catalog;
     std::atomic<bool>& tables_known;

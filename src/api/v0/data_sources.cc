@@ -171,9 +171,9 @@ Result<jobs::ImportRequest> import_request(const Call& call, const auth::Access&
   if (const auto condition = fields.get("replace_condition"); condition && !condition->empty())
     return fail(Code::invalid,
                 "replace_condition is not available yet: replace all rows, or delete the old ones first");
-  TRY(const auto csv, ingest::parse_csv_dialect(fields.get("dialect_delimiter").value_or(""),
-                                                fields.get("dialect_escapechar").value_or(""),
-                                                fields.get("dialect_new_line").value_or("")));
+  TRY(const auto csv, rows::parse_csv_dialect(fields.get("dialect_delimiter").value_or(""),
+                                              fields.get("dialect_escapechar").value_or(""),
+                                              fields.get("dialect_new_line").value_or("")));
   return jobs::ImportRequest{.workspace = access.identity().workspace,
                              .source = std::move(source),
                              .mode = mode,

@@ -34,7 +34,7 @@ Task<Result<http::Response>> events(Call& call) {
   ingest::EventsRequest request{
       .workspace = access.identity().workspace,
       .source = source,
-      .format = format == "json" ? ingest::InputFormat::json : ingest::InputFormat::ndjson,
+      .format = format == "json" ? rows::InputFormat::json : rows::InputFormat::ndjson,
       .content_encoding = std::string(call.request.headers.get("Content-Encoding").value_or("")),
       .idempotency_key = std::string(key),
       .request_id = call.request.id,
@@ -44,7 +44,7 @@ Task<Result<http::Response>> events(Call& call) {
   CO_TRY(const auto answer, co_await call.services.intake.events(std::move(request), *call.request.body));
   const json::object counts{{"successful_rows", answer.successful_rows}, {"quarantined_rows", answer.quarantined_rows}};
   if (!wait) co_return json_reply(counts, 202);
-  using Kind = ingest::FlushOutcome::Kind;
+  using Kind = spool::FlushOutcome::Kind;
   switch (answer.outcome.kind) {
     case Kind::stored:
       co_return json_reply(counts, 200);

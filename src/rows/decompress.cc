@@ -1,0 +1,241 @@
+// SPDX-License-Identifier: Apache-2.0
+// zlib and zstd behind one streaming interface.
+#include "rows/decompress.h"
+
+#include <zlib.h>
+#include <zstd.h>
+#include <zstd_errors.h>
+
+#include <algorithm>
+
+#include "base/check.h"
+
+namespace kinglet::rows {
+namespace {
+
+std::string_view trimmed(std::string_view text) {
+  while (!text.empty() && (text.front() == ' ' || text.front() == '\t')) text.remove_prefix(1);
+  while (!text.empty() && (text.back() == ' ' || text.back() == '\t')) text.remove_suffix(1);
+  return text;
+}
+
+std::string lower(std::string_view text) {
+  std::string out(text);
+  for (char& c : out)
+    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c + 32);
+  return out;
+}
+
+std::unexpected<Error> too_large(std::uint64_t limit) {
+  return fail(Code::too_large, "the body is larger than {} bytes when decompressed", limit);
+}
+
+class Identity : public Decompressor {
+ public:
+  explicit Identity(const DecompressLimits& limits) : limits_(limits) {}
+  Result<bool> next(std::string_view& input, std::string& out) override {
+    const std::size_t size = std::min(input.size(), piece_bytes);
+    out.assign(input.substr(0, size));
+    input.remove_prefix(size);
+    total_ += size;
+    if (total_ > limits_.output_bytes_max) return too_large(limits_.output_bytes_max);
+    return !input.empty();
+  }
+  Status finish() override { return {}; }
+
+ private:
+  DecompressLimits limits_;
+  std::uint64_t total_ = 0;
+};
+
+/// gzip and deflate. `deflate` means zlib's wrapping (RFC 9110 8.4.1.2); bare deflate data, which some senders use, is
+/// told apart by its first two bytes.
+class Zlib : public Decompressor {
+ public:
+  Zlib(Encoding encoding, const DecompressLimits& limits) : encoding_(encoding), limits_(limits) {}
+  ~Zlib() override {
+    if (open_) inflateEnd(&stream_);
+  }
+  Zlib(const Zlib&) = delete;
+  Zlib& operator=(const Zlib&) = delete;
+
+  Result<bool> next(std::string_view& input, std::string& out) override {
+    out.clear();
+    if (!open_) {
+      if (encoding_ == Encoding::deflate && head_.size() < 2) {
+        const std::size_t size = std::min(input.size(), 2 - head_.size());
+        head_.append(input.substr(0, size));
+        input.remove_prefix(size);
+        if (head_.size() < 2) return false;
+      }
+      open();
+    }
+    if (!head_.empty()) {
+      std::string_view head = head_;
+      TRY(bool more, decode(head, out));
+      head_.erase(0, head_.size() - head.size());
+      if (more || !head_.empty()) return true;
+      if (!out.empty()) return !input.empty();
+    }
+    return decode(input, out);
+  }
+
+  Status finish() override {
+    if (!ended_) return fail(Code::invalid, "the {} stream is cut: it ends before its last block", name());
+    return {};
+  }
+
+ private:
+  const char* name() const { return encoding_ == Encoding::gzip ? "gzip" : "deflate"; }
+
+  void open() {
+    const auto high = static_cast<unsigned char>(head_.empty() ? 0 : head_[0]);
+    const auto low = static_cast<unsigned char>(head_.empty() ? 0 : head_[1]);
+    const bool wrapped = (high & 15) == 8 && (high * 256u + low) % 31 == 0;
+    const int window = encoding_ == Encoding::gzip ? MAX_WBITS + 16 : wrapped ? MAX_WBITS : -MAX_WBITS;
+    CHECK(inflateInit2(&stream_, window) == Z_OK, "memory for a zlib stream");
+    open_ = true;
+  }
+
+  Result<bool> decode(std::string_view& input, std::string& out) {
+    if (ended_ && !input.empty()) {
+      // gzip: another member may follow; anything else is junk.
+      if (encoding_ != Encoding::gzip)
+        return fail(Code::invalid, "bytes stand behind the end of the {} stream", name());
+      CHECK(inflateReset(&stream_) == Z_OK, "a zlib stream can be reset");
+      ended_ = false;
+    }
+    const std::size_t start = out.size();
+    out.resize(start + piece_bytes);
+    const std::size_t given = std::min<std::size_t>(input.size(), 1u << 30);
+    stream_.next_in = reinterpret_cast<Bytef*>(const_cast<char*>(input.data()));
+    stream_.avail_in = static_cast<uInt>(given);
+    stream_.next_out = reinterpret_cast<Bytef*>(out.data() + start);
+    stream_.avail_out = static_cast<uInt>(piece_bytes);
+    const int result = ended_ ? Z_OK : inflate(&stream_, Z_NO_FLUSH);
+    const std::size_t made = piece_bytes - stream_.avail_out;
+    out.resize(start + made);
+    input.remove_prefix(given - stream_.avail_in);
+    total_ += made;
+    if (total_ > limits_.output_bytes_max) return too_large(limits_.output_bytes_max);
+    if (result == Z_STREAM_END) {
+      ended_ = true;
+      return !input.empty();
+    }
+    if (result != Z_OK && result != Z_BUF_ERROR)
+      return fail(Code::invalid, "the body is not a valid {} stream, or it is damaged", name());
+    return stream_.avail_out == 0 || !input.empty();
+  }
+
+  Encoding encoding_;
+  DecompressLimits limits_;
+  z_stream stream_{};
+  bool open_ = false;
+  bool ended_ = false;
+  std::string head_;  // deflate: the two bytes that tell its wrapping
+  std::uint64_t total_ = 0;
+};
+
+class Zstd : public Decompressor {
+ public:
+  explicit Zstd(const DecompressLimits& limits) : limits_(limits), stream_(ZSTD_createDStream()) {
+    CHECK(stream_ != nullptr, "memory for a zstd stream");
+    ZSTD_DCtx_setParameter(stream_, ZSTD_d_windowLogMax, static_cast<int>(limits.zstd_window_log_max));
+  }
+  ~Zstd() override { ZSTD_freeDStream(stream_); }
+  Zstd(const Zstd&) = delete;
+  Zstd& operator=(const Zstd&) = delete;
+
+  Result<bool> next(std::string_view& input, std::string& out) override {
+    out.resize(piece_bytes);
+    ZSTD_inBuffer in{input.data(), input.size(), 0};
+    ZSTD_outBuffer made{out.data(), out.size(), 0};
+    if (!input.empty() || waiting_) {
+      const std::size_t result = ZSTD_decompressStream(stream_, &made, &in);
+      if (ZSTD_isError(result)) {
+        if (ZSTD_getErrorCode(result) == ZSTD_error_frameParameter_windowTooLarge)
+          return fail(Code::too_large, "the zstd window is larger than 2^{} bytes", limits_.zstd_window_log_max);
+        return fail(Code::invalid, "the body is not a valid zstd stream, or it is damaged");
+      }
+      ended_ = result == 0;
+    }
+    out.resize(made.pos);
+    input.remove_prefix(in.pos);
+    total_ += made.pos;
+    if (total_ > limits_.output_bytes_max) return too_large(limits_.output_bytes_max);
+    waiting_ = made.pos == piece_bytes && !ended_;
+    return waiting_ || !input.empty();
+  }
+  Status finish() override {
+    if (!ended_) return fail(Code::invalid, "the zstd stream is cut: it ends inside a frame");
+    return {};
+  }
+
+ private:
+  DecompressLimits limits_;
+  ZSTD_DStream* stream_;
+  bool ended_ = false;
+  bool waiting_ = false;
+  std::uint64_t total_ = 0;
+};
+
+}  // namespace
+
+Result<Encoding> parse_content_encoding(std::string_view header) {
+  Encoding found = Encoding::identity;
+  std::size_t count = 0;
+  while (!header.empty()) {
+    const auto comma = header.find(',');
+    const std::string coding = lower(trimmed(header.substr(0, comma)));
+    header = comma == std::string_view::npos ? std::string_view{} : header.substr(comma + 1);
+    if (coding.empty() || coding == "identity") continue;
+    if (coding == "gzip" || coding == "x-gzip") {
+      found = Encoding::gzip;
+    } else if (coding == "deflate") {
+      found = Encoding::deflate;
+    } else if (coding == "zstd") {
+      found = Encoding::zstd;
+    } else if (coding == "br") {
+      return fail(Code::unsupported, "Content-Encoding br is not supported; use gzip, zstd or deflate");
+    } else {
+      return fail(Code::unsupported, "Content-Encoding '{}' is not known; use gzip, zstd or deflate",
+                  coding.substr(0, 40));
+    }
+    if (++count > 1)
+      return fail(Code::unsupported, "several content codings on top of each other are not supported; use one");
+  }
+  return found;
+}
+
+Encoding encoding_of_name(std::string_view name) {
+  const std::string text = lower(name);
+  return text.ends_with(".gz") ? Encoding::gzip : text.ends_with(".zst") ? Encoding::zstd : Encoding::identity;
+}
+
+std::unique_ptr<Decompressor> Decompressor::make(Encoding encoding, const DecompressLimits& limits) {
+  switch (encoding) {
+    case Encoding::gzip:
+    case Encoding::deflate:
+      return std::make_unique<Zlib>(encoding, limits);
+    case Encoding::zstd:
+      return std::make_unique<Zstd>(limits);
+    case Encoding::identity:
+      break;
+  }
+  return std::make_unique<Identity>(limits);
+}
+
+Result<std::string> decompress_all(Encoding encoding, std::string_view input, std::size_t output_bytes_max) {
+  const auto decoder = Decompressor::make(encoding, {.output_bytes_max = output_bytes_max});
+  std::string whole, piece;
+  bool more = !input.empty();
+  while (more) {
+    TRY(more, decoder->next(input, piece));
+    whole += piece;
+    more = more || !input.empty();
+  }
+  TRY_VOID(decoder->finish());
+  return whole;
+}
+
+}  // namespace kinglet::rows

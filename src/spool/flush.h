@@ -1,0 +1,165 @@
+// SPDX-License-Identifier: Apache-2.0
+// The flusher: takes sealed segments to the engine, each table's batches in order, each exactly once.
+#pragma once
+
+#include <atomic>
+#include <boost/asio/cancellation_signal.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <chrono>
+#include <cstdint>
+#include <deque>
+#include <exception>
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include "spool/flush_notes.h"
+#include "spool/flush_plan.h"
+#include "spool/spool.h"
+
+namespace kinglet::spool::internal {
+
+/// What a request that was acknowledged waits for. Touched on the flush thread only.
+struct Ticket {
+  struct Waiter {
+    std::uint64_t id = 0;
+    std::function<void(FlushOutcome)> done;
+  };
+  bool planned = false;  // its segment reached the flusher
+  std::uint32_t open_parts = 0;
+  bool ended = false;
+  FlushOutcome outcome{.kind = FlushOutcome::Kind::stored};
+  std::vector<Waiter> waiters;
+};
+
+/// A segment that takes no more requests.
+struct SealedSegment {
+  SegmentHeader header;
+  std::string name;
+  std::uint64_t size = 0;  // of its durable records; what stands behind them is not read
+  bool damaged = false;    // kept in failed/ when its valid records are stored
+  bool has_notes = false;  // of an earlier process
+  std::unordered_map<std::uint32_t, std::shared_ptr<Ticket>> tickets;  // by number of the request in the segment
+};
+
+/// What the flusher counts; read by stats() on any thread.
+struct FlushCounters {
+  std::atomic<std::uint64_t> landed_rows{0}, landed_parts{0}, insert_retries{0}, view_failures{0};
+  std::atomic<std::uint64_t> failed_batches{0}, failed_rows{0}, dropped_rows{0};
+  std::atomic<bool> engine_reachable{true};
+};
+
+/// What the flusher tells its spool; called on the flush thread.
+struct FlushEvents {
+  /// A part has left the table's share of the spool.
+  std::function<void(const TableName&, std::uint64_t bytes)> part_ended;
+  /// All parts of the segment ended: whatever must outlive its file is made durable, then `go_on` is called on the
+  /// flush thread with the result.
+  std::function<void(std::uint64_t segment_id, std::function<void(Status)> go_on)> before_remove;
+  /// The file is gone.
+  std::function<void(std::uint64_t segment_id, std::uint64_t size)> removed;
+};
+
+/// Thread: all functions on the flush thread, except the constructor.
+class Flusher {
+ public:
+  Flusher(asio::any_io_executor executor, SpoolFolder& folder, const SpoolOptions& options, SpoolCallbacks callbacks,
+          FlushEvents events, FlushCounters& counters);
+  ~Flusher();
+  Flusher(const Flusher&) = delete;
+  Flusher& operator=(const Flusher&) = delete;
+
+  void start(std::unique_ptr<Landing> landing);
+  /// In the order of their ids.
+  void add(SealedSegment segment);
+  /// Calls `done` once: with the outcome, or with `pending` at `deadline`.
+  void wait(const std::shared_ptr<Ticket>& ticket, Deadline deadline, std::function<void(FlushOutcome)> done);
+  /// Calls `done` when no segment with an id up to `segment_id` is left, or with a timeout.
+  void wait_removed(std::uint64_t segment_id, Deadline deadline, std::function<void(Status)> done);
+  /// Stores what the table has now, then keeps later parts back until release(). Errors: timeout, busy (held already).
+  void hold(const TableName& table, HoldKind kind, Deadline deadline, std::function<void(Status)> done);
+  void release(const TableName& table);
+  /// Starts no more inserts; those that run are cancelled. Waiters get `pending`. `idle` is called when none runs.
+  void stop(std::function<void()> idle);
+
+  const std::deque<FailedBatch>& failed() const { return failed_; }
+  void remember_failed(FailedBatch batch);
+
+ private:
+  struct Loaded;
+  struct Segment;
+  struct Part;
+  struct Held;
+  struct Table;
+  using Time = std::chrono::steady_clock::time_point;
+  enum class Step : std::uint8_t { ended, later };
+
+  // flush.cc: what runs when.
+  void pump();
+  void enqueue(Table& table);
+  Part* pick(Table& table);
+  void sleep_until(Table& table, Time time);
+  void arm_timer();
+  void after(std::chrono::milliseconds delay, std::function<void()> call);
+  void run_ended(Table& table, std::exception_ptr problem);
+  void delay(Table& table, int tries);
+  std::chrono::milliseconds backoff(int tries) const;
+  void end_part(Table& table, Part& part);
+  void begin_remove(std::uint64_t segment_id);
+  void remove(std::uint64_t segment_id);
+  bool settled_up_to(std::uint64_t segment_id) const;
+  void finish_removed_waiters();
+  void check_hold(Table& table);
+  void forget_if_idle(Table& table);
+  Table& table_of(const TableName& name);
+  void lose_segment(SealedSegment sealed, const Error& error);
+
+  // flush_land.cc: one part.
+  Task<void> run(std::shared_ptr<Landing> landing, Table* table);
+  Task<Step> land_part(std::shared_ptr<Landing> landing, Table* table, Part* part);
+  Step view_failed(Table& table, Part& part, const Loaded& loaded, PartRange range, const Error& error);
+  Result<std::shared_ptr<const Loaded>> load(Segment& segment);
+  Status write_notes(Table& table, bool all);
+  Status note(Part& part, PartRange range, NoteKind kind, std::uint32_t value = 0);
+  Status set_aside(Part& part, const Loaded& loaded, PartRange range, const Error& error, bool rows_stored);
+  void report(const Part& part, const Loaded& loaded, PartRange range, FlushOutcome::Kind kind, const Error& error,
+              std::chrono::microseconds elapsed);
+  void tell_tickets(Part& part);
+  void engine_answered(const LandingAnswer& answer);
+
+  asio::any_io_executor executor_;
+  SpoolFolder& folder_;
+  const SpoolOptions& options_;
+  SpoolCallbacks callbacks_;
+  FlushEvents events_;
+  FlushCounters& counters_;
+  std::shared_ptr<Landing> landing_;
+
+  std::map<std::uint64_t, std::unique_ptr<Segment>> segments_;
+  std::map<TableName, std::unique_ptr<Table>> tables_;
+  std::deque<Table*> ready_;
+  std::multimap<Time, Table*> sleeping_;
+  std::size_t running_ = 0;
+  std::uint64_t loaded_bytes_ = 0;  // of segments that are kept in memory
+  int engine_tries_ = 0;            // failed tries in a row, of all tables
+  Time engine_not_before_{};
+  asio::steady_timer timer_;
+  std::uint64_t next_id_ = 1;
+  struct RemovedWaiter {
+    std::uint64_t id;
+    std::uint64_t segment_id;
+    std::function<void(Status)> done;
+  };
+  std::vector<RemovedWaiter> removed_waiters_;
+  std::map<std::uint64_t, std::weak_ptr<Ticket>> ticket_waiters_;
+  std::deque<FailedBatch> failed_;
+  std::map<std::uint64_t, std::shared_ptr<asio::cancellation_signal>> cancels_;
+  std::function<void()> idle_;
+  bool stopping_ = false;
+};
+
+}  // namespace kinglet::spool::internal

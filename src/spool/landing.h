@@ -1,0 +1,55 @@
+// SPDX-License-Identifier: Apache-2.0
+// Landing: the last step of a row, one INSERT of one joined block into the engine.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+
+#include "runtime/task.h"
+#include "spool/segment_format.h"
+
+namespace kinglet::spool {
+
+/// One INSERT. The blocks are those of one layout in the order of their acceptance; the same token always comes with
+/// the same blocks.
+struct LandingPart {
+  Layout layout;
+  std::string token;
+  std::uint64_t row_count = 0;
+  std::span<const std::string_view> blocks;
+};
+
+enum class Verdict : std::uint8_t {
+  stored,
+  view_failed,   // the rows are stored; a materialized view refused them
+  unreachable,   // no answer, or one that says "not now" for the engine as a whole: outcome unknown, same token again
+  busy,          // this table cannot take it now (too many parts, read only, …)
+  refused_rows,  // something in these rows is refused: part of the batch may pass
+  refused_all,   // nothing for this table and these columns can pass
+  unknown,       // an error that we have no rule for
+};
+
+struct LandingAnswer {
+  Verdict verdict = Verdict::unknown;
+  Error error = {};
+};
+
+/// Thread: flush. Calls for different tables overlap; for one table they never do.
+class Landing {
+ public:
+  virtual ~Landing() = default;
+  /// `part` and the bytes behind `blocks` live until the end of the call.
+  virtual Task<LandingAnswer> land(const LandingPart& part, Deadline deadline) = 0;
+};
+
+using LandingFactory = std::function<std::unique_ptr<Landing>(asio::any_io_executor)>;
+
+/// What an error of the engine client means for the batch. Source: spec/native-format.md 10 and ClickHouse's
+/// ErrorCodes.
+LandingAnswer classify_landing_error(Error error);
+
+}  // namespace kinglet::spool
