@@ -48,27 +48,6 @@ Result<std::shared_ptr<const rows::RowMapping>> Intake::mapping(
   return compiled;
 }
 
-spool::AppendRequest Intake::to_request(rows::Batch batch, const catalog::Workspace& workspace,
-                                        const catalog::DataSource& source) {
-  spool::AppendRequest request;
-  request.meta.source = workspace.id + "/" + source.id;
-  request.meta.successful_rows = batch.counts.successful;
-  request.meta.quarantined_rows = batch.counts.quarantined;
-  const auto add = [&](const engine::Block& block, const std::string& table, spool::SectionKind kind) {
-    if (block.empty()) return;
-    spool::SpoolSection section{
-        .layout = {.table = {.database = workspace.database, .table = table}, .columns = block.column_names()},
-        .kind = kind,
-        .row_count = block.row_count(),
-        .block = {}};
-    block.encode(section.block);
-    request.sections.push_back(std::move(section));
-  };
-  for (const auto& block : batch.rows) add(block, source.table, spool::SectionKind::rows);
-  add(batch.quarantine, source.quarantine_table, spool::SectionKind::quarantine);
-  return request;
-}
-
 Task<Result<EventsAnswer>> Intake::events(EventsRequest request, http::BodyReader& body) {
   CO_TRY(const auto mapping, this->mapping(request.source));
   if (const auto length = body.content_length(); length && *length > request.body_bytes_max)
@@ -120,12 +99,9 @@ Task<Result<EventsAnswer>> Intake::events(EventsRequest request, http::BodyReade
   append.meta.idempotency_key = std::move(request.idempotency_key);
   append.meta.content_hash = keyed ? std::max<std::uint64_t>(hash, 1) : 0;
   append.wait = request.wait;
-  CO_TRY(auto receipt, co_await spool_.append(std::move(append)));
+  CO_TRY(auto receipt, co_await this->append(*request.workspace, *request.source, std::move(append)));
   answer.successful_rows = receipt.successful_rows;
   answer.quarantined_rows = receipt.quarantined_rows;
-  const auto account = observer_.rows(request.workspace->id, request.source->id, request.source->name);
-  account->accept(receipt.successful_rows + receipt.quarantined_rows);
-  if (receipt.duplicate) account->deduplicate(receipt.successful_rows + receipt.quarantined_rows);
   if (request.wait) answer.outcome = co_await spool_.wait(std::move(receipt), request.wait_deadline);
   co_return answer;
 }

@@ -47,9 +47,14 @@ class Intake {
 
   /// How rows of this data source become columns; compiled once for each deployed text.
   Result<std::shared_ptr<const rows::RowMapping>> mapping(const std::shared_ptr<const catalog::DataSource>& source);
-  /// A finished batch as the spool takes it. `table` in place of the data source's own, for staging.
-  static spool::AppendRequest to_request(rows::Batch batch, const catalog::Workspace& workspace,
+  /// A finished batch as the spool takes it: encoded, so it costs CPU time. Rows, at least one, for the data source and
+  /// for its quarantine.
+  static spool::AppendRequest to_request(const rows::Batch& batch, const catalog::Workspace& workspace,
                                          const catalog::DataSource& source);
+  /// The one way of rows into the spool: makes them durable and books them, whoever brings them. Errors: as
+  /// Spool::append; nothing is booked then.
+  Task<Result<spool::AppendReceipt>> append(const catalog::Workspace& workspace, const catalog::DataSource& source,
+                                            spool::AppendRequest request);
   spool::Spool& spool() { return spool_; }
   observe::Observer& observer() { return observer_; }
 

@@ -32,13 +32,11 @@ class SpoolSink final : public Sink {
   SpoolSink(const ImportTools& tools, const ImportRequest& request, const std::string& id)
       : tools_(tools), request_(request), id_(id) {}
   Task<Status> accept(rows::Batch batch) override {
-    auto append = ingest::Intake::to_request(std::move(batch), *request_.workspace, *request_.source);
+    auto append = ingest::Intake::to_request(batch, *request_.workspace, *request_.source);
     append.meta.import_id = id_;
     append.room_deadline = Clock::now() + room_patience;
-    CO_TRY(const auto receipt, co_await tools_.intake.spool().append(std::move(append)));
     // Booked when durable, batch by batch: an import that fails later has still brought these.
-    tools_.observer.rows(request_.workspace->id, request_.source->id, request_.source->name)
-        ->accept(receipt.successful_rows + receipt.quarantined_rows);
+    CO_TRY_VOID(co_await tools_.intake.append(*request_.workspace, *request_.source, std::move(append)));
     co_return Status{};
   }
 
