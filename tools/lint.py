@@ -14,6 +14,7 @@ import sys
 sys.path.insert(0, os.path.dirname(__file__))
 import attack_coverage  # noqa: E402
 import check_layers  # noqa: E402
+import conversion_page  # noqa: E402
 import error_page  # noqa: E402
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
@@ -89,6 +90,7 @@ def main():
         ("layers", check_layers.check),
         ("attack page", attack_coverage.check),
         ("errors page", error_page.check),
+        ("conversion page", conversion_page.check),
         ("rules", lambda: rules(code)),
     ]
     if not options.no_tidy:

@@ -82,13 +82,15 @@ class ObjectWriter {
 
   Fault value(std::uint32_t token, std::unordered_set<std::string>* paths, std::string& path) {
     const char first = tokens_.at(token);
-    if (first == '{') {
-      return paths != nullptr ? object(token, paths, path) : object_in_array(token);
-    }
+    // An object at a typed path is one value of its type (a Map, say), not more paths.
+    const Converter* to = paths == nullptr ? nullptr : typed(path);
+    if (first == '{' && to == nullptr) return paths != nullptr ? object(token, paths, path) : object_in_array(token);
     if (paths != nullptr) {
       if (!paths->insert(path).second) return Fault::bad_path;
-      if (const Fault fault = typed(token, path); fault != Fault::none) return fault;
+      if (to != nullptr)
+        if (const Fault fault = check(token, *to); fault != Fault::none) return fault;
     }
+    if (first == '{') return object(token, nullptr, path);
     if (first == '[') {
       out_ += '[';
       ++token;
@@ -117,18 +119,26 @@ class ObjectWriter {
     return Fault::none;
   }
 
-  /// Objects in arrays are documents of their own to the engine: their paths start anew.
+  /// Objects in arrays are documents of their own to the engine: their paths start anew, and none of them is typed.
   Fault object_in_array(std::uint32_t token) {
     std::unordered_set<std::string> paths;
     std::string path;
-    return object(token, &paths, path);
+    ++arrays_;
+    const Fault fault = object(token, &paths, path);
+    --arrays_;
+    return fault;
   }
 
-  Fault typed(std::uint32_t token, const std::string& path) {
+  /// What a typed path of the column takes; null for other paths.
+  const Converter* typed(const std::string& path) const {
+    if (arrays_ > 0) return nullptr;
     const auto& names = to_.type.names;
     const auto found = std::ranges::find(names, path);
-    if (found == names.end() || tokens_.scalar(token) == "null") return Fault::none;
-    const Converter& to = to_.elements[static_cast<std::size_t>(found - names.begin())];
+    return found == names.end() ? nullptr : &to_.elements[static_cast<std::size_t>(found - names.begin())];
+  }
+
+  Fault check(std::uint32_t token, const Converter& to) {
+    if (tokens_.scalar(token) == "null") return Fault::none;
     engine::Column scratch(to.type);
     if (to.type.kind == engine::Kind::nullable)
       return convert_value(state_, tokens_, token, to.elements[0], scratch.present());
@@ -140,6 +150,7 @@ class ObjectWriter {
   const Converter& to_;
   std::string& out_;
   std::size_t path_bytes_ = 0;
+  std::size_t arrays_ = 0;  // that are open around an object
 };
 
 }  // namespace

@@ -329,6 +329,10 @@ TEST(ConvertTable, TimeZonesAndTheirChangesI5) {
          // Doubled hour: the earlier. Skipped hour: read with the offset before the change.
          {"DateTime('Europe/Madrid')", "\"2024-10-27 02:30:00\"", "1729989000"},
          {"DateTime('Europe/Madrid')", "\"2024-03-31 02:30:00\"", "1711848600"},
+         // Behind the last change that the tz database lists.
+         {"DateTime('Europe/Madrid')", "\"2057-07-16 07:00:59\"", "2762485259"},
+         {"DateTime('Europe/Madrid')", "\"2057-01-16 07:00:59\"", "2746850459"},
+         {"DateTime64(0, 'Australia/Lord_Howe')", "\"2276-04-21 03:07:20\"", "9665973440"},
          {"DateTime", "\"2016-12-31 23:59:60\"", "bad"},
          {"DateTime", "\"2024-01-01 24:00:00\"", "bad"},
          {"DateTime64(3, 'America/New_York')", "\"1950-01-01 00:00:00\"", "-631134000000"}});
@@ -395,6 +399,14 @@ TEST(ConvertTable, JsonColumnsTakeOnlyWhatTheEngineTakes) {
          {"JSON(a UInt8)", "{\"a\":300}", "bad"},
          {"JSON(a UInt8)", "{\"a\":3}", "{\"a\":3}"},
          {"JSON(a.b UInt8)", "{\"a\":{\"b\":\"x\"}}", "bad"},
+         // One such row would make the engine refuse the whole batch.
+         {"JSON(a UInt8)", "{\"a\":{\"b\":1}}", "bad"},
+         {"JSON(a.b UInt8)", "{\"a\":{\"b\":{}}}", "bad"},
+         {"JSON(a.b UInt8)", "{\"a\":{\"b\":null}}", "{\"a\":{\"b\":null}}"},
+         {"JSON(a Map(String, Int8))", "{\"a\":{\"b\":1,\"c\":2}}", "{\"a\":{\"b\":1,\"c\":2}}"},
+         {"JSON(a Map(String, Int8))", "{\"a\":{\"b\":300}}", "bad"},
+         // Objects in arrays are documents of their own, without typed paths.
+         {"JSON(a UInt8)", "{\"x\":[{\"a\":\"text\"}]}", "{\"x\":[{\"a\":\"text\"}]}"},
          {"Array(JSON)", "[{\"a\":1},null]", "[{\"a\":1},{}]"}});
 }
 

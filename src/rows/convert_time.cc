@@ -4,8 +4,12 @@
 
 #include <date/tz.h>
 
+#include <algorithm>
 #include <array>
 #include <exception>
+#include <optional>
+
+#include "rows/zone_rule.h"
 
 namespace kinglet::rows::internal {
 namespace {
@@ -15,14 +19,19 @@ constexpr std::array<std::int64_t, 10> ticks_of = {1,       10,        100,     
 
 class DatabaseZone : public Zone {
  public:
-  explicit DatabaseZone(const date::time_zone* zone) : zone_(zone) {}
+  explicit DatabaseZone(const date::time_zone* zone) : zone_(zone), rule_(ZoneRule::of_zone(zone->name())) {}
   Stretch at(std::int64_t local_seconds) const override {
     const auto info = zone_->get_info(date::local_seconds{std::chrono::seconds{local_seconds}});
     Stretch stretch{.from = local_seconds, .to = local_seconds + 1, .offset = info.first.offset.count()};
     if (info.result == date::local_info::unique) {
+      const std::int64_t last_change = info.first.begin.time_since_epoch().count();
+      if (rule_ && info.first.end.time_since_epoch().count() > TimeLimits::seconds_max) {
+        auto found = rule_->at(local_seconds);
+        found.from = std::min(local_seconds, std::max(found.from, last_change + 2 * day));
+        return found;
+      }
       // A day away from each change no local time is doubled or missing.
-      constexpr std::int64_t day = 86400;
-      const std::int64_t from = info.first.begin.time_since_epoch().count() + day;
+      const std::int64_t from = last_change + day;
       const std::int64_t to = info.first.end.time_since_epoch().count() - day;
       if (local_seconds >= from + day && local_seconds < to - day) stretch.from = from + day, stretch.to = to - day;
     }
@@ -30,7 +39,9 @@ class DatabaseZone : public Zone {
   }
 
  private:
+  static constexpr std::int64_t day = 86400;
   const date::time_zone* zone_;
+  std::optional<ZoneRule> rule_;  // of all times behind the last change that the library knows
 };
 
 bool two(const char* at, unsigned& value) {

@@ -127,3 +127,5 @@ BENCHMARK(read_wide)->Arg(10)->Arg(100)->Arg(1000)->Unit(benchmark::kMillisecond
 
 }  // namespace
 }  // namespace kinglet::rows
+
+BENCHMARK_MAIN();
