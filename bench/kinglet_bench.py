@@ -159,6 +159,12 @@ def run_load(program, url, targets, *, cores=None, headers=(), bodies=(), connec
     return json.loads(done.stdout)
 
 
+def free_port():
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
 def rounded(values, digits=3):
     """spread() of what is worth showing."""
     return {k: round(v, digits) for k, v in spread(values).items()}
@@ -201,3 +207,4 @@ def record(name, figures):
     path.write_text(json.dumps(result, indent=2) + "\n")
     print(json.dumps(result, indent=2))
     print(f"recorded in {path.relative_to(ROOT)}")
+    subprocess.run(["/usr/bin/python3", ROOT / "bench" / "plots.py"], check=True)

@@ -36,7 +36,7 @@ struct Options {
   int port = 0;
   std::vector<std::string> targets;
   std::vector<std::string> headers;
-  std::vector<std::string> bodies;  // file names; connection n sends body n modulo their number
+  std::vector<std::string> bodies;  // file names; requests take targets and bodies in turn
   int connections = 1;
   std::uint64_t requests = 0;  // in all; or:
   double seconds = 0;
@@ -50,7 +50,7 @@ struct Options {
 
 struct Connection {
   int fd = -1;
-  const std::string* request = nullptr;
+  const std::string* request = nullptr;  // null before the first
   std::size_t sent = 0;
   bool waits_for_write = false;
   std::string reply;
@@ -85,7 +85,6 @@ class Load {
   void run() {
     for (int i = 0; i < options_.connections; ++i) {
       auto one = std::make_unique<Connection>();
-      one->request = &requests_[static_cast<std::size_t>(i) % requests_.size()];
       open(*one);
       connections_.push_back(std::move(one));
     }
@@ -99,7 +98,7 @@ class Load {
       for (int i = 0; i < count; ++i) {
         auto& one = *static_cast<Connection*>(events[static_cast<std::size_t>(i)].data.ptr);
         const auto what = events[static_cast<std::size_t>(i)].events;
-        if ((what & EPOLLOUT) != 0 && one.sent < one.request->size()) write(one);
+        if ((what & EPOLLOUT) != 0 && one.request != nullptr && one.sent < one.request->size()) write(one);
         if ((what & (EPOLLIN | EPOLLHUP | EPOLLERR)) != 0) read(one);
       }
       const auto now = Clock::now();
@@ -138,6 +137,7 @@ class Load {
     if (!more()) return;
     ++active_;
     ++started_;
+    one.request = &requests_[next_++ % requests_.size()];
     one.sent = 0;
     one.reply.clear();
     one.in_body = false;
@@ -257,7 +257,7 @@ class Load {
   std::vector<std::string> requests_;
   std::vector<std::unique_ptr<Connection>> connections_;
   std::multimap<Clock::time_point, Connection*> delayed_;
-  std::uint64_t started_ = 0, active_ = 0, lost_ = 0;
+  std::uint64_t started_ = 0, active_ = 0, lost_ = 0, next_ = 0;
   std::map<int, std::uint64_t> statuses_;
   std::vector<std::uint32_t> latencies_us_;
   Clock::time_point begun_;

@@ -11,11 +11,12 @@ import re
 import subprocess
 import sys
 
-sys.path.insert(0, os.path.dirname(__file__))
+sys.path[:0] = [os.path.dirname(__file__), os.path.join(os.path.dirname(__file__), "..", "bench")]
 import attack_coverage  # noqa: E402
 import check_layers  # noqa: E402
 import conversion_page  # noqa: E402
 import error_page  # noqa: E402
+import plots  # noqa: E402
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 LINES_MAX = 900
@@ -90,6 +91,7 @@ def main():
         ("layers", check_layers.check),
         ("attack page", attack_coverage.check),
         ("errors page", error_page.check),
+        ("performance page", plots.check),
         ("conversion page", conversion_page.check),
         ("rules", lambda: rules(code)),
     ]

@@ -86,6 +86,7 @@ std::string StatusPage::metrics(const http::ServerStatistics& http) const {
   text.add("kinglet_spool_duplicate_requests_total", "counter", "requests known by their idempotency key",
            number(spool.duplicate_requests));
   text.add("kinglet_spool_landed_rows_total", "counter", "rows stored by the engine", number(spool.landed_rows));
+  text.add("kinglet_spool_inserts_total", "counter", "inserts that the engine stored", number(spool.landed_parts));
   text.add("kinglet_spool_insert_retries_total", "counter", "inserts tried again", number(spool.insert_retries));
   text.add("kinglet_spool_view_failures_total", "counter", "inserts that a materialized view refused",
            number(spool.view_failures));
