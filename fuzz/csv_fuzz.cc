@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // modules: rows
-// CSV files and compressed streams: cuts change nothing, counts add up, limits hold.
+// CSV files and compressed streams: cuts change nothing, counts add up, blocks decode, limits hold.
 #include <cstdint>
 #include <map>
 #include <string>
@@ -43,6 +43,17 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   const testing::Outcome whole = testing::read_with(rows_to_columns, text, options);
   CHECK(seen(whole) == seen(testing::read_with(rows_to_columns, text, options, data[1] % 32 + 1u)),
         "the cuts of a stream change nothing");
+  std::uint64_t rows = 0;
+  for (const auto& block : whole.batch.rows) {
+    rows += block.row_count();
+    std::string bytes, again;
+    block.encode(bytes);
+    const auto back = engine::Block::decode(bytes);
+    CHECK(back.has_value(), "our own blocks can be read");
+    back->encode(again);
+    CHECK(bytes == again, "reading a block loses nothing");
+  }
+  CHECK(rows == whole.batch.counts.successful, "each good row is stored once");
   CHECK(whole.batch.quarantine.row_count() == whole.batch.counts.quarantined, "each bad row is quarantined once");
 
   constexpr std::size_t limit = 1u << 20;
