@@ -25,7 +25,7 @@ that no longer holds, and every example that is not as written.
 | Column | Takes |
 | --- | --- |
 | Int, UInt | whole numbers in range, however written; 128 and 256 bits also as text; UInt8 also `true`, `false` |
-| Float32, Float64 | numbers in range, rounded to the nearest float |
+| Float32, Float64, BFloat16 | numbers in range, rounded to the nearest float (BFloat16: cut) |
 | Decimal | numbers and texts of numbers; digits behind the scale are cut; too many before the point are refused |
 | Bool | `true`, `false`, 0, 1 |
 | String, FixedString | texts; numbers and booleans as written; objects and arrays as compact JSON |
@@ -33,8 +33,9 @@ that no longer holds, and every example that is not as written.
 | DateTime | `"2024-02-29 12:34:56"`, with `T`, fraction (cut), `Z` or offset; without an offset in the column's time zone, else UTC; whole epoch seconds |
 | DateTime64(p) | the same with up to nine digits of fraction; a whole number is ticks, one with a fraction is seconds |
 | UUID, IPv4, IPv6, Enum | their texts (IPv6 also an IPv4 address); Enum also a member's number |
+| Time, Time64(p) | `"12:34:56"`, up to 999 hours, with sign and fraction |
 | Nullable | NULL for `null` and for a missing key |
-| Array, Map, Tuple, Nested | arrays and objects whose every element fits; Nested is an array of objects, which the engine's reader does not take |
+| Array, Map, Tuple, Nested, Point | arrays and objects whose every element fits; Nested is an array of objects, which the engine's reader does not take |
 | JSON | objects; integers from -2^63 to 2^64-1; typed paths as columns of their type |
 
 A local time that occurs twice (the end of summer time) is the earlier one. Years after 2037 follow the rule of their zone.

@@ -77,7 +77,7 @@ def matches(pattern):
 
 
 integer = matches(r"U?Int[0-9]+")
-real = matches(r"Float(32|64)")
+real = matches(r"Float(32|64)|BFloat16")
 fixed = matches(r"Decimal\(.*")
 date = matches(r"Date(32)?")
 moment = matches(r"DateTime(64)?(\(.*\))?")
@@ -86,10 +86,19 @@ seconds = matches(r"DateTime(\('.*'\))?")
 enum = matches(r"Enum(8|16)\(.*")
 address = matches(r"IPv[46]")
 document = matches(r"JSON(\(.*\))?")
-composed = matches(r"(Array|Map|Tuple|Nested)\(.*")
+composed = matches(r"(Array|Map|Tuple|Nested)\(.*|Point")
 mapping = matches(r"Map\(.*")
 text_kind = matches(r"String")
 fixed_text = matches(r"FixedString\(.*")
+
+
+clock = matches(r"Time(64\(.*\))?")
+CLOCK = re.compile(r"-?[0-9]{1,3}:[0-5][0-9]:[0-5][0-9](\.[0-9]{1,9})?")
+
+
+def written_clock(text):
+    value = string(text)
+    return value is not None and bool(CLOCK.fullmatch(value))
 
 
 def anything(kind):
@@ -264,7 +273,7 @@ RULES = [
          "a whole number with fraction or exponent, as text", "stored", "refuses the row", "as for numbers", [("Int256", '"1.0"', "1", REFUSED)],
          lambda k, t, h, e: h == str(whole(string(t)))),
     Rule("float overflow", real, lambda k, t: number(t) is not None, REFUSED, "stored", "a number beyond the type's range: `1e400`", "quarantine", "infinity", "never silently another number",
-         [("Float64", "1e400", REFUSED, "000000000000F07F"), ("Float32", "1e39", REFUSED, "0000807F")], lambda k, t, h, e: e in ("0000807F", "000080FF", "000000000000F07F", "000000000000F0FF")),
+         [("Float64", "1e400", REFUSED, "000000000000F07F"), ("Float32", "1e39", REFUSED, "0000807F")], lambda k, t, h, e: e in ("0000807F", "000080FF", "000000000000F07F", "000000000000F0FF", "807F", "80FF")),
     Rule("zero with an exponent", fixed, lambda k, t: number(t) is not None and number(t) == 0, "stored", REFUSED, "`0e5` into a Decimal with few digits before the point", "0", "refuses the row", "it is zero",
          [("Decimal(4, 2)", "0e5", "0", REFUSED)]),
     Rule("Bool written otherwise", lambda k: bare(k) == "Bool", lambda k, t: whole(t) in (0, 1), "stored", REFUSED, "0 and 1 written as `1.0`, `-0`", "stored", "refuses the row", "as for integers",
@@ -298,6 +307,12 @@ RULES = [
     Rule("skipped local time", moment, lambda k, t: written_time(t) and not instant(k, t)[1], "stored", "stored", "a local time that a change to summer time skips", "read with the offset before the change: an hour later",
          "read with the offset after it: an hour earlier", "what JavaScript, Java and RFC 5545 do",
          [("DateTime('Europe/Madrid')", '"2024-03-31 02:30:00"', "1711848600", "1711845000")], lambda k, t, h, e: int(h) > int(e)),
+    Rule("number as time of day", clock, lambda k, t: number(t) is not None, REFUSED, "stored", "a number into Time or Time64", "quarantine", "seconds, or ticks; wraps around", "seldom what is meant",
+         [("Time", "1", REFUSED, "1")]),
+    Rule("time of day written otherwise", clock, lambda k, t: string(t) is not None and not written_clock(t), REFUSED, "stored", "a text that is not `H:MM:SS[.f]`", "quarantine", "guesses: \"12:34\" is 12 minutes, :60 the next minute",
+         "a guess may be another time", [("Time", '"12:34"', REFUSED, "754"), ("Time", '"12:34:60"', REFUSED, "45300")]),
+    Rule("fraction into Time", matches("Time"), lambda k, t: written_clock(t) and "." in t, "stored", REFUSED, "a fraction of a second into Time", "cut", "refuses the row", "as for DateTime",
+         [("Time", '"12:34:56.5"', "45296", REFUSED)]),
     Rule("leading zero in an address", address, lambda k, t: re.search(r"\b0[0-9]", t), REFUSED, "stored", "`1.2.3.04`", "quarantine", "1.2.3.4", "some readers take it as octal",
          [("IPv4", '"1.2.3.04"', REFUSED, "1.2.3.4")]),
     Rule("enum by a number written otherwise", enum, lambda k, t: whole(t) is not None and re.search("[.eE]", t), "stored", REFUSED, "a member's number as `1.0`", "stored", "refuses the row", "as for integers",
@@ -346,6 +361,8 @@ def split(text):
 
 def element_kinds(kind):
     """(family, [(name or None, type)])."""
+    if kind == "Point":
+        return "Tuple", [(None, "Float64")] * 2
     family, inner = re.fullmatch(r"(\w+)\((.*)\)", bare(kind)).groups()
     out = []
     for part in split(inner):

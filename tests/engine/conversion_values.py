@@ -216,6 +216,12 @@ def cases(seed, count):
     add("JSON", objects(rng, count), "{v}::String")
     add("JSON(a UInt8, b.c String)", objects(rng, count), "{v}::String")
     add("JSON(m Map(String, Int8), a Nullable(UInt8))", objects(rng, count), "{v}::String")
+    clock = [f'"{t}"' for t in ("12:34:56", "-01:01:01", "0:00:00", "999:59:59", "1000:00:00", "12:34", "12:60:00", "12:34:60", "12:34:56.5", "12:34:56.123456", "-0:00:01", "1:2:3")]
+    clock += [f'"{rng.choice(("", "-"))}{rng.randint(0, 999)}:{rng.randint(0, 59):02}:{rng.randint(0, 59):02}"' for _ in range(count)]
+    add("Time", clock, "toInt32({v})")
+    add("Time64(3)", clock + [f'"{rng.randint(0, 99)}:{rng.randint(0, 59):02}:{rng.randint(0, 59):02}.{rng.randint(0, 999):03}"' for _ in range(count)], "{v}::String")
+    add("BFloat16", floats(rng, count), "hex(reinterpretAsString({v}))")
+    add("Point", arrays(rng, ["1", "-1.5", "0.1", "1e400", "null", '"x"'], count, (2, 2)))
     add("SimpleAggregateFunction(sum, UInt64)", integers(rng, 64, False, count // 2))
     add("SimpleAggregateFunction(max, DateTime64(3))", times(rng, count // 2, 3), "reinterpretAsInt64({v})")
     return out
