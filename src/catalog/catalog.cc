@@ -5,6 +5,9 @@
 #include <sys/file.h>
 #include <unistd.h>
 
+#include <chrono>
+#include <thread>
+
 #include "base/check.h"
 #include "catalog/load.h"
 #include "catalog/secret_box.h"
@@ -18,10 +21,18 @@ namespace {
 /// The lock of the data folder: the kernel drops it when the process ends, however it ends.
 class FolderLock {
  public:
+  static constexpr auto lock_patience = std::chrono::seconds(1);
   static Result<FolderLock> take(const std::filesystem::path& file) {
     const int fd = ::open(file.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
     if (fd < 0) return fail(Code::unavailable, "the data folder cannot be used: {}", std::strerror(errno));
-    if (::flock(fd, LOCK_EX | LOCK_NB) != 0) {
+    // A server killed while it starts an engine leaves the lock, for some milliseconds, with the child between fork and
+    // exec.
+    const auto patience = std::chrono::steady_clock::now() + lock_patience;
+    while (::flock(fd, LOCK_EX | LOCK_NB) != 0) {
+      if (std::chrono::steady_clock::now() < patience) {
+        std::this_thread::sleep_for(std::chrono::milliseconds(10));
+        continue;
+      }
       ::close(fd);
       return fail(Code::conflict, "another Kinglet server is using this data folder");
     }
