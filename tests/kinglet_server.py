@@ -186,22 +186,24 @@ class Server:
         self.owns_folder = folder is None
         self.folder = pathlib.Path(folder or tempfile.mkdtemp(prefix="kinglet-"))
         self.flags, self.environment = list(flags), environment or {}
-        self.process = None
+        self.process, self.running = None, False
         self.start()
+
+    def launch(self):
+        """The process alone; it may not be ready yet."""
+        (self.folder / "ready.json").unlink(missing_ok=True)
+        command = [str(binary()), "serve", "--data", str(self.folder / "db"), "--port", "0", "--clickhouse-port", "0",
+                   "--ready-file", str(self.folder / "ready.json"), *self.flags]
+        clean = {k: v for k, v in os.environ.items() if not k.startswith(("KINGLET_", "TB_"))}
+        for kept in ("KINGLET_LIBCHDB", "KINGLET_CACHE"):
+            if kept in os.environ:
+                clean[kept] = os.environ[kept]
+        with open(self.folder / "server.log", "ab") as log:
+            return subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, env={**clean, **self.environment})
 
     def start(self):
         ready = self.folder / "ready.json"
-        ready.unlink(missing_ok=True)
-        command = [str(binary()), "serve", "--data", str(self.folder / "db"), "--port", "0", "--clickhouse-port", "0",
-                   "--ready-file", str(ready), *self.flags]
-        self.log = open(self.folder / "server.log", "ab")
-        clean = {k: v for k, v in os.environ.items() if not k.startswith(("KINGLET_", "TB_"))}
-        if "KINGLET_LIBCHDB" in os.environ:
-            clean["KINGLET_LIBCHDB"] = os.environ["KINGLET_LIBCHDB"]
-        if "KINGLET_CACHE" in os.environ:
-            clean["KINGLET_CACHE"] = os.environ["KINGLET_CACHE"]
-        self.process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=self.log, stderr=self.log,
-                                        env={**clean, **self.environment})
+        self.process = self.launch()
         end = time.monotonic() + START_SECONDS
         while not ready.exists():
             assert self.process.poll() is None, f"the server ended with {self.process.returncode}:\n{self.log_text()}"
@@ -212,6 +214,7 @@ class Server:
         self.tokens = requests.get(self.url + "/tokens", timeout=10, proxies={"http": None}).json()
         self.admin = Client(self.url, self.tokens["admin_token"])
         self.user = Client(self.url, self.tokens["user_token"])
+        self.running = True  # at `url`; a restart has another
 
     def log_text(self):
         return (self.folder / "server.log").read_text(errors="replace")
@@ -241,11 +244,12 @@ class Server:
 
     def kill(self):
         """kill -9, and what it leaves: the engine notices by itself that its parent is gone."""
+        self.running = False
         self.process.send_signal(signal.SIGKILL)
         self.process.wait()
-        self.log.close()
 
     def stop(self):
+        self.running = False
         if self.process.poll() is None:
             self.process.terminate()
             try:
@@ -255,7 +259,6 @@ class Server:
                 self.process.wait()
                 raise AssertionError("the server did not stop within 30 s of SIGTERM")
             finally:
-                self.log.close()
                 self.admin.close()
                 self.user.close()
         return self.process.returncode

@@ -1,6 +1,9 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: Apache-2.0
-"""./dev test [NAME]: the unit programs of build/bin, then pytest over tests/; the last line is `N passed, N failed`."""
+"""./dev test [NAME]: the unit programs of build/bin, then pytest over tests/; the last line is `N passed, N failed`.
+
+`durability-long` is a name of its own: tests/durability with hundreds of times as many rounds, about half an hour. Its figures go to
+bench/results/durability.json."""
 import argparse
 import os
 import pathlib
@@ -49,13 +52,13 @@ def run_unit(program, pattern, report):
     return (0, 1, 0)
 
 
-def run_pytest(pattern, report, build, extra):
-    command = ["/usr/bin/python3", "-m", "pytest", "-q", "--tb=short", f"--junitxml={report}", "tests", *extra]
+def run_pytest(pattern, report, build, extra, **variables):
+    command = ["/usr/bin/python3", "-m", "pytest", "-q", "-rs", "--tb=short", f"--junitxml={report}", "tests", *extra]
     if pattern:
         files = [str(f) for f in (ROOT / "tests").rglob("test_*.py") if pattern in str(f.relative_to(ROOT))]
         command = command[:-1 - len(extra)] + files + extra if files else command + ["-k", re.sub(r"\W+", " and ", pattern)]
     print("» tests/", flush=True)
-    environment = dict(os.environ, KINGLET_BIN_DIR=str((build / "bin").resolve()))
+    environment = dict(os.environ, KINGLET_BIN_DIR=str((build / "bin").resolve()), **variables)
     done = subprocess.run(command, cwd=ROOT, env=environment)
     if done.returncode == 5:  # nothing collected
         return None
@@ -74,10 +77,14 @@ def main():
     options = parser.parse_args()
     results = []
     with tempfile.TemporaryDirectory() as folder:
-        for program in unit_programs(options.build):
-            results.append(run_unit(program, options.name, pathlib.Path(folder) / f"{program.name}.xml"))
-        if not options.unit_only:
-            results.append(run_pytest(options.name, pathlib.Path(folder) / "pytest.xml", options.build, options.rest))
+        report = pathlib.Path(folder) / "pytest.xml"
+        if options.name == "durability-long":
+            results.append(run_pytest("durability/", report, options.build, options.rest, KINGLET_DURABILITY_LONG="1"))
+        else:
+            for program in unit_programs(options.build):
+                results.append(run_unit(program, options.name, pathlib.Path(folder) / f"{program.name}.xml"))
+            if not options.unit_only:
+                results.append(run_pytest(options.name, report, options.build, options.rest))
     results = [r for r in results if r]
     passed, failed, skipped = (sum(r[i] for r in results) for i in range(3))
     if passed + failed == 0:

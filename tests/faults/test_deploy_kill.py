@@ -8,8 +8,17 @@ import time
 
 import pytest
 
-from .load import PER_BUCKET, PROJECT, Load, at_new_address, engine_pid, generator, wait_until_stored, workspace_of
+from durability.history import PROJECT, Mix, generator
+from durability.load import Load, at_new_address, engine_pid, wait_until_stored, workspace_of
 
+PER_BUCKET = """
+SCHEMA >
+    `bucket` UInt8,
+    `rows` UInt64,
+    `total` Int64
+ENGINE "SummingMergeTree"
+ENGINE_SORTING_KEY "bucket"
+"""
 ROUNDS = 8
 TARGETS = 4
 
@@ -56,7 +65,7 @@ def live_generation(ws):
 def assert_whole(ws, generation, rows):
     names = {s["name"] for s in ws.get("/v0/datasources").json()["datasources"]}
     sums = {f"sums_{generation}_{t}" for t in range(TARGETS)} if generation else set()
-    assert names == {"events", "per_request", "per_bucket"} | sums
+    assert names == {"events", "per_request", "chained"} | sums
     if sums:
         found = sum(int(ws.value(f"SELECT sum(rows) AS c FROM {name} FORMAT JSON")) for name in sums)
         assert found == rows, f"generation {generation}: the views hold {found} of {rows} rows"
@@ -95,7 +104,7 @@ def test_r17_a_deployment_killed_at_random(start_server, victim):
     random = generator(171717)
     server = start_server(flags=["--flush-interval-ms", "50"])
     ws = workspace_of(server)
-    Load(ws, 100, rows=20).join()
+    Load(ws, 100, Mix(20)).join()
     wait_until_stored(server)
     begun = time.monotonic()
     assert succeeded(ws.build(project(1)))
@@ -143,7 +152,7 @@ def test_r17_rows_of_before_go_once_into_a_target_that_was_there(start_server):
         return int(ws.value("SELECT sum(rows) AS c FROM totals FORMAT JSON"))
 
     ws.must_build(base)
-    Load(ws, 100, rows=20).join()
+    Load(ws, 100, Mix(20)).join()
     wait_until_stored(server)
     begun = time.monotonic()
     assert succeeded(ws.build(with_view(1)))

@@ -7,9 +7,11 @@ import time
 import pytest
 import requests
 
+from durability.checker import assert_holds
+from durability.history import Mix
+from durability.load import Load, engine_pid, health, wait_until_stored, workspace_of
 from kinglet_server import eventually
 
-from .load import Load, assert_once, engine_pid, health, wait_until_stored, workspace_of
 from .processes import HeldEngine, gone_within
 
 BACK_SECONDS = 3
@@ -25,11 +27,11 @@ def test_r24_a_dead_engine_is_back_in_three_seconds(start_server, death):
     """Each of five rounds: endpoints answer again in under 3 s; no request of the load is refused or left without an answer."""
     server = start_server(flags=["--flush-interval-ms", "100"])
     ws = workspace_of(server)
-    load = Load(ws, 100_000, rows=10, connections=4, keys=False)
+    load = Load(ws, None, Mix(10, keyed=0), connections=4)
     slowest = 0.0
     for _ in range(5):
         pid = engine_pid(server)
-        before = len(load.acknowledged)
+        before = len(load.numbers("acknowledged"))
         os.kill(pid, death)
         begun = time.monotonic()
         assert gone_within(pid, 5)
@@ -40,9 +42,9 @@ def test_r24_a_dead_engine_is_back_in_three_seconds(start_server, death):
     load.join()
     wait_until_stored(server)
     assert slowest < BACK_SECONDS
-    assert not load.refused and not load.unanswered, (load.refused, load.unanswered)
+    assert not load.numbers("refused", "unanswered")
     assert health(server)["engine"]["restarts"] == 5
-    assert_once(ws, load.acknowledged, 10)
+    assert_holds(ws, load.history)
 
 
 def test_r24_events_are_accepted_and_health_tells_while_the_engine_is_away(start_server, tmp_path):
@@ -57,28 +59,28 @@ def test_r24_events_are_accepted_and_health_tells_while_the_engine_is_away(start
     assert requests.get(server.url + "/health", timeout=10).status_code == 200
     assert 'kinglet_engine_up{role="store"} 0' in requests.get(server.url + "/metrics", timeout=10).text
 
-    load = Load(ws, 100, rows=10, keys=False)
+    load = Load(ws, 100, Mix(10, keyed=0))
     load.join()
-    assert len(load.acknowledged) == 100
+    assert len(load.numbers("acknowledged")) == 100
     assert health(server)["spool"]["bytes"] > 0
     begun = time.monotonic()
     late = ws.get("/v0/pipes/answer.json")  # a query waits for its own time limit, and then says what is the matter
     assert late.status_code in (408, 503) and "engine" in late.json()["error"], late.text
     assert time.monotonic() - begun < 8
-    waiting = ws.events("events", [{"request": 1000, "n": n, "bucket": "b", "value": 10_000 + n} for n in range(10)], wait="false")
-    assert waiting.status_code == 202
+    Load(ws, 10, Mix(10, keyed=0), first=1000, history=load.history).join()
 
     engine.release()
     assert eventually(lambda: health(server)["status"] == "ready", 20)
     wait_until_stored(server)
-    assert_once(ws, load.acknowledged | {1000}, 10)
+    assert len(load.numbers("acknowledged")) == 110
+    assert_holds(ws, load.history)
 
 
 def test_an_engine_that_hangs_loses_nothing(start_server):
     """It neither answers nor ends: queries end at their limit, events are accepted, and nothing is stored twice afterwards."""
     server = start_server(flags=["--flush-interval-ms", "50", "--query-seconds-max", "1"])
     ws = workspace_of(server)
-    load = Load(ws, 400, rows=10, released=100)
+    load = Load(ws, 400, Mix(10), released=100)
     load.wait_for(50)
     pid = engine_pid(server)
     os.kill(pid, signal.SIGSTOP)
@@ -92,9 +94,9 @@ def test_an_engine_that_hangs_loses_nothing(start_server):
         os.kill(pid, signal.SIGCONT)
     load.join()
     wait_until_stored(server)
-    assert len(load.acknowledged) == 400 and load.retries == 0
+    assert len(load.numbers("acknowledged")) == 400 and load.history.retries == 0
     assert health(server)["engine"]["restarts"] == 0
-    assert_once(ws, load.acknowledged, 10)
+    assert_holds(ws, load.history)
 
 
 def test_faults_of_a_project_are_told_while_the_engine_is_away(start_server, tmp_path):

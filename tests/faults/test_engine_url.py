@@ -9,9 +9,11 @@ import urllib.request
 
 import pytest
 
-from kinglet_server import binary, eventually
+from durability.checker import assert_holds
+from durability.history import Mix
+from durability.load import Load, health, wait_until_stored, workspace_of
+from kinglet_server import EngineReply, binary, eventually
 
-from .load import Load, assert_once, health, wait_until_stored, workspace_of
 from .processes import serve
 
 
@@ -37,9 +39,12 @@ class TcpEngine:
     def url(self):
         return f"http://127.0.0.1:{self.port}"
 
+    def ask(self, sql):
+        reply = urllib.request.build_opener(urllib.request.ProxyHandler({})).open(self.url, sql.encode(), 20)
+        return EngineReply(reply.status, reply.read())
+
     def tables(self):
-        query = "SELECT count() FROM system.tables WHERE database LIKE 'ws_%' AND database NOT LIKE '%_service' FORMAT TabSeparated"
-        return int(urllib.request.build_opener(urllib.request.ProxyHandler({})).open(self.url, query.encode(), 20).read())
+        return int(self.ask("SELECT count() FROM system.tables WHERE database LIKE 'ws_%' AND database NOT LIKE '%_service'").text)
 
     def kill(self):
         self.process.send_signal(signal.SIGKILL)
@@ -63,10 +68,10 @@ def test_a_project_on_an_engine_behind_a_url(start_server, engine):
     server = start_server(flags=["--engine", engine.url, "--flush-interval-ms", "100"])
     ws = workspace_of(server)
     assert not (server.folder / "db" / "run" / "store.sock").exists(), "an own store was started beside the URL"
-    load = Load(ws, 100, rows=10)
+    load = Load(ws, 100, Mix(10))
     load.join()
     wait_until_stored(server)
-    assert_once(ws, load.acknowledged, 10)
+    assert_holds(ws, load.history, ask=engine.ask)
     assert ws.get("/v0/pipes/answer.json").json()["data"] == [{"rows": 1000}]
     assert engine.tables() == 8, "three data sources with their quarantines, and two views"
     shown = health(server)
@@ -74,14 +79,14 @@ def test_a_project_on_an_engine_behind_a_url(start_server, engine):
 
     server.stop()
     server.start()
-    assert_once(ws, load.acknowledged, 10)
+    assert_holds(ws, load.history, ask=engine.ask)
 
 
 def test_kills_of_an_engine_behind_a_url(start_server, engine):
     """The engine is nobody's child: rows wait until somebody starts it again, and are there once."""
     server = start_server(flags=["--engine", engine.url, "--flush-interval-ms", "50"])
     ws = workspace_of(server)
-    load = Load(ws, 400, rows=10, released=0)
+    load = Load(ws, 400, Mix(10), released=0)
     for _ in range(4):
         load.release(50)
         load.wait_for(load.released - 25)
@@ -90,10 +95,10 @@ def test_kills_of_an_engine_behind_a_url(start_server, engine):
         load.wait_for(load.released)
         engine.start()
     load.join()
-    assert len(load.acknowledged) == 400 and load.retries == 0
+    assert len(load.numbers("acknowledged")) == 400 and load.history.retries == 0
     wait_until_stored(server)
     assert eventually(lambda: health(server)["status"] == "ready", 10), health(server)
-    assert_once(ws, load.acknowledged, 10)
+    assert_holds(ws, load.history, ask=engine.ask)
 
 
 def test_an_engine_that_does_not_answer_at_first(start_server, engine):
@@ -107,9 +112,9 @@ def test_an_engine_that_does_not_answer_at_first(start_server, engine):
     ws.base = server.url
     assert health(server)["status"] == "degraded"
     assert health(server)["reasons"] == ["the engine does not answer; queries fail, events are accepted"]
-    load = Load(ws, 100, rows=10)
+    load = Load(ws, 100, Mix(10))
     load.join()
-    assert len(load.acknowledged) == 100 and load.retries == 0
+    assert len(load.numbers("acknowledged")) == 100 and load.history.retries == 0
     refused = ws.get("/v0/pipes/answer.json")
     assert refused.status_code == 503 and "engine" in refused.json()["error"], refused.text
     assert engine.url.removeprefix("http://") not in refused.text, "an inner address in a reply"
@@ -117,7 +122,7 @@ def test_an_engine_that_does_not_answer_at_first(start_server, engine):
     engine.start()
     wait_until_stored(server)
     assert eventually(lambda: health(server)["status"] == "ready", 10), health(server)
-    assert_once(ws, load.acknowledged, 10)
+    assert_holds(ws, load.history, ask=engine.ask)
 
 
 def test_a_url_that_never_answers_does_not_keep_the_server_from_starting(start_server):

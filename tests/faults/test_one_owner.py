@@ -4,14 +4,17 @@ import os
 import signal
 import time
 
-from .load import Load, assert_once, at_new_address, engine_pid, health, wait_until_stored, workspace_of
+from durability.checker import assert_holds
+from durability.history import Mix
+from durability.load import Load, at_new_address, engine_pid, health, wait_until_stored, workspace_of
+
 from .processes import gone_within, serve
 
 
 def test_r25_a_second_server_refuses_and_the_first_goes_on(start_server, tmp_path):
     server = start_server(flags=["--flush-interval-ms", "100"])
     ws = workspace_of(server)
-    load = Load(ws, 400, rows=10, keys=False, released=200)
+    load = Load(ws, 400, Mix(10, keyed=0), released=200)
     link = tmp_path / "same"
     link.symlink_to(server.folder / "db")
     for folder in (server.folder / "db", link, server.folder / "db" / ".." / "db"):
@@ -23,9 +26,9 @@ def test_r25_a_second_server_refuses_and_the_first_goes_on(start_server, tmp_pat
     load.release(200)
     load.join()
     wait_until_stored(server)
-    assert len(load.acknowledged) == 400
+    assert len(load.numbers("acknowledged")) == 400
     assert health(server)["status"] == "ready" and health(server)["engine"]["restarts"] == 0
-    assert_once(ws, load.acknowledged, 10)
+    assert_holds(ws, load.history)
 
 
 def test_a_port_in_use_is_refused_with_its_number(start_server, tmp_path):
@@ -49,7 +52,7 @@ def test_an_orphan_does_not_block_the_next_start(start_server):
     """The engine hangs, and its server is killed: whatever state the orphan is in, the next server has its own within seconds."""
     server = start_server(flags=["--flush-interval-ms", "50"])
     ws = workspace_of(server)
-    load = Load(ws, 50, rows=10)
+    load = Load(ws, 50, Mix(10))
     load.join()
     engine = engine_pid(server)
     os.kill(engine, signal.SIGSTOP)
@@ -66,14 +69,14 @@ def test_an_orphan_does_not_block_the_next_start(start_server):
     assert took < 10, took
     wait_until_stored(server)
     assert engine_pid(server) != engine
-    assert_once(at_new_address(ws), load.acknowledged, 10)
+    assert_holds(ws, load.history)
 
 
 def test_a_server_killed_while_it_starts_leaves_a_folder_that_starts(start_server, tmp_path):
     """kill -9 at ten moments of a start: the next start works, with the rows of before."""
     server = start_server(flags=["--flush-interval-ms", "50"])
     ws = workspace_of(server)
-    load = Load(ws, 50, rows=10)
+    load = Load(ws, 50, Mix(10))
     load.join()
     server.kill()
     import subprocess
@@ -86,4 +89,4 @@ def test_a_server_killed_while_it_starts_leaves_a_folder_that_starts(start_serve
         half.wait()
     server.start()
     wait_until_stored(server)
-    assert_once(ws, load.acknowledged, 10)
+    assert_holds(ws, load.history)

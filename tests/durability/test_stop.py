@@ -8,15 +8,18 @@ import urllib.parse
 
 import pytest
 
-from .load import Load, assert_once, at_new_address, engine_pid, wait_until_stored, workspace_of
-from .processes import gone_within
+from faults.processes import gone_within
+
+from .checker import assert_holds
+from .history import Mix
+from .load import Load, at_new_address, engine_pid, wait_until_stored, workspace_of
 
 
 @pytest.mark.parametrize("sent", [signal.SIGTERM, signal.SIGINT])
 def test_r2_a_stop_under_load_loses_nothing(start_server, sent):
     server = start_server(flags=["--flush-interval-ms", "200"])
     ws = workspace_of(server)
-    load = Load(ws, 1_000_000, rows=20, keys=False)
+    load = Load(ws, None, Mix(20, keyed=0))
     load.wait_for(300)
     engine = engine_pid(server)
     begun = time.monotonic()
@@ -30,21 +33,21 @@ def test_r2_a_stop_under_load_loses_nothing(start_server, sent):
     server.stop()
     server.start()
     wait_until_stored(server)
-    assert len(load.acknowledged) >= 300
-    assert_once(ws, load.acknowledged, 20, unknown=load.unanswered)  # what got a 503 is not there
+    assert len(load.numbers("acknowledged")) >= 300
+    assert_holds(ws, load.history)  # what got a 503 is not there
 
 
 def test_r2_a_stop_stores_what_waits(start_server):
     """With a long flush interval everything waits in the spool at the signal; the stop sends it, and leaves the spool empty."""
     server = start_server(flags=["--flush-interval-ms", "600000"])
     ws = workspace_of(server)
-    load = Load(ws, 200, rows=10)
+    load = Load(ws, 200, Mix(10))
     load.join()
     assert ws.value("SELECT count() AS c FROM events FORMAT JSON") == 0
     assert server.stop() == 0
     assert not list((server.folder / "db" / "spool").glob("*.segment"))
     server.start()
-    assert_once(ws, load.acknowledged, 10)
+    assert_holds(ws, load.history)
 
 
 def test_r2_a_stop_with_a_hung_engine_is_bounded(start_server):
@@ -53,7 +56,7 @@ def test_r2_a_stop_with_a_hung_engine_is_bounded(start_server):
     ws = workspace_of(server)
     engine = engine_pid(server)
     os.kill(engine, signal.SIGSTOP)
-    load = Load(ws, 100, rows=10)
+    load = Load(ws, 100, Mix(10))
     load.join()
     begun = time.monotonic()
     assert server.stop() == 0
@@ -62,7 +65,7 @@ def test_r2_a_stop_with_a_hung_engine_is_bounded(start_server):
     assert "wait in the spool for the next start" in server.log_text()
     server.start()
     wait_until_stored(server)
-    assert_once(ws, load.acknowledged, 10)
+    assert_holds(ws, load.history)
 
 
 def test_open_connections_do_not_keep_a_server(start_server):
@@ -88,7 +91,7 @@ def test_open_connections_do_not_keep_a_server(start_server):
 def test_a_second_signal_does_not_break_a_stop(start_server):
     server = start_server()
     ws = workspace_of(server)
-    load = Load(ws, 50, rows=10)
+    load = Load(ws, 50, Mix(10))
     load.join()
     for sent in (signal.SIGTERM, signal.SIGTERM, signal.SIGHUP, signal.SIGINT):
         server.process.send_signal(sent)
@@ -96,4 +99,4 @@ def test_a_second_signal_does_not_break_a_stop(start_server):
     server.stop()
     server.start()
     wait_until_stored(server)
-    assert_once(ws, load.acknowledged, 10)
+    assert_holds(ws, load.history)
