@@ -1,6 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 // The conversion table cell by cell: type × what JSON sends → the stored value, or quarantine.
 #include <gtest/gtest.h>
+#include <rapidcheck.h>
+
+#include <bit>
+#include <cmath>
+#include <limits>
 
 #include "rows/row_testing.h"
 
@@ -439,6 +444,76 @@ TEST(ConvertTable, NullMissingAndDefaultI6) {
   EXPECT_EQ(one("Array(Int8)", "", "{\"k\":1}"), "[c];[value missing on column 'c' of type Array(Int8)];NULL;1;NULL");
   EXPECT_EQ(one("Map(String, Int8)", "map('a', 1)", "{\"k\":1}"), "1;{a:1}");
   EXPECT_EQ(one("Map(String, Int8)", "map()", "{\"k\":1}"), "1;{}");
+}
+
+/// The only good cell of one value, or nothing when it was refused.
+std::optional<engine::Column> stored(const std::string& type, const std::string& json) {
+  auto out = read_all(source_of({{"c", type}}), "{\"c\":" + json + "}\n");
+  if (out.batch.counts.successful != 1) return std::nullopt;
+  return out.batch.rows[0].column(0);
+}
+
+template <class T>
+void integers_are_exact(const std::string& type) {
+  EXPECT_TRUE(rc::check(type, [&] {
+    const auto value =
+        *rc::gen::oneOf(rc::gen::arbitrary<std::int64_t>(), rc::gen::cast<std::int64_t>(rc::gen::arbitrary<T>()),
+                        rc::gen::map(rc::gen::inRange(-2, 3), [](int by) {
+                          return static_cast<std::int64_t>(static_cast<std::uint64_t>(std::numeric_limits<T>::max()) +
+                                                           static_cast<std::uint64_t>(by));
+                        }));
+    const auto written = *rc::gen::element<std::string>("{}", "{}.0", "{}.000", "{}e0", "{}0e-1");
+    const auto cell = stored(type, fmt::format(fmt::runtime(written), value));
+    RC_ASSERT(cell.has_value() == std::in_range<T>(value));
+    if (cell) RC_ASSERT(cell->data().template at<T>(0) == static_cast<T>(value));
+    RC_ASSERT(!stored(type, fmt::format("{}.5", value)));
+  }));
+}
+
+TEST(ConvertLaws, IntegersAreExactOrRefusedI4) {
+  integers_are_exact<std::int8_t>("Int8");
+  integers_are_exact<std::uint8_t>("UInt8");
+  integers_are_exact<std::int16_t>("Int16");
+  integers_are_exact<std::uint16_t>("UInt16");
+  integers_are_exact<std::int32_t>("Int32");
+  integers_are_exact<std::uint32_t>("UInt32");
+  integers_are_exact<std::int64_t>("Int64");
+}
+
+TEST(ConvertLaws, FloatsAreTheNearestI4) {
+  EXPECT_TRUE(rc::check([](std::uint64_t bits) {
+    const auto value = std::bit_cast<double>(bits);
+    RC_PRE(std::isfinite(value));
+    const auto cell = stored("Float64", fmt::format("{:.17e}", value));
+    RC_ASSERT(cell.has_value());
+    RC_ASSERT(std::bit_cast<std::uint64_t>(cell->data().at<double>(0)) == bits);
+    const auto narrow = stored("Float32", fmt::format("{:.17e}", value));
+    RC_ASSERT(narrow.has_value() == std::isfinite(static_cast<float>(value)));
+    if (narrow) RC_ASSERT(narrow->data().at<float>(0) == static_cast<float>(value));
+  }));
+}
+
+TEST(ConvertLaws, TimesAreTheirTicksI5) {
+  EXPECT_TRUE(rc::check([] {
+    const auto second = *rc::gen::inRange<std::int64_t>(-2'208'988'800, 9'223'372'036);
+    const auto nanosecond = *rc::gen::inRange<std::int64_t>(0, 1'000'000'000);
+    const auto scale = *rc::gen::inRange<unsigned>(0, 10);
+    const auto digits = *rc::gen::inRange<std::size_t>(1, 10);
+    const std::chrono::sys_seconds at{std::chrono::seconds{second}};
+    const auto day = std::chrono::floor<std::chrono::days>(at);
+    const std::chrono::year_month_day date{day};
+    const std::chrono::hh_mm_ss<std::chrono::seconds> clock{at - day};
+    const std::string fraction = fmt::format("{:09}", nanosecond).substr(0, digits);
+    const std::string text =
+        fmt::format("\"{:04}-{:02}-{:02}T{:02}:{:02}:{:02}.{}Z\"", static_cast<int>(date.year()),
+                    static_cast<unsigned>(date.month()), static_cast<unsigned>(date.day()), clock.hours().count(),
+                    clock.minutes().count(), clock.seconds().count(), fraction);
+    std::int64_t ticks = second;
+    for (unsigned i = 0; i < scale; ++i) ticks = ticks * 10 + (i < digits ? fraction[i] - '0' : 0);
+    const auto cell = stored(fmt::format("DateTime64({}, 'Europe/Madrid')", scale), text);
+    RC_ASSERT(cell.has_value());
+    RC_ASSERT(cell->data().at<std::int64_t>(0) == ticks);
+  }));
 }
 
 }  // namespace
