@@ -100,4 +100,21 @@ std::string keyword_hint(std::string_view word) {
   return near.empty() || same(near, word) ? std::string() : fmt::format("did you mean {}?", near);
 }
 
+std::string unit_hint(std::string_view word) {
+  constexpr auto units = std::to_array<std::string_view>({"NANOSECOND", "MICROSECOND", "MILLISECOND", "SECOND",
+                                                          "MINUTE", "HOUR", "DAY", "WEEK", "MONTH", "QUARTER", "YEAR"});
+  constexpr auto short_names = std::to_array<std::pair<std::string_view, std::string_view>>({{"SEC", "SECOND"},
+                                                                                             {"SECS", "SECOND"},
+                                                                                             {"MIN", "MINUTE"},
+                                                                                             {"MINS", "MINUTE"},
+                                                                                             {"HR", "HOUR"},
+                                                                                             {"HRS", "HOUR"},
+                                                                                             {"MON", "MONTH"},
+                                                                                             {"YR", "YEAR"},
+                                                                                             {"YRS", "YEAR"}});
+  for (const auto& [written, unit] : short_names)
+    if (same(word, written)) return fmt::format("write {}", unit);
+  return did_you_mean(word, units);
+}
+
 }  // namespace kinglet::sql

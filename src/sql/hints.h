@@ -16,4 +16,7 @@ std::string clause_hint(std::string_view word, std::string_view next);
 /// "did you mean FROM?" for a misspelt word that begins or joins clauses.
 std::string keyword_hint(std::string_view word);
 
+/// "did you mean DAY?" for a misspelt unit of an INTERVAL.
+std::string unit_hint(std::string_view word);
+
 }  // namespace kinglet::sql

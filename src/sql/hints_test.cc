@@ -65,6 +65,23 @@ TEST(Hints, Forms) {
   EXPECT_EQ(hint_of("SELECT 1 FROM events {% if x %}"), "a template starts with a line that holds only %");
 }
 
+TEST(Hints, CommasAndParenthesesBeforeAClause) {
+  EXPECT_EQ(hint_of("SELECT a, FROM events"), "no error");  // as in the engine
+  EXPECT_EQ(hint_of("SELECT a,, b FROM events"), "take out the comma before it");
+  EXPECT_EQ(hint_of("SELECT a FROM events GROUP BY a,"), "take out the comma before it");
+  EXPECT_EQ(hint_of("SELECT f(a, ) FROM events"), "take out the comma before it");
+  EXPECT_EQ(hint_of("SELECT count( AS c FROM events"), "close the parenthesis before it");
+  EXPECT_EQ(hint_of("SELECT a + FROM events"), "");
+}
+
+TEST(Hints, UnitsOfAnInterval) {
+  EXPECT_EQ(hint_of("SELECT now() - INTERVAL 1 DAYY"), "did you mean DAY?");
+  EXPECT_EQ(hint_of("SELECT now() - INTERVAL 5 minuets"), "did you mean MINUTE?");
+  EXPECT_EQ(hint_of("SELECT now() - INTERVAL 5 MIN"), "write MINUTE");
+  EXPECT_EQ(hint_of("SELECT now() - INTERVAL 5 hrs"), "write HOUR");
+  EXPECT_EQ(hint_of("SELECT now() - INTERVAL 1 FORTNIGHT"), "");
+}
+
 TEST(Hints, TypesSettingsFormats) {
   EXPECT_EQ(hint_of("SELECT a::Strng"), "did you mean String?");
   EXPECT_EQ(hint_of("SELECT a::Array(Unit8)"), "did you mean UInt8?");

@@ -73,6 +73,11 @@ Result<Expr*> Parser::word() {
       break;
     case interval_:
       if (interval_ahead()) return interval();
+      if (interval_is_unclear()) {
+        auto refused = error_here(fmt::format("'{}' may be a column or an INTERVAL here", raw(head)));
+        refused.error().hint = "write the column in backticks";
+        return refused;
+      }
       break;
     case date:
     case timestamp:

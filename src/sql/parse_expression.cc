@@ -2,6 +2,7 @@
 // Expressions: operators by precedence climbing, prefixes, parentheses, CASE, INTERVAL, lambdas.
 #include <algorithm>
 
+#include "sql/hints.h"
 #include "sql/parser_internal.h"
 
 namespace kinglet::sql::internal {
@@ -478,6 +479,35 @@ bool Parser::interval_ahead() const {
   }
 }
 
+/// `interval IN (1) day`: a column to a reader, but to the engine an INTERVAL of what a function IN() gives. Such a
+/// text is refused: an operator or clause, parentheses, and a unit at the end of the same expression.
+bool Parser::interval_is_unclear() const {
+  const auto is_word = [&](std::uint32_t i) { return tokens_[i].type == Token::Type::word; };
+  std::uint32_t index = next_ + 1;
+  while (is_word(index) && blocks_column_alias(tokens_[index].keyword)) ++index;
+  if (index == next_ + 1 || !tokens_[index].is("(")) return false;
+  const Keyword inside = tokens_[index + 1].keyword;
+  const bool is_query = inside == Keyword::select || inside == Keyword::with;
+  if (is_query && tokens_[index - 1].keyword != Keyword::not_) return false;
+  using enum Keyword;
+  bool after_operand = true;
+  for (index = closing(index) + 1; index < last_; ++index) {
+    const Token& one = tokens_[index];
+    if (one.is(",") || one.is(")") || one.is("]") || one.is(";")) return false;
+    if (one.type == Token::Type::symbol) {
+      after_operand = one.is("(") || one.is("[");
+      if (after_operand) index = closing(index);
+      continue;
+    }
+    const bool joins = one.keyword == and_ || one.keyword == or_ || one.keyword == in || one.keyword == not_ ||
+                       one.keyword == like || one.keyword == ilike || one.keyword == between || one.keyword == is ||
+                       one.keyword == regexp || one.keyword == div || one.keyword == mod || one.keyword == global;
+    if (!joins && after_operand) return is_word(index) && !interval_function(raw(one)).empty();
+    after_operand = !joins;
+  }
+  return false;
+}
+
 bool Parser::infix_symbol(const Token& token) {
   return token.is("+") || token.is("-") || token.is("*") || token.is("/") || token.is("[");
 }
@@ -498,7 +528,11 @@ Result<Expr*> Parser::interval() {
   }
   TRY(Expr * amount, expression(bind_ternary));
   const auto function = token().type == Token::Type::word ? interval_function(raw(token())) : std::string_view();
-  if (function.empty()) return expected("the unit of an INTERVAL (SECOND … YEAR)");
+  if (function.empty()) {
+    std::unexpected<Error> refused = expected("the unit of an INTERVAL (SECOND … YEAR)");
+    if (const auto near = unit_hint(raw(token())); !near.empty()) refused.error().hint = near;
+    return refused;
+  }
   ++next_;
   return finish(make_call(function, where, {amount}));
 }

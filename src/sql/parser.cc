@@ -116,6 +116,12 @@ std::string Parser::hint(std::string_view what) const {
     std::transform(upper.begin(), upper.end(), upper.begin(), [](char c) { return c >= 'a' && c <= 'z' ? c - 32 : c; });
     return fmt::format("write INTERVAL {} {}", raw(*before), upper);
   }
+  if (before != nullptr && what.starts_with("an expression")) {
+    const bool ends_a_list = found.type == Token::Type::end || found.is(",") || found.is(")") || found.is("]") ||
+                             found.keyword != Keyword::none;
+    if (before->is(",") && ends_a_list) return "take out the comma before it";
+    if (before->is("(") && found.keyword != Keyword::none) return "close the parenthesis before it";
+  }
   if (found.is(",") && two_before != nullptr && two_before->keyword == Keyword::in && !before->is(")"))
     return "a list after IN stands in parentheses: IN (a, b)";
   if (found.type == Token::Type::word && (what.starts_with("')'") || what.starts_with("the end of")))

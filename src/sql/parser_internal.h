@@ -163,6 +163,7 @@ class Parser {
   Status apply_transformer(Transformer& transformer);
   [[nodiscard]] bool lambda_ahead() const;
   [[nodiscard]] bool interval_ahead() const;
+  [[nodiscard]] bool interval_is_unclear() const;
   [[nodiscard]] static bool infix_symbol(const Token& token);
   [[nodiscard]] bool case_ahead() const;
   [[nodiscard]] bool transformer_ahead() const;

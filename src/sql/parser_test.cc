@@ -97,6 +97,23 @@ TEST(Parser, SpecialForms) {
             "`any`(`x`) RESPECT NULLS, first_value(`x`) IGNORE NULLS OVER `w`");
 }
 
+// attacks.md S17: read in two ways by people and engines, so by nobody.
+TEST(Parser, IntervalsThatMayBeColumnsAreRefused) {
+  for (const std::string_view sql :
+       {"SELECT interval IN (a, b) month", "SELECT -interval in(a) month", "SELECT interval NOT (SELECT 1) month",
+        "SELECT interval NOT IN (1) month", "SELECT interval AND (a) + 1 month", "SELECT interval WHERE (a) month",
+        "SELECT interval IN (1)[1] day FROM t"})
+    EXPECT_NE(printed(sql).find("may be a column or an INTERVAL here"), std::string::npos) << sql << printed(sql);
+  for (const std::string_view sql :
+       {"SELECT interval IN (a) AS month", "SELECT interval IN (SELECT 1) month", "SELECT `interval` IN (a) month",
+        "SELECT interval IN (a), b month", "SELECT interval IN (1) + interval 1 month",
+        "SELECT interval FROM (SELECT 1) month", "SELECT (interval IN (a)) month", "SELECT interval AND day",
+        "SELECT 1 FROM t WHERE interval IN (1, 2) AND day > 3",
+        "SELECT 1 FROM t WHERE interval IN (1) AND a = 5 GROUP BY day",
+        "SELECT 1 FROM t WHERE interval IN (1) ORDER BY month"})
+    EXPECT_TRUE(printed(sql).starts_with("SELECT ")) << sql << printed(sql);
+}
+
 TEST(Parser, WordsMayBeNames) {
   EXPECT_EQ(expression("date, timestamp, interval, case, key, left, end, format, columns, cast, exists FROM final"),
             "`date`, `timestamp`, `interval`, `case`, `key`, `left`, `end`, `format`, `columns`, `cast`, `exists` FROM "

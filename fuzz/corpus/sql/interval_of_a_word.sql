@@ -1,0 +1,1 @@
+SELECT -interval IN (a, b) month, interval NOT IN (1) day, interval IN (1, 2) AND day > 3 FROM events
