@@ -111,8 +111,10 @@ void merge(std::vector<Diagnostic>& all, std::vector<Diagnostic> more) {
 
 class Report {
  public:
-  Report(const Terminal& terminal, const project::Discovered& found) : terminal_(terminal), found_(found) {
+  Report(const Terminal& terminal, const project::Discovered& found, std::span<const datafile::SourceFile> tests)
+      : terminal_(terminal), found_(found) {
     for (const auto& file : found.files) texts_.emplace(file.name, file.text);
+    for (const auto& file : tests) texts_.emplace(file.name, file.text);
   }
 
   void show(const Diagnostic& d) const {
@@ -192,14 +194,14 @@ int check(const GlobalFlags& flags, const Options& options) {
                                            {"diagnostics", std::move(list)}}));
     return errors == 0 ? 0 : 1;
   }
-  const Report report(terminal, *found);
+  const Report report(terminal, *found, checked.tests);
   for (const auto& d : checked.diagnostics) report.show(d);
   auto summary = fmt::format("{}; {}, {} ({})", contents(*found, checked.project), counted(errors, "error"),
                              counted(warnings, "warning"), duration_text(took));
   errors == 0 ? terminal.done(summary) : terminal.failed(summary);
   terminal.step(asked    ? fmt::format("checked here and by {}", host)
                 : server ? std::string("checked here only")
-                         : "checked without a server; --server asks one about functions and types as well");
+                         : "checked without a server; --server asks one about types and rows as well");
   return errors == 0 ? 0 : 1;
 }
 
@@ -245,11 +247,12 @@ std::string project_body(const std::vector<datafile::SourceFile>& files, std::st
 
 void add_check_command(Registrar& registrar) {
   auto options = std::make_shared<Options>();
-  auto* app = registrar.app.add_subcommand("check", "report every fault of a project's files, without a server");
+  auto* app = registrar.app.add_subcommand("check",
+                                           "report every fault of a project's files; needs no server, and can ask one");
   app->add_option("folder", options->folder,
                   "the project's folder (default: this one, or as tinybird.config.json says)");
   auto* server = app->add_flag("--server", options->server,
-                               "ask a server too, as with --host or --token: it knows functions, types and rows");
+                               "ask a server too, as with --host or --token: it knows types and rows");
   app->add_flag("--no-server", options->no_server, "ask none, whatever else is said")->excludes(server);
   app->callback(registrar.run([options](const GlobalFlags& flags) { return check(flags, *options); }));
 }

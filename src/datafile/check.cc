@@ -57,9 +57,31 @@ std::string_view line_of(std::string_view text, std::uint32_t line) {
   return internal::trim(text.substr(0, text.find('\n')));
 }
 
+/// Every table is there. A node or pipe is told apart from a data source: it has no FINAL.
+class OpenScope final : public sql::Scope {
+ public:
+  OpenScope(const Project& project, const Pipe& pipe) : project_(project), pipe_(pipe) {}
+  Result<sql::Target> table(std::string_view name, sql::Position) override {
+    const bool is_node = std::ranges::find(pipe_.nodes, name, &Node::name) != pipe_.nodes.end();
+    if (!is_node && !project_.pipes.contains(name))
+      return sql::PhysicalTable{.database = "project", .table = std::string(name)};
+    if (!inlined_) {
+      TRY(auto query, sql::parse_query("SELECT 1"));
+      inlined_ = std::make_shared<const sql::Query>(std::move(query));
+    }
+    return sql::Inlined{.query = inlined_};
+  }
+
+ private:
+  const Project& project_;
+  const Pipe& pipe_;
+  std::shared_ptr<const sql::Query> inlined_;
+};
+
 class ProjectChecker {
  public:
-  ProjectChecker(const Project& project, std::vector<NodeText>* texts) : project_(project), texts_(texts) {}
+  ProjectChecker(const Project& project, std::vector<NodeText>* texts, Calls calls)
+      : project_(project), texts_(texts), calls_(calls) {}
 
   std::vector<Diagnostic> check() {
     for (const auto& [name, source] : project_.data_sources) check_data_source(name, source);
@@ -69,13 +91,17 @@ class ProjectChecker {
   }
 
  private:
-  void add(Severity severity, std::string_view resource, Position at, std::string message, std::string hint = {}) {
+  Diagnostic finding(Severity severity, std::string_view resource, Position at, std::string message,
+                     std::string hint) const {
     const auto file = project_.files.find(resource);
-    out_.push_back({.severity = severity,
-                    .file = file == project_.files.end() ? std::string(resource) : file->second.name,
-                    .position = at,
-                    .message = std::move(message),
-                    .hint = std::move(hint)});
+    return {.severity = severity,
+            .file = file == project_.files.end() ? std::string(resource) : file->second.name,
+            .position = at,
+            .message = std::move(message),
+            .hint = std::move(hint)};
+  }
+  void add(Severity severity, std::string_view resource, Position at, std::string message, std::string hint = {}) {
+    out_.push_back(finding(severity, resource, at, std::move(message), std::move(hint)));
   }
 
   void check_pipe(std::string_view name, const Pipe& pipe) {
@@ -83,7 +109,13 @@ class ProjectChecker {
     std::vector<std::pair<NodeText, Template>> compiled;
     for (std::size_t i = 0; i < pipe.nodes.size(); ++i) {
       const auto& node = pipe.nodes[i];
-      NodeText read{.pipe = &pipe, .index = i, .is_template = false, .parameters = {}, .queries = {}, .branches = {}};
+      NodeText read{.pipe = &pipe,
+                    .index = i,
+                    .is_template = false,
+                    .parameters = {},
+                    .queries = {},
+                    .branches = {},
+                    .refused = {}};
       if (node.sql_position.line == 0) {  // an empty SQL, reported when it was read
         keep(std::move(read));
         continue;
@@ -194,6 +226,7 @@ class ProjectChecker {
     auto query = sql::parse_query(sql);
     if (query && query->format.empty()) {
       read.queries.push_back(std::make_shared<const sql::Query>(std::move(*query)));
+      if (calls_ == Calls::checked && read.refused.empty()) check_calls(name, read, sql, source_of);
       return true;
     }
     if (query) {
@@ -203,23 +236,49 @@ class ProjectChecker {
           "take the FORMAT out, and ask for /v0/pipes/NAME.csv or .ndjson");
       return false;
     }
-    const auto error = take_apart(query.error().message);
-    if (source_of && error.position.line != 0) {
-      const auto place = source_of(error.position);
-      // The message may speak of a value that nobody wrote.
-      const auto line = place.is_value ? line_of(sql, error.position.line) : std::string_view();
-      add(Severity::error, name, place_in_file(node, place.position.line, place.position.column),
-          fmt::format("node {}{}: {}", internal::quoted(node.name),
-                      line.empty() ? "" : fmt::format(", in the rendered SQL near {}", internal::quoted(line)),
-                      error.message),
-          query.error().hint);
-      return false;
-    }
+    out_.push_back(sql_error(name, node, sql, query.error(), source_of));
     const bool forgotten = sql.find("{{") != std::string_view::npos || sql.find("{%") != std::string_view::npos;
-    add(Severity::error, name, place_in_file(node, error.position.line, error.position.column),
-        fmt::format("node {}: {}", internal::quoted(node.name), error.message),
-        forgotten ? "a template starts with a line that holds only %" : query.error().hint);
+    if (!source_of && forgotten) out_.back().hint = "a template starts with a line that holds only %";
     return false;
+  }
+
+  /// An error of the SQL front end, at its place in the file.
+  Diagnostic sql_error(std::string_view name, const Node& node, std::string_view sql, const Error& found,
+                       const std::function<templates::SourcePlace(Position)>& source_of) const {
+    const auto error = take_apart(found.message);
+    auto at = error.position;
+    std::string_view line;
+    if (source_of && at.line != 0) {
+      const auto place = source_of(at);
+      // The message may speak of a value that nobody wrote.
+      if (place.is_value) line = line_of(sql, at.line);
+      at = {.line = place.position.line, .column = place.position.column};
+    }
+    return finding(Severity::error, name, place_in_file(node, at.line, at.column),
+                   fmt::format("node {}{}: {}", internal::quoted(node.name),
+                               line.empty() ? "" : fmt::format(", in the rendered SQL near {}", internal::quoted(line)),
+                               error.message),
+                   found.hint);
+  }
+
+  /// Looks up all but the tables. What is only refused when every optional parameter is sent may be what the template
+  /// makes of a stand-in: a warning.
+  void check_calls(std::string_view name, NodeText& read, std::string_view sql,
+                   const std::function<templates::SourcePlace(Position)>& source_of) {
+    auto query = sql::parse_query(sql);
+    if (!query) return;  // it was parsed before
+    OpenScope scope(project_, *read.pipe);
+    const auto resolved = sql::resolve(std::move(*query), scope,
+                                       {.settings = read.index == read.pipe->output_node,
+                                        .format = false,
+                                        .external_tables = read.pipe->type == PipeType::copy});
+    if (resolved) return;
+    auto refused = sql_error(name, read.node(), sql, resolved.error(), source_of);
+    if (read.queries.size() > 1) {
+      refused.severity = Severity::warning;
+      refused.message += " (when every optional parameter is sent)";
+    }
+    read.refused.push_back(std::move(refused));
   }
 
   /// The last `word` of a node's SQL.
@@ -283,6 +342,7 @@ class ProjectChecker {
 
   const Project& project_;
   std::vector<NodeText>* texts_;
+  Calls calls_;
   std::string rendered_;     // of the node at hand, without parameters
   std::vector<bool> taken_;  // its branches that were rendered
   std::vector<Diagnostic> out_;
@@ -290,8 +350,8 @@ class ProjectChecker {
 
 }  // namespace
 
-std::vector<Diagnostic> check_project(const Project& project, std::vector<NodeText>* texts) {
-  return ProjectChecker(project, texts).check();
+std::vector<Diagnostic> check_project(const Project& project, std::vector<NodeText>* texts, Calls calls) {
+  return ProjectChecker(project, texts, calls).check();
 }
 
 Position place_in_file(const Node& node, std::uint32_t line, std::uint32_t column) {

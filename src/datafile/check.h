@@ -2,6 +2,7 @@
 // Checks of the texts inside a parsed project: templates compile, SQL parses.
 #pragma once
 
+#include <cstdint>
 #include <memory>
 #include <vector>
 
@@ -22,15 +23,22 @@ struct NodeText {
   /// What it asks in branches that neither of these takes, as far as that can be read. At most branches_max.
   std::vector<std::shared_ptr<const sql::Query>> branches;
   static constexpr std::size_t branches_max = 64;
+  /// What the resolver (sql/resolve.h) refuses in the queries if every table is there: unknown functions, what no query
+  /// may call, settings. At most one a query; none unless Calls::checked.
+  std::vector<Diagnostic> refused;
 
   const Node& node() const { return pipe->nodes[index]; }
 };
+
+/// Are functions, table functions and settings of the nodes looked up?
+enum class Calls : std::uint8_t { left, checked };
 
 /// What is wrong inside the nodes of all pipes and the expressions of all data sources: template syntax, SQL syntax
 /// (templates are rendered with stand-ins first), parameters in materialized pipes. Positions are places in the files.
 /// Names in the SQL are not resolved here. `texts`, when given, gets every node of every pipe, in order; it points into
 /// `project`. Thread: any. Cost: about 50 µs a node.
-std::vector<Diagnostic> check_project(const Project& project, std::vector<NodeText>* texts = nullptr);
+std::vector<Diagnostic> check_project(const Project& project, std::vector<NodeText>* texts = nullptr,
+                                      Calls calls = Calls::left);
 
 /// A place inside a node's SQL as a place in its file. Line 0: the start of the SQL.
 Position place_in_file(const Node& node, std::uint32_t line, std::uint32_t column);

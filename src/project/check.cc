@@ -340,12 +340,57 @@ class Checker {
                fmt::format("tests the pipe {}, but there is no pipe of that name", in_quotes(test.pipe)),
                near(test.pipe, pipes));
     }
+    for (const auto& file : around_.test_files) check_test_parameters(file);
     for (const auto& fixture : around_.fixtures)
       if (!project_.data_sources.contains(fixture.source))
         add_to(Severity::warning, fixture.name, {},
                fmt::format("rows for the data source {}, but there is none of that name; they are loaded nowhere",
                            in_quotes(fixture.source)),
                near(fixture.source, sources));
+  }
+
+  /// The parameters of a pipe and of all that it reads; nothing when one of their nodes could not be read.
+  std::optional<std::set<std::string_view>> parameters_of(VertexId pipe) const {
+    std::set<std::string_view> names;
+    std::set<VertexId> seen{pipe};
+    for (std::vector<VertexId> open{pipe}; !open.empty();) {
+      const auto id = open.back();
+      open.pop_back();
+      if (graph_[id].kind == VertexKind::node) {
+        if (text_of(id).queries.empty()) return std::nullopt;
+        for (const auto& parameter : text_of(id).parameters) names.insert(parameter.name);
+      }
+      for (const auto& edge : graph_.edges(id))
+        if (const auto kind = graph_[edge.to].kind;
+            (kind == VertexKind::node || kind == VertexKind::pipe) && seen.insert(edge.to).second)
+          open.push_back(edge.to);
+    }
+    return names;
+  }
+
+  /// A parameter that the endpoint does not have changes nothing: its name may be misspelt.
+  void check_test_parameters(const TestFile& file) {
+    const auto pipe = graph_.pipe(file.pipe);
+    const auto known = pipe ? parameters_of(*pipe) : std::nullopt;
+    if (!known) return;
+    const std::vector<std::string_view> candidates(known->begin(), known->end());
+    const auto look = [&](const TestCase& test, std::string_view name) {
+      if (name.empty() || known->contains(name) || name.starts_with("__tb_") ||
+          std::ranges::find(reserved_parameters, name) != std::end(reserved_parameters))
+        return;
+      add_to(Severity::warning, file.name, test.position,
+             fmt::format("the test {} sends {}, but {} has no parameter of that name", in_quotes(test.name),
+                         in_quotes(name), in_quotes(file.pipe)),
+             near(name, candidates));
+    };
+    for (const auto& test : file.cases) {
+      for (const auto& [name, value] : test.parameters) look(test, name);
+      for (std::string_view rest = test.query; !rest.empty();) {
+        const auto pair = rest.substr(0, rest.find('&'));
+        rest.remove_prefix(std::min(rest.size(), pair.size() + 1));
+        if (const auto name = pair.substr(0, pair.find('=')); name.find_first_of("%+") == name.npos) look(test, name);
+      }
+    }
   }
 
   const datafile::Project& project_;
@@ -359,7 +404,9 @@ class Checker {
 
 std::vector<Diagnostic> check(const datafile::Project& project, const Surroundings& surroundings) {
   std::vector<NodeText> texts;
-  auto found = datafile::check_project(project, &texts);
+  auto found = datafile::check_project(project, &texts,
+                                       surroundings.complete ? datafile::Calls::checked : datafile::Calls::left);
+  for (const auto& text : texts) found.insert(found.end(), text.refused.begin(), text.refused.end());
   const auto vendored = read_vendored(surroundings.vendored);
   std::vector<std::string> tests;
   for (const auto& test : surroundings.tests) tests.push_back(test.pipe);
@@ -383,7 +430,23 @@ Checked check(const Discovered& found) {
                            std::make_move_iterator(more.end()));
   };
   take(std::move(parsed.diagnostics));
-  take(check(out.project, {.vendored = found.vendored, .tests = found.tests, .fixtures = found.fixtures}));
+  std::vector<TestFile> test_files;
+  for (const auto& test : found.tests) {
+    auto text = read_test_text(test, test.name);
+    if (!text) {
+      out.diagnostics.push_back({.severity = Severity::error,
+                                 .file = test.name,
+                                 .position = {},
+                                 .message = std::move(text.error().message),
+                                 .hint = {}});
+      continue;
+    }
+    auto read = read_tests(out.tests.emplace_back(test.name, std::move(*text)));
+    take(std::move(read.diagnostics));
+    test_files.push_back(std::move(read.file));
+  }
+  take(check(out.project,
+             {.vendored = found.vendored, .tests = found.tests, .fixtures = found.fixtures, .test_files = test_files}));
   datafile::sort_diagnostics(out.diagnostics);
   return out;
 }

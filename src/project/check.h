@@ -10,6 +10,7 @@
 #include "base/result.h"
 #include "project/discovery.h"
 #include "project/graph.h"
+#include "project/test_file.h"
 
 namespace kinglet::project {
 
@@ -18,6 +19,7 @@ struct Surroundings {
   std::span<const Vendored> vendored = {};
   std::span<const DataTest> tests = {};
   std::span<const Fixture> fixtures = {};
+  std::span<const TestFile> test_files = {};  // those of `tests` that could be read
   /// Are names and columns that nothing here has a fault? No: a server that knows more looks at them.
   bool complete = true;
 };
@@ -31,10 +33,12 @@ std::vector<datafile::Diagnostic> check(const datafile::Project& project, const 
 struct Checked {
   datafile::Project project;
   std::vector<datafile::Diagnostic> diagnostics;  // sorted
+  std::vector<datafile::SourceFile> tests;        // tests/*.yaml, as read
   std::size_t error_count() const;
 };
 
-/// Parses the files and checks everything; the findings of the discovery are among the diagnostics.
+/// Parses the files, reads the tests and checks everything; the findings of the discovery are among the diagnostics.
+/// Blocks on the file system.
 Checked check(const Discovered& found);
 
 }  // namespace kinglet::project

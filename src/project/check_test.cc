@@ -4,6 +4,9 @@
 
 #include <gtest/gtest.h>
 
+#include <filesystem>
+#include <fstream>
+
 #include "project/columns.h"
 
 namespace kinglet::project {
@@ -230,6 +233,19 @@ TEST(Check, WhatAViewGivesMustFitItsTarget) {
       << "the name of count() is the engine's";
 }
 
+TEST(Check, NodesWithTheNameOfSomethingElse) {
+  EXPECT_EQ(checked({events, {"p.pipe", "NODE p\nSQL >\n    SELECT day FROM events\n"}}),
+            Lines{"p.pipe:1:1: warning: the node 'p' has the name of its pipe (another name for the node is clearer in "
+                  "messages)"});
+  EXPECT_EQ(
+      checked({events, pipe("q", "SELECT 1 AS one"), {"p.pipe", "NODE events\nSQL >\n    SELECT one FROM q\n"}}),
+      Lines{"p.pipe:1:1: warning: the node 'events' has the name of a data source (rename the node, so that nobody "
+            "mistakes one for the other)"});
+  EXPECT_EQ(checked({events, {"p.pipe", "NODE events\nSQL >\n    SELECT day FROM events\n"}}),
+            Lines{"p.pipe:1:1: the node 'events' has the name of a data source that is read in this pipe: which one is "
+                  "meant? (rename the node)"});
+}
+
 TEST(Check, Parameters) {
   EXPECT_EQ(
       checked(
@@ -247,11 +263,80 @@ TEST(Check, Parameters) {
   EXPECT_NE(wrong[0].find("warning: node 'n': the default is not a valid Int32"), std::string::npos) << wrong[0];
 }
 
-TEST(Check, TestsAndFixturesOfNothing) {
+TEST(Check, FunctionsThatDoNotExistOrCannotBeCalled) {
+  const auto one = [](const std::string& sql, const std::string& ending = {}) {
+    const auto lines = checked({events, pipe("p", sql, ending)});
+    return lines.size() == 1 ? lines[0] : fmt::format("{} findings", lines.size());
+  };
+  EXPECT_EQ(one("SELECT conut() AS c FROM events"),
+            "p.pipe:3:12: node 'n': unknown function conut() (did you mean count()?)");
+  EXPECT_EQ(one("%\n    SELECT day, toStartOfHuor(now()) AS h FROM events WHERE kind = {{String(kind)}}"),
+            "p.pipe:4:17: node 'n': unknown function toStartOfHuor() (did you mean toStartOfHour()?)");
+  EXPECT_EQ(one("SELECT * FROM url('http://x', CSV)"), "p.pipe:3:19: node 'n': table function url() is not available");
+  EXPECT_EQ(one("SELECT file('a') AS f FROM events"), "p.pipe:3:12: node 'n': function file() is not available");
+  EXPECT_EQ(one("SELECT day FROM (SELECT day FROM events SETTINGS max_threads = 1)"),
+            "p.pipe:3:45: node 'n': SETTINGS is allowed only at the end of the outermost query");
+  EXPECT_EQ(one("SELECT 1 AS a FROM s3('x')", "TYPE copy\nTARGET_DATASOURCE nothing\n"),
+            "p.pipe:5:19: TARGET_DATASOURCE names 'nothing', but there is no data source of that name (add a file "
+            "nothing.datasource)")
+      << "a copy may read from outside";
+  EXPECT_EQ(checked({events,
+                     {"p.pipe",
+                      "NODE a\nSQL >\n    SELECT day FROM events\nNODE b\nSQL >\n    SELECT day FROM a "
+                      "FINAL\n"}}),
+            Lines{"p.pipe:6:21: node 'b': FINAL can be used on data sources only"});
+  EXPECT_EQ(checked({events, pipe("p", "SELECT conut(), day FROM event WHERE kind IN tags")}).size(), 2u)
+      << "the name and the function";
+  EXPECT_EQ(one("%\n    SELECT day FROM events {% if defined(x) %} WHERE conut(kind) = {{String(x)}} {% end %}"),
+            "p.pipe:4:54: warning: node 'n': unknown function conut() (when every optional parameter is sent) (did you "
+            "mean count()?)");
+}
+
+class CheckTests : public ::testing::Test {
+ protected:
+  /// A project of one endpoint `top`, which reads the pipe `base`, with this test file.
+  static Lines with_tests(const std::string& yaml) {
+    const auto path = std::filesystem::path(::testing::TempDir()) / "kinglet_check_test.yaml";
+    std::ofstream(path) << yaml;
+    Discovered found;
+    found.files = {events, pipe("base", "%\n    SELECT kind FROM events WHERE amount > {{Int32(least, 1)}}"),
+                   pipe("top", "%\n    SELECT kind FROM base WHERE kind = {{String(kind, 'a')}}", "TYPE endpoint\n")};
+    found.tests = {{.pipe = "top", .name = "tests/top.yaml", .path = path}};
+    auto lines = of_project(found);
+    std::filesystem::remove(path);
+    return lines;
+  }
+};
+
+TEST_F(CheckTests, AreReadAndTheirFaultsTold) {
+  EXPECT_EQ(with_tests("- name: a\n  paramters: x=1\n"),
+            Lines{"tests/top.yaml:2:3: unknown key 'paramters' (did you mean parameters?)"});
+  EXPECT_EQ(with_tests("- name: [\n").size(), 1u);
   Discovered found;
   found.files = {events, pipe("top", "SELECT kind FROM events")};
-  found.tests = {{.pipe = "top", .name = "tests/top.yaml", .path = {}},
-                 {.pipe = "tip", .name = "tests/tip.yaml", .path = {}}};
+  found.tests = {{.pipe = "top", .name = "tests/top.yaml", .path = "/nowhere/top.yaml"}};
+  ASSERT_EQ(of_project(found).size(), 1u);
+  EXPECT_TRUE(of_project(found)[0].starts_with("tests/top.yaml: tests/top.yaml cannot be read"))
+      << of_project(found)[0];
+}
+
+TEST_F(CheckTests, ParametersThatTheEndpointDoesNotHaveAreWarnedOf) {
+  EXPECT_EQ(with_tests("- name: a\n  parameters: kind=b&least=3&token=x&__tb__semver=1\n"), Lines{});
+  EXPECT_EQ(
+      with_tests("- name: a\n  parameters: knid=b&least=3\n- name: b\n  parameters:\n    laest: 1\n"),
+      (Lines{"tests/top.yaml:1:3: warning: the test 'a' sends 'knid', but 'top' has no parameter of that name (did "
+             "you mean kind?)",
+             "tests/top.yaml:3:3: warning: the test 'b' sends 'laest', but 'top' has no parameter of that name "
+             "(did you mean least?)"}));
+}
+
+TEST_F(CheckTests, AndFixturesOfNothing) {
+  const auto path = std::filesystem::path(::testing::TempDir()) / "kinglet_check_two.yaml";
+  std::ofstream(path) << "- name: a\n";
+  Discovered found;
+  found.files = {events, pipe("top", "SELECT kind FROM events")};
+  found.tests = {{.pipe = "top", .name = "tests/top.yaml", .path = path},
+                 {.pipe = "tip", .name = "tests/tip.yaml", .path = path}};
   found.fixtures = {{.source = "events", .name = "fixtures/events.csv", .path = {}, .format = FixtureFormat::csv},
                     {.source = "event", .name = "fixtures/event.csv", .path = {}, .format = FixtureFormat::csv}};
   EXPECT_EQ(

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <array>
 #include <charconv>
+#include <fstream>
 #include <map>
 #include <set>
 
@@ -18,10 +19,13 @@
 namespace kinglet::project {
 namespace {
 
-using datafile::internal::quoted;
 using datafile::internal::Source;
 using internal::YamlNode;
 using Kind = YamlNode::Kind;
+
+std::string in_quotes(std::string_view text) {
+  return datafile::internal::quoted(text);
+}
 
 constexpr std::array<std::string_view, 5> keys{"name", "description", "parameters", "expected_result",
                                                "expected_http_status"};
@@ -136,7 +140,7 @@ class Reader {
       if (std::ranges::find(keys, key.text) == keys.end()) {
         auto hint = did_you_mean(key.text, keys);
         if (hint.empty()) hint = fmt::format("a test has the keys {}", fmt::join(keys, ", "));
-        source_.error(key.place, fmt::format("unknown key {}", quoted(key.text)), std::move(hint));
+        source_.error(key.place, fmt::format("unknown key {}", in_quotes(key.text)), std::move(hint));
         continue;
       }
       if (!seen.insert(key.text).second) {
@@ -150,7 +154,7 @@ class Reader {
     } else if (!test.name.empty()) {
       if (const auto [first, is_new] = names_.try_emplace(test.name, test.position); !is_new)
         source_.warning(find(item, "name")->place, fmt::format("the name {} is taken by the test in line {}",
-                                                               quoted(test.name), first->second.line));
+                                                               in_quotes(test.name), first->second.line));
     }
     file_.cases.push_back(std::move(test));
   }
@@ -214,7 +218,7 @@ class Reader {
         continue;
       }
       if (!seen.insert(name.text).second) {
-        source_.error(name.place, fmt::format("the parameter {} is given twice", quoted(name.text)));
+        source_.error(name.place, fmt::format("the parameter {} is given twice", in_quotes(name.text)));
         continue;
       }
       std::string text = value.text;
@@ -225,7 +229,7 @@ class Reader {
       }
       if (!simple)
         source_.error(value.place, fmt::format("the parameter {}: a text, a number or a list of them was expected",
-                                               quoted(name.text)));
+                                               in_quotes(name.text)));
       else if (text.size() > TestLimits::query_bytes_max)
         source_.error(value.place,
                       fmt::format("the value has {} bytes, the limit is {}", text.size(), TestLimits::query_bytes_max));
@@ -252,7 +256,7 @@ class Reader {
     if (value.kind != Kind::scalar || error != std::errc() || end != text.data() + text.size() || status < 100 ||
         status > 599)
       source_.error(value.place, fmt::format("expected_http_status: a status from 100 to 599 was expected, this is {}",
-                                             value.kind == Kind::scalar ? quoted(text) : kind_name(value)));
+                                             value.kind == Kind::scalar ? in_quotes(text) : kind_name(value)));
     else
       test.expected_http_status = status;
   }
@@ -263,6 +267,20 @@ class Reader {
 };
 
 }  // namespace
+
+Result<std::string> read_test_text(const DataTest& test, const std::string& shown) {
+  std::error_code error;
+  const auto size = std::filesystem::file_size(test.path, error);
+  if (error) return fail(Code::invalid, "{} cannot be read: {}", shown, error.message());
+  if (size > datafile::limits::file_bytes_max)
+    return fail(Code::invalid, "{} has {} bytes, the limit is {}", shown, size, datafile::limits::file_bytes_max);
+  std::ifstream in(test.path, std::ios::binary);
+  std::string text(size, '\0');
+  in.read(text.data(), static_cast<std::streamsize>(size));
+  text.resize(static_cast<std::size_t>(in.gcount()));
+  if (text.size() != size) return fail(Code::invalid, "{} cannot be read", shown);
+  return text;
+}
 
 bool ReadTests::ok() const {
   return std::ranges::none_of(diagnostics, [](const auto& d) { return d.severity == datafile::Severity::error; });

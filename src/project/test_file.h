@@ -7,7 +7,9 @@
 #include <utility>
 #include <vector>
 
+#include "base/result.h"
 #include "datafile/parse.h"
+#include "project/discovery.h"
 
 namespace kinglet::project {
 
@@ -39,6 +41,10 @@ struct ReadTests {
   std::vector<datafile::Diagnostic> diagnostics;
   bool ok() const;
 };
+
+/// The text of a test file; `shown` is its name for a reader. Errors: invalid (it cannot be read, the limit of a
+/// datafile's size). Thread: any; blocks on the file system.
+Result<std::string> read_test_text(const DataTest& test, const std::string& shown);
 
 /// Reads a list of {name, description, parameters, expected_result, expected_http_status} and reports every fault.
 /// `parameters` may be a query string or a map; `expected_result` text or a list of rows.
