@@ -291,6 +291,11 @@ class Planner {
                               &plan_.pipes.created, &plan_.pipes.changed, &plan_.pipes.deleted})
       touched.insert(names->begin(), names->end());
     std::set<std::string> reported, external_told;
+    struct Follower {  // a node that only fails because one that it reads does
+      Diagnostic finding;
+      std::string file;  // of that one
+    };
+    std::vector<Follower> followers;
     for (const auto& d : plan_.diagnostics)
       if (d.severity == datafile::Severity::error) reported.insert(d.file);
     for (const auto& [name, pipe] : plan_.proposed.pipes.by_name()) {
@@ -309,13 +314,17 @@ class Planner {
               continue;
             }
             if (composed.error().by_author) continue;
+            const auto [at_fault, node_at_fault] = composed.error().fault;
             auto finding = node_diagnostic(*pipe, i, composed.error().error);
             // The branches of a template may exclude each other, and it may refuse the values that stand in.
             if (!first_sql.empty() || (by_template && author_refuses)) {
               finding.severity = datafile::Severity::warning;
               finding.message += " (when every optional parameter is sent)";
             }
-            plan_.diagnostics.push_back(std::move(finding));
+            if (at_fault == nullptr || (at_fault == pipe.get() && node_at_fault == i))
+              plan_.diagnostics.push_back(std::move(finding));
+            else
+              followers.push_back({.finding = std::move(finding), .file = at_fault->file});
             break;
           }
           if (composed->sql == first_sql) break;
@@ -334,6 +343,17 @@ class Planner {
         }
       }
     }
+    // A fault is told once, where it stands.
+    const auto told = [&](const Follower& follower) {
+      return std::ranges::any_of(plan_.diagnostics, [&](const Diagnostic& d) {
+        return d.file == follower.file && d.severity <= follower.finding.severity;
+      });
+    };
+    std::vector<Diagnostic> untold;
+    for (auto& follower : followers)
+      if (!told(follower)) untold.push_back(std::move(follower.finding));
+    plan_.diagnostics.insert(plan_.diagnostics.end(), std::make_move_iterator(untold.begin()),
+                             std::make_move_iterator(untold.end()));
   }
 
   /// Nothing outside is asked during a deployment: neither whether it is there nor what it has.

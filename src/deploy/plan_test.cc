@@ -113,6 +113,19 @@ TEST_F(PlanTest, AllFaultsAreToldAtOnce) {
     EXPECT_TRUE(std::ranges::any_of(found, [&](const auto& f) { return f.starts_with(file); })) << file;
 }
 
+TEST_F(PlanTest, AFaultIsToldOnceHoweverManyReadTheNode) {
+  const auto base = pipe("base", "SELECT conut() AS id FROM events");
+  EXPECT_EQ(
+      faults(plan({source("events"), base, pipe("one", "SELECT id FROM base"), pipe("two", "SELECT id FROM one")})),
+      Lines{"pipes/base.pipe:3:12: node 'base_node': unknown function conut()"});
+  // Of two faults the reader's own is told too.
+  EXPECT_EQ(faults(plan({source("events"), base, pipe("one", "SELECT id FROM absent, base")})).size(), 2u);
+  EXPECT_EQ(faults(plan({source("events"), pipe("base", "%\n    SELECT {{columns('a b')}} FROM events"),
+                         pipe("one", "SELECT * FROM base")}))
+                .size(),
+            1u);
+}
+
 TEST_F(PlanTest, S9NodesReadNothingButTheProject) {
   for (const std::string sql :
        {"SELECT * FROM system.tables", "SELECT * FROM ws_1.t", "SELECT * FROM url('http://x', CSV)",

@@ -65,8 +65,9 @@ struct Composer::State {
   templates::Arguments arguments;
   templates::StandIns stand_ins;
 
-  bool stood_in = false;          // a template with parameters was rendered with stand-ins
-  std::optional<Refusal> raised;  // the first template error, with its status and body
+  bool stood_in = false;                                    // a template with parameters was rendered with stand-ins
+  std::optional<Refusal> raised;                            // the first template error, with its status and body
+  std::pair<const catalog::Pipe*, std::size_t> fault = {};  // the first node that could not be made
   std::vector<std::string> required_met;
   std::vector<std::pair<std::string, std::string>> settings;
   std::map<std::string, std::string> filters;  // physical "db.table" -> condition
@@ -263,8 +264,12 @@ struct Composer::State {
 
   Result<std::shared_ptr<const sql::Query>> output(const std::shared_ptr<const catalog::Pipe>& pipe) {
     pipes.insert(pipe->name);
-    TRY(const auto compiled, cache.get(pipe));
-    auto query = node_query(compiled, pipe->definition.output_node);
+    const auto compiled = cache.get(pipe);
+    if (!compiled) {
+      if (fault.first == nullptr) fault = {pipe.get(), 0};
+      return fail(compiled.error());
+    }
+    auto query = node_query(*compiled, pipe->definition.output_node);
     // The name is known and granted: what its text may not do is told, and not as if there were no such pipe.
     if (!query && query.error().code == Code::forbidden) query.error().code = Code::invalid;
     return query;
@@ -287,6 +292,7 @@ struct Composer::State {
     open_pipes.pop_back();
     if (!made) {
       done.erase(key);
+      if (fault.first == nullptr) fault = {pipe->pipe.get(), index};
       return fail(std::move(made.error()));
     }
     done[key] = *made;
@@ -332,8 +338,9 @@ struct Composer::State {
 
   std::expected<Composed, Refusal> finish(Result<std::shared_ptr<const sql::Query>> query) {
     if (!query) {
-      if (raised) return std::unexpected(std::move(*raised));
-      return std::unexpected(Refusal{.error = std::move(query.error())});
+      Refusal refusal = raised ? std::move(*raised) : Refusal{.error = std::move(query.error())};
+      refusal.fault = fault;
+      return std::unexpected(std::move(refusal));
     }
     return finish(std::move(*query));
   }

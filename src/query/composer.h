@@ -26,6 +26,9 @@ struct Refusal {
   int status = 0;                             // 0: by the error's code
   std::optional<std::string> body_json = {};  // the whole body
   bool by_author = false;                     // of error() and custom_error(): no fault of the project
+  /// The node whose text is at fault, which may be one that the asked one reads; null: none is. As long as the World's
+  /// resources live.
+  std::pair<const catalog::Pipe*, std::size_t> fault = {};
 };
 
 /// What goes to the engine.
