@@ -4,12 +4,10 @@
 #include <CLI/CLI.hpp>
 #include <filesystem>
 #include <fstream>
-#include <sstream>
 
 #include "base/spelling.h"
 #include "cli/registrar.h"
 #include "cli/test_run.h"
-#include "datafile/limits.h"
 #include "datafile/source.h"
 #include "project/test_edit.h"
 #include "template/template.h"
@@ -27,21 +25,6 @@ struct Options {
   std::string pipe, name, description;
   std::optional<std::string> parameters;
 };
-
-constexpr std::size_t test_file_bytes_max = datafile::limits::file_bytes_max;
-
-Result<std::string> read_file(const fs::path& path, const std::string& shown) {
-  std::error_code error;
-  const auto size = fs::file_size(path, error);
-  if (error) return fail(Code::invalid, "{} cannot be read: {}", shown, error.message());
-  if (size > test_file_bytes_max)
-    return fail(Code::invalid, "{} has {} bytes, the limit is {}", shown, size, test_file_bytes_max);
-  std::ifstream in(path, std::ios::binary);
-  std::stringstream text;
-  text << in.rdbuf();
-  if (!in && size > 0) return fail(Code::invalid, "{} cannot be read", shown);
-  return text.str();
-}
 
 /// Beside and renamed: a reader sees the old text or the new one.
 Status write_file(const fs::path& given, std::string_view text, const std::string& shown) {
@@ -204,7 +187,7 @@ class TestCommand {
     for (const auto& test : project_->tests) {
       const auto chosen = [&](const std::string& word) { return names_file(word, test, *project_); };
       if (!options_.names.empty() && std::ranges::none_of(options_.names, chosen)) continue;
-      auto text = read_file(test.path, project_->place(test.name));
+      auto text = project::read_test_text(test, project_->place(test.name));
       if (!text) {
         good = failed(text.error()) == 0;
         continue;
@@ -243,7 +226,7 @@ class TestCommand {
     terminal_.step("Building test environment");
     std::fflush(stdout);  // also into a pipe: this takes a second
     auto made = TestWorkspace::make(*project_);
-    if (!made) return failed(made.error()) == 0;
+    if (!made) return not_built(made.error());
     workspace_.emplace(std::move(*made));
     for (const auto& text : workspace_->warnings()) warn(text);
     if (json_) {
@@ -254,6 +237,18 @@ class TestCommand {
     }
     terminal_.done("Done!");
     return true;
+  }
+
+  /// Each fault of the project on its own, as `kinglet build` shows them. Always false.
+  bool not_built(const Error& error) {
+    std::size_t count = 0;
+    for (std::string_view rest = error.message; !rest.empty(); ++count) {
+      const auto end = rest.find('\n');
+      terminal_.failed(Error{.code = error.code, .message = std::string(rest.substr(0, end)), .hint = error.hint});
+      rest.remove_prefix(end == rest.npos ? rest.size() : end + 1);
+    }
+    if (count > 0 && error.code == Code::invalid) terminal_.failed("the project does not build, so no test was run");
+    return false;
   }
 
   /// False when the server is gone: then no later test can tell anything.
@@ -362,7 +357,7 @@ class TestCommand {
     NewCase made;
     const auto found = std::ranges::find(project_->tests, options_.pipe, &project::DataTest::pipe);
     if (found != project_->tests.end()) {
-      TRY(auto text, read_file(found->path, project_->place(found->name)));
+      TRY(auto text, project::read_test_text(*found, project_->place(found->name)));
       made.file = {.source = {.name = found->name, .text = std::move(text)}, .path = found->path, .tests = {}};
     } else {
       const auto name = fmt::format("tests/{}.yaml", options_.pipe);
