@@ -70,6 +70,19 @@ void connection_rows(const std::vector<Row>& rows) {
   for (const auto& row : rows) expect(row, outcome(parse_connection({"c.connection", row.text})));
 }
 
+TEST(Conformance, Section1Names) {
+  expect({"1.2", "a connection", {"= TYPE kafka"}},
+         outcome(parse_connection(
+             {"connections/lfx-oracle-kafka-streaming.connection", "TYPE kafka\nKAFKA_BOOTSTRAP_SERVERS b\n"})));
+  for (const auto& [file, message] : std::vector<std::pair<std::string, std::string>>{
+           {"1st.datasource", "'1st' is no name for a resource"}, {"a-b.datasource", "'a-b' is no name for"}})
+    expect({"1.2", file, {message}}, outcome(parse_data_source({file, "SCHEMA >\n    a String\n"})));
+  expect({"1.2", "_a1.pipe", {"= NODE n"}}, outcome(parse_pipe({"_a1.pipe", "NODE n\nSQL >\n    SELECT 1\n"})));
+  data_source_rows({{"1.2",
+                     "KAFKA_CONNECTION_NAME lfx-oracle-kafka-streaming\nKAFKA_TOPIC t",
+                     {"= KAFKA_CONNECTION_NAME lfx-oracle-kafka-streaming"}}});
+}
+
 TEST(Conformance, Section2Lines) {
   file_rows({
       {"2.1.1", "SCHEMA >\r\n    a String\r\n", {"= `a` String"}},
@@ -519,6 +532,30 @@ TEST(Conformance, Section39Kafka) {
             "a String; __value String; __topic LowCardinality(String); __partition Int16; __offset Int64; __timestamp "
             "DateTime; "
             "__key String; __headers Map(String, String); ");
+}
+
+/// The columns of a table that a connector fills, `name type` each.
+std::string filled_columns(const std::string& text) {
+  const auto parsed = parse_data_source({"t.datasource", text});
+  EXPECT_TRUE(parsed.ok()) << text;
+  std::string columns;
+  for (const auto& c : table_columns(parsed.resource)) columns += fmt::format("{} {}; ", c.name, c.type);
+  return columns;
+}
+
+TEST(Conformance, Section39And310ColumnsOfConnectors) {
+  EXPECT_EQ(filled_columns("SCHEMA >\n    __timestamp DateTime64(3),\n    a String\nKAFKA_CONNECTION_NAME c\n"
+                           "KAFKA_TOPIC t\n"),
+            "__timestamp DateTime64(3); a String; __value String; __topic LowCardinality(String); __partition Int16; "
+            "__offset Int64; __key String; ")
+      << "what is declared is not added again";
+  EXPECT_EQ(
+      filled_columns("SCHEMA >\n    a String `json:$.Item.a`,\n    _old_record Nullable(String) `json:$.OldImage`\n"
+                     "ENGINE ReplacingMergeTree\nENGINE_PARTITION_KEY toYYYYMM(_timestamp)\nENGINE_SORTING_KEY a\n"
+                     "ENGINE_VER _timestamp\nENGINE_IS_DELETED _is_deleted\nIMPORT_CONNECTION_NAME c\n"
+                     "IMPORT_TABLE_ARN arn:aws:dynamodb:x\nIMPORT_EXPORT_BUCKET b\n"),
+      "a String; _old_record Nullable(String); _timestamp DateTime64(3); _event_type LowCardinality(String); "
+      "_is_deleted UInt8; _record Nullable(String); ");
 }
 
 TEST(Conformance, Section310Imports) {
