@@ -252,7 +252,8 @@ bool Evaluator::identifier(const Expression& expression, Value& out) {
       return true;
     }
     return fail(ErrorKind::invalid_value, expression.offset,
-                fmt::format("Error validating {}: '{}' is not a valid {}; letters, digits, '_' and '.' are",
+                fmt::format("Error validating {}: '{}' is not a valid name for {}(): letters, digits, '_' and '.' "
+                            "are expected, with no digit first",
                             what_is(expression), shown(text), expression.function->name));
   };
   if (value.is_undefined()) return refused({});

@@ -2,6 +2,7 @@
 // Tags and statements: Tornado's form, of which only if, for, set, break, continue and comment are taken.
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <array>
 
 #include "template/limits.h"
@@ -188,6 +189,7 @@ class Parser {
     auto made = parse_expression(text, offset, names_, static_cast<std::uint32_t>(frames_.size()) - 1);
     if (made) return std::move(*made);
     error_ = std::move(made.error());
+    if (tag_inside(text, offset)) return nullptr;
     // The tag went on to the end of a later one.
     if (error_.hint.empty() && error_.message == "unexpected '}', expected the end of the tag") {
       const auto begin = source_.find_last_of("{%", offset);
@@ -195,6 +197,36 @@ class Parser {
                                                                    : "write }} at the end of the tag";
     }
     return nullptr;
+  }
+
+  /// Another tag begins at the fault or behind it: either this one has no end of its own, or braces stand around a name
+  /// where none belong. Replaces the error then.
+  bool tag_inside(std::string_view text, std::size_t offset) {
+    const auto inner = std::min(text.find("{{"), text.find("{%"));
+    if (inner == text.npos || error_.message == "unexpected '}', expected the end of the tag") return false;
+    const auto begin = offset == 0 ? source_.npos : source_.find_last_of("{%", offset - 1);
+    const bool is_statement = begin != source_.npos && source_[begin] == '%';
+    auto before = text.substr(0, inner);
+    if (std::ranges::count(before, '\'') % 2 != 0 || std::ranges::count(before, '"') % 2 != 0) return false;  // a text
+    while (!before.empty() && blank(before.back())) before.remove_suffix(1);
+    const auto ends_with_word = [&](std::string_view word) {
+      return before == word || (before.ends_with(word) && blank(before[before.size() - word.size() - 1]));
+    };
+    const bool needs_value = before.empty() || "(,=<>[+-*/:"sv.find(before.back()) != std::string_view::npos ||
+                             ends_with_word("not") || ends_with_word("and") || ends_with_word("or") ||
+                             ends_with_word("in");
+    const bool fault_before = error_.offset < offset + inner;
+    const bool inner_is_closed = text.find("}}", inner) != text.npos || text.find("%}", inner) != text.npos;
+    if (fault_before ? is_statement && inner_is_closed && needs_value
+                     : !needs_value && error_.offset > offset + inner + 2)
+      return false;  // a fault of its own
+    if (needs_value && !fault_before && text[inner + 1] == '{')
+      error_ = {"a tag inside a tag", "names inside a tag stand without braces", offset + inner};
+    else
+      error_ = {fmt::format("{} is not closed before the next tag", is_statement ? "{%" : "{{"),
+                fmt::format("write {} at the end of the tag", is_statement ? "%}" : "}}"),
+                begin == source_.npos || begin == 0 ? offset : begin - 1};
+    return true;
   }
 
   bool output(std::string_view inside, std::size_t offset, std::size_t tag) {
