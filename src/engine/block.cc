@@ -16,6 +16,15 @@ std::string array_of(const Type& element) {
   return "Array(" + print(element) + ")";
 }
 
+const std::string& head_of(const Block::Entry& entry) {
+  std::string& head = entry.column.is_plain_default() ? entry.plain_head : entry.head;
+  if (head.empty()) {
+    append_string(entry.name, head);
+    append_string(entry.column.header_type(), head);
+  }
+  return head;
+}
+
 const Type& bare(const Column& column) {
   return column.shape() == Column::Shape::nullable ? column.type().elements[0] : column.type();
 }
@@ -25,6 +34,12 @@ const Type& bare(const Column& column) {
 std::size_t Block::byte_size() const {
   std::size_t size = 0;
   for (const Entry& entry : entries_) size += entry.column.byte_size();
+  return size;
+}
+
+std::size_t Block::memory() const {
+  std::size_t size = 0;
+  for (const Entry& entry : entries_) size += entry.column.memory();
   return size;
 }
 
@@ -54,7 +69,11 @@ bool Block::can_append(const Block& other) const {
 
 Status Block::append(const Block& other) {
   if (!can_append(other)) return fail(Code::invalid, "blocks with different columns cannot be joined");
-  for (std::size_t i = 0; i < entries_.size(); ++i) TRY_VOID(entries_[i].column.append(other.entries_[i].column));
+  for (std::size_t i = 0; i < entries_.size(); ++i) {
+    TRY_VOID(entries_[i].column.append(other.entries_[i].column));
+    entries_[i].head.clear();  // it may have become Nullable
+    entries_[i].plain_head.clear();
+  }
   return {};
 }
 
@@ -70,8 +89,7 @@ void Block::encode(std::string& out) const {
   append_varuint(row_count(), out);
   for (const Entry& entry : entries_) {
     if (!entry.column.is_flattened()) {
-      append_string(entry.name, out);
-      append_string(entry.column.header_type(), out);
+      out += head_of(entry);
       entry.column.encode_data(out);
       continue;
     }
@@ -102,6 +120,52 @@ Result<Block> Block::decode(std::string_view bytes) {
   }
   if (in.left() != 0) return fail(Code::invalid, "{} bytes behind the end of a block", in.left());
   return block;
+}
+
+Status BlockJoiner::start(Block first) {
+  joined_ = std::move(first);
+  types_.clear();
+  for (const auto& entry : joined_.entries()) {
+    const bool nullable = entry.column.shape() == Column::Shape::nullable;
+    types_.push_back({.whole = print(entry.column.type()),
+                      .present = nullable ? print(entry.column.type().elements[0]) : std::string()});
+  }
+  return {};
+}
+
+Status BlockJoiner::add_slowly(std::string_view bytes) {
+  TRY(const auto next, Block::decode(bytes));
+  TRY_VOID(joined_.append(next));
+  return start(std::move(joined_));
+}
+
+Status BlockJoiner::add(std::string_view bytes) {
+  if (types_.empty()) {
+    TRY(auto first, Block::decode(bytes));
+    return start(std::move(first));
+  }
+  NativeReader in(bytes);
+  std::uint64_t columns = 0;
+  std::uint64_t rows = 0;
+  if (!in.varuint(columns) || !in.varuint(rows) || columns != types_.size() || rows == 0)
+    return fail(Code::invalid, "not a block of the same columns");
+  for (std::size_t i = 0; i < types_.size(); ++i) {
+    std::string_view name;
+    std::string_view type;
+    if (!in.string(name) || !in.string(type))
+      return fail(Code::invalid, "a block is cut in the head of column {}", i + 1);
+    if (name == joined_.entries()[i].name && type == types_[i].whole) {
+      TRY_VOID(joined_.column(i).decode_more(rows, in));
+    } else if (name == joined_.entries()[i].name && type == types_[i].present) {
+      TRY_VOID(joined_.column(i).decode_present(rows, in));
+    } else {
+      // What was taken of this block goes again; nothing of its last column was.
+      joined_.truncate(joined_.entries().back().column.size());
+      return add_slowly(bytes);
+    }
+  }
+  if (in.left() != 0) return fail(Code::invalid, "{} bytes behind the end of a block", in.left());
+  return {};
 }
 
 }  // namespace kinglet::engine

@@ -21,6 +21,8 @@ class Block {
   struct Entry {
     std::string name;
     Column column;
+    /// Name and type as encode() writes them, made by the first call: of the column as it is, and as a plain default.
+    mutable std::string head = {}, plain_head = {};
   };
 
   void add(std::string name, Column column) { entries_.push_back({std::move(name), std::move(column)}); }
@@ -28,6 +30,7 @@ class Block {
   std::size_t row_count() const { return entries_.empty() ? 0 : entries_[0].column.size(); }
   bool empty() const { return row_count() == 0; }
   std::size_t byte_size() const;
+  std::size_t memory() const;
   Column& column(std::size_t index) { return entries_[index].column; }
   const Column& column(std::size_t index) const { return entries_[index].column; }
   const std::vector<Entry>& entries() const { return entries_; }
@@ -50,6 +53,27 @@ class Block {
 
  private:
   std::vector<Entry> entries_;
+};
+
+/// Joins encoded blocks of the same columns into one. Cost: a comparison of each column's head and a copy of its bytes;
+/// no block after the first is decoded, unless a column of it is Nullable only here or only there.
+/// Thread: any, one at a time.
+class BlockJoiner {
+ public:
+  /// Errors: invalid (damaged, or other columns than the first block's); nothing more may be added then.
+  Status add(std::string_view bytes);
+  /// Appends the joined block to `out`. Something was added.
+  void encode(std::string& out) const { joined_.encode(out); }
+
+ private:
+  Status start(Block first);
+  Status add_slowly(std::string_view bytes);
+  Block joined_;
+  struct TypeText {  // as it stands in a block's head
+    std::string whole;
+    std::string present;  // inside a Nullable; else empty
+  };
+  std::vector<TypeText> types_;
 };
 
 }  // namespace kinglet::engine

@@ -268,6 +268,38 @@ TEST(NativeBlockLaws, JoiningEncodedBlocksIsJoiningBlocks) {
   }));
 }
 
+TEST(NativeBlockLaws, TheJoinerMakesWhatDecodingAndAppendingMakes) {
+  EXPECT_TRUE(rc::check([](std::uint32_t seed, const std::vector<std::uint8_t>& rows, std::uint8_t defaults) {
+    BlockJoiner joiner;
+    Block slowly = random_block(seed, 2, (defaults & 1u) != 0);
+    RC_ASSERT(joiner.add(encoded(slowly)).has_value());
+    for (std::size_t i = 0; i < rows.size(); ++i) {
+      const Block next =
+          random_block(seed + static_cast<std::uint32_t>(i) + 1, rows[i] % 5u + 1u, ((defaults >> (i % 8)) & 1u) != 0);
+      RC_ASSERT(joiner.add(encoded(next)).has_value());
+      RC_ASSERT(slowly.append(next).has_value());
+    }
+    std::string out;
+    joiner.encode(out);
+    RC_ASSERT(out == encoded(slowly));
+  }));
+}
+
+TEST(NativeBlock, TheJoinerRefusesCutBlocksAndOtherColumns) {
+  Block other;
+  other.add("other", column_of("UInt8"));
+  other.column(0).add<std::uint8_t>(1);
+  const std::string first = encoded(random_block(7, 3));
+  for (std::size_t size = 0; size < first.size(); ++size) {
+    BlockJoiner joiner;
+    ASSERT_TRUE(joiner.add(first).has_value());
+    EXPECT_FALSE(joiner.add(std::string_view(first).substr(0, size)).has_value()) << size;
+  }
+  BlockJoiner joiner;
+  ASSERT_TRUE(joiner.add(first).has_value());
+  EXPECT_FALSE(joiner.add(encoded(other)).has_value());
+}
+
 TEST(NativeBlockLaws, NoCutBlockIsTaken) {
   const std::string bytes = encoded(random_block(7, 3));
   for (std::size_t size = 0; size < bytes.size(); ++size)

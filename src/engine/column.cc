@@ -42,12 +42,18 @@ Column Column::with_default(const Type& sent) {
 }
 
 std::string Column::header_type() const {
-  return print(lazy_ && null_count_ == 0 ? type_.elements[0] : type_);
+  return print(is_plain_default() ? type_.elements[0] : type_);
 }
 
 std::size_t Column::byte_size() const {
   std::size_t size = data_.size();
   for (const Column& child : children_) size += child.byte_size();
+  return size;
+}
+
+std::size_t Column::memory() const {
+  std::size_t size = data_.capacity() + offsets_.capacity();
+  for (const Column& child : children_) size += child.memory();
   return size;
 }
 
@@ -195,7 +201,7 @@ void Column::write_data(std::string& out) const {
 }
 
 void Column::encode_data(std::string& out) const {
-  const Column& written = lazy_ && null_count_ == 0 ? children_[0] : *this;
+  const Column& written = is_plain_default() ? children_[0] : *this;
   written.write_prefix(out);
   written.write_data(out);
 }
@@ -224,6 +230,7 @@ Status Column::read_data(std::uint64_t rows, NativeReader& in) {
       break;
     case Shape::string: {
       if (rows > in.left()) return cut();
+      const std::uint64_t base = data_.size();
       const char* start = in.position();
       for (std::uint64_t row = 0; row < rows; ++row) {
         const char* row_start = in.position();
@@ -231,20 +238,25 @@ Status Column::read_data(std::uint64_t rows, NativeReader& in) {
         char shortest[10];
         // One form for one value: a longer varuint than needed would break byte equality after joining.
         if (write_varuint(bytes.size(), shortest) - shortest != bytes.data() - row_start) return cut();
-        offsets_.add<std::uint64_t>(static_cast<std::uint64_t>(in.position() - start));
+        offsets_.add<std::uint64_t>(base + static_cast<std::uint64_t>(in.position() - start));
       }
       data_.append(start, static_cast<std::size_t>(in.position() - start));
       break;
     }
     case Shape::array: {
       if (rows > in.left() / 8 || !in.bytes(rows * 8, bytes)) return cut();
-      data_.append(bytes.data(), bytes.size());
+      const std::uint64_t base = children_[0].size();
+      char* out = data_.grow(rows * 8);
       std::uint64_t last = 0;
       for (std::uint64_t row = 0; row < rows; ++row) {
-        const auto end = data_.at<std::uint64_t>(row);
+        std::uint64_t end = 0;
+        std::memcpy(&end, bytes.data() + row * 8, 8);
         if (end < last) return cut();
         last = end;
+        end += base;
+        std::memcpy(out + row * 8, &end, 8);
       }
+      data_.advance(rows * 8);
       for (Column& child : children_) TRY_VOID(child.read_data(last, in));
       break;
     }
@@ -265,8 +277,20 @@ Status Column::read_data(std::uint64_t rows, NativeReader& in) {
       TRY_VOID(children_[0].read_data(rows, in));
       break;
   }
-  size_ = rows;
+  size_ += rows;
   return {};
+}
+
+Status Column::decode_more(std::uint64_t rows, NativeReader& in) {
+  if (!read_prefix(type_, in)) return fail(Code::invalid, "a block of type {} is cut or damaged", print(type_));
+  return read_data(rows, in);
+}
+
+Status Column::decode_present(std::uint64_t rows, NativeReader& in) {
+  if (rows > in.left()) return fail(Code::invalid, "a block of type {} is cut or damaged", print(type_));
+  data_.append_zeros(rows);
+  size_ += rows;
+  return children_[0].decode_more(rows, in);
 }
 
 Result<Column> Column::decode(const Type& sent, std::uint64_t rows, NativeReader& in) {

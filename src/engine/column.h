@@ -36,9 +36,13 @@ class Column {
   const Type& type() const { return type_; }
   /// The type string that encode() would put into the header.
   std::string header_type() const;
+  /// A column of defaults without a NULL, which is written without its Nullable: its header differs.
+  bool is_plain_default() const { return lazy_ && null_count_ == 0; }
   std::size_t size() const { return size_; }
   /// Memory of the values, for limits on batches. Cost: O(depth of the type).
   std::size_t byte_size() const;
+  /// Memory that the values have reserved.
+  std::size_t memory() const;
 
   template <class T>
   void add(T value) {
@@ -47,6 +51,12 @@ class Column {
   }
   void add_bytes(const void* bytes) {
     data_.append(bytes, type_.width);
+    ++size_;
+  }
+  /// FixedString: at most `width` bytes, zeros behind them.
+  void add_padded(std::string_view text) {
+    data_.append(text.data(), text.size());
+    data_.append_zeros(type_.width - text.size());
     ++size_;
   }
   void add_string(std::string_view text) {
@@ -88,6 +98,11 @@ class Column {
   void encode_flattened(std::size_t index, std::string& out) const;
   /// Reads `rows` rows. Errors: invalid, at the first fault.
   static Result<Column> decode(const Type& sent, std::uint64_t rows, NativeReader& in);
+  /// Reads `rows` more rows of the column's own type behind those that it has. Errors: invalid; the column is then of
+  /// no more use.
+  Status decode_more(std::uint64_t rows, NativeReader& in);
+  /// The same for a nullable column from one of its inner type: none of the rows is NULL.
+  Status decode_present(std::uint64_t rows, NativeReader& in);
 
   /// Text of row `row` of a string column (for tests and for reading quarantine rows back).
   std::string_view string_at(std::size_t row) const;

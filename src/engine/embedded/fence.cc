@@ -50,6 +50,7 @@ constexpr std::array allowed_files{
     AllowedFile{"/proc/cpuinfo", right::read_file},
     AllowedFile{"/proc/stat", right::read_file},
     AllowedFile{"/sys/fs/cgroup", right::read_file | right::read_dir},
+    AllowedFile{"/usr/share/zoneinfo", right::read_file | right::read_dir},  // ORC's library has no zones of its own
 };
 
 class Descriptor {

@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
+#include <sys/resource.h>
 #include <sys/signalfd.h>
 #include <unistd.h>
 
@@ -18,6 +19,7 @@
 #include "engine/embedded/host.h"
 #include "engine/embedded/server_config.h"
 #include "engine/embedded/service.h"
+#include "engine/embedded/token_log.h"
 #include "http/server.h"
 #include "runtime/io_threads.h"
 
@@ -41,6 +43,17 @@ struct Options {
 constexpr auto drain = std::chrono::seconds(3);
 constexpr auto stop_max = std::chrono::seconds(10);
 constexpr int parent_check_milliseconds = 1000;
+
+/// Decoders of foreign files allocate outside of what the engine counts. Beyond this the kernel gives the reader
+/// nothing: it fails or ends, and is started again; nobody else on the machine goes short (attacks.md I8).
+Status limit_memory(const Options& options) {
+  if (options.role != "reader" || options.memory_max == 0) return {};
+  constexpr std::uint64_t beside_decoders = 2ull << 30;  // the engine itself and the stacks of its threads
+  const rlimit limit{.rlim_cur = options.memory_max + beside_decoders,
+                     .rlim_max = options.memory_max + beside_decoders};
+  if (::setrlimit(RLIMIT_DATA, &limit) != 0) return fail(Code::internal, "the memory of the process cannot be limited");
+  return {};
+}
 
 Result<std::string> write_config(const Options& options, const std::string& data) {
   const std::string path = data + "/engine.xml";
@@ -102,6 +115,7 @@ void limit_stop() {
 Status run(const Options& options) {
   TRY(const auto library, find_libchdb(options.libchdb));
   TRY_VOID(prepare_process());
+  TRY_VOID(limit_memory(options));
   if (options.parent_pid != 0 && !follow_parent(options.parent_pid))
     return fail(Code::invalid, "--parent-pid {} is not the parent", options.parent_pid);
   TRY([[maybe_unused]] const int lock, lock_folder(options.data));
@@ -113,6 +127,10 @@ Status run(const Options& options) {
   if (::chdir(data.c_str()) != 0) return fail(Code::internal, "the data folder cannot be entered");
 
   const auto loading = Clock::now();
+  std::size_t lost_tokens = 0;
+  if (options.role != "reader") {
+    TRY(lost_tokens, take_back_lost_tokens(data + "/engine"));
+  }
   TRY(const auto api, ChdbApi::load(library));
   api.set_signal_handlers_enabled(0);
   // From here on: no file but the data folder's, no network. Every thread is started after it, so it holds for all.
@@ -121,6 +139,8 @@ Status run(const Options& options) {
     TRY(fence, raise_fence({data}));
   }
   log::start({.format = options.log_format == "json" ? log::Format::json : log::Format::text});
+  if (lost_tokens > 0)
+    log::info("inserts that were cut off were noted as done; they may be sent again", {{"inserts", lost_tokens}});
   if (options.no_grants) log::warning("the engine runs without its grants");
   if (!fence.enforced) log::warning("the engine runs without the kernel's fence", {{"why", fence.reason}});
 

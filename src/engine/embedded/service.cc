@@ -78,6 +78,16 @@ class Activity {
   std::atomic<std::int64_t>& last_used_;
 };
 
+/// ClickHouse notes a token in memory and on disk before it commits the part. When the commit fails at a file, the
+/// token stays, and the same insert sent again would be dropped: only a new process reads the record after
+/// take_back_lost_tokens(). A full disk fails earlier, while the part is written.
+bool may_leave_its_token(const Error& error) {
+  constexpr std::array file_errors{75, 76, 77, 88, 1001};  // cannot write, open, close, truncate; std::filesystem's own
+  return std::ranges::find(file_errors, error.engine_code) != file_errors.end() &&
+         error.message.find("No space left") == error.message.npos;
+}
+constexpr int disk_failure_status = 3;
+
 /// An insert between its steps; they run on the leased worker.
 struct Insert {
   EngineRequest request;
@@ -301,6 +311,8 @@ Task<http::Response> Service::insert(Engine& engine, http::Request& request, Eng
     }
   }
   if (!status) {
+    if (engine.options.role == Role::store && may_leave_its_token(status.error()))
+      end_process(disk_failure_status, "an insert failed at its files; its token is put right by the next start");
     // Without finish() nothing of the last part is stored.
     leased->release([insert](ConnectionCache&) { insert->abandon(); });
     co_return error_response(engine, status.error(), query_id);
