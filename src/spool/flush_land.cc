@@ -73,25 +73,26 @@ Status Flusher::note(Part& part, PartRange range, NoteKind kind, std::uint32_t v
   return part.segment->notes.add(folder_, {{.part = part.index, .range = range, .kind = kind, .value = value}});
 }
 
-Status Flusher::write_notes(Table& table, bool all) {
+Status Flusher::write_notes(Table& table, bool all, std::uint64_t next_entries) {
   std::map<Segment*, std::vector<Note>> notes;
-  std::vector<Part*> healing;
+  std::vector<std::pair<Part*, std::uint32_t>> healing;
   for (Part* part : table.unnoted)
-    if (all || table.inserts - part->ended_at_insert >= unnoted_inserts_max)
+    if (all || table.window_units - part->ended_at_unit >= unnoted_units_max)
       notes[part->segment].push_back({.part = part->index, .range = {0, part->item_count}, .kind = NoteKind::done});
   for (Part* part : table.healing) {
-    if (table.inserts + 1 - part->healing_since <= part->healing_reserved) continue;
-    healing.push_back(part);
+    const auto reserved = table.window_entries + next_entries - part->healing_since;
+    if (reserved <= part->healing_reserved) continue;
+    healing.emplace_back(part, static_cast<std::uint32_t>(reserved + healing_note_step));
     notes[part->segment].push_back({.part = part->index,
                                     .range = {0, part->item_count},
                                     .kind = NoteKind::healing,
-                                    .value = part->healing_reserved + healing_note_step});
+                                    .value = healing.back().second});
   }
   for (const auto& [segment, list] : notes) TRY_VOID(segment->notes.add(folder_, list));
-  for (Part* part : healing) part->healing_reserved += healing_note_step;
+  for (const auto& [part, reserved] : healing) part->healing_reserved = reserved;
   std::erase_if(table.unnoted, [&](const Part* part) {
     return part->segment->notes.find(part->index, {0, part->item_count}) != nullptr &&
-           (all || table.inserts - part->ended_at_insert >= unnoted_inserts_max);
+           (all || table.window_units - part->ended_at_unit >= unnoted_units_max);
   });
   return {};
 }
@@ -105,15 +106,18 @@ void Flusher::tell_tickets(Part& part) {
   }
 }
 
-void Flusher::report(const Part& part, const Loaded& loaded, PartRange range, FlushOutcome::Kind kind,
-                     const Error& error, std::chrono::microseconds elapsed) {
+void Flusher::report(Part& part, const Loaded& loaded, PartRange range, FlushOutcome::Kind kind, const Error& error,
+                     std::chrono::microseconds elapsed, std::optional<FlushOutcome::Kind> earlier) {
+  book(part, loaded, range, earlier.value_or(kind));
   if (!callbacks_.part_ended) return;
+  if (!earlier && !loaded.scan.failures.empty()) earlier = FlushOutcome::Kind::failed;
   LandedPart landed{.table = part.table,
                     .token = part_token(part.segment->sealed.header, part.index, range, part.item_count),
                     .kind = kind,
                     .error = error,
                     .elapsed = elapsed,
-                    .sources = {}};
+                    .sources = {},
+                    .earlier = earlier};
   const auto& items = loaded.plan[part.index].items;
   for (std::uint32_t i = range.begin; i < range.end; ++i) {
     const auto& request = loaded.scan.requests[items[i].request];
@@ -150,17 +154,21 @@ Status Flusher::set_aside(Part& part, const Loaded& loaded, PartRange range, con
                     .error = error,
                     .rows_stored = rows_stored,
                     .failed_at_ms = unix_ms()};
-  std::vector<WriterInput> inputs;
+  const LayoutRef shared(layout);
+  std::vector<WriterSection> sections;
   for (std::uint32_t i = range.begin; i < range.end; ++i) {
-    const auto& request = loaded.scan.requests[plan.items[i].request];
-    const auto& section = request.sections[plan.items[i].section];
-    const std::string_view block = std::string_view(loaded.bytes).substr(section.offset, section.size);
-    inputs.push_back(
-        {.meta = &request.meta,
-         .sections = {{.layout = &layout, .kind = section.kind, .row_count = section.row_count, .block = block}},
-         .blocks_checksum = crc32c(block)});
+    const auto& section = loaded.scan.requests[plan.items[i].request].sections[plan.items[i].section];
+    sections.push_back({.layout = shared,
+                        .kind = section.kind,
+                        .row_count = section.row_count,
+                        .block = std::string_view(loaded.bytes).substr(section.offset, section.size)});
     batch.byte_count += section.size;
   }
+  std::vector<WriterInput> inputs;
+  for (std::uint32_t i = 0; i < sections.size(); ++i)
+    inputs.push_back({.meta = &loaded.scan.requests[plan.items[range.begin + i].request].meta,
+                      .sections = std::span(sections).subspan(i, 1),
+                      .blocks_checksum = crc32c(sections[i].block)});
   TRY(auto writer, SegmentWriter::create(folder_, "failed/" + batch.token + ".segment", header, 0));
   TRY_VOID(writer->append_record(RecordType::failure, encode_failure({.token = batch.token,
                                                                       .error = error.message,
@@ -196,7 +204,7 @@ void Flusher::engine_answered(const LandingAnswer& answer) {
   if (engine_tries_ > 0) log::info("the engine takes rows again");
   engine_tries_ = 0;
   engine_not_before_ = {};
-  counters_.engine_reachable.store(true);
+  if (!counters_.engine_reachable.exchange(true)) events_.eased({});
 }
 
 Flusher::Step Flusher::view_failed(Table& table, Part& part, const Loaded& loaded, PartRange range,
@@ -205,8 +213,11 @@ Flusher::Step Flusher::view_failed(Table& table, Part& part, const Loaded& loade
   const PartRange whole{0, part.item_count};
   if (part.healing) {
     part.worst.error = error;
-    if (table.inserts - part.healing_since >= options_.view_inserts_max) {
-      if (set_aside(part, loaded, whole, error, true)) return Step::ended;
+    if (table.window_entries - part.healing_since >= options_.view_window_max) {
+      if (set_aside(part, loaded, whole, error, true)) {
+        report(part, loaded, whole, FlushOutcome::Kind::failed, error, {}, FlushOutcome::Kind::view_failed);
+        return Step::ended;
+      }
     }
     const auto delay = std::min<std::chrono::milliseconds>(options_.retry_max * (1 << std::min(part.view_tries++, 10)),
                                                            healing_delay_max);
@@ -223,9 +234,12 @@ Flusher::Step Flusher::view_failed(Table& table, Part& part, const Loaded& loade
       delay(table, ++table.busy_tries);
       return Step::later;
     }
+    ++table.window_units;
+    table.window_entries += std::min(rows_of(loaded.scan, loaded.plan[part.index], range), table.partitions);
     worsen(part.worst, FlushOutcome::Kind::view_failed, error);
     return Step::ended;
   }
+  // Its own entries stand before those that are counted from now on.
   if (!note(part, whole, NoteKind::healing, healing_note_step)) {
     delay(table, ++table.busy_tries);
     return Step::later;
@@ -237,7 +251,8 @@ Flusher::Step Flusher::view_failed(Table& table, Part& part, const Loaded& loade
        {"table", part.table.table},
        {"rows", part.row_count},
        {"error", error.message}});
-  ++table.inserts;
+  ++table.window_units;
+  table.window_entries += std::min(part.row_count, table.partitions);
   counters_.landed_parts.fetch_add(1);
   counters_.landed_rows.fetch_add(part.row_count);
   report(part, loaded, whole, FlushOutcome::Kind::view_failed, error, {});
@@ -245,20 +260,30 @@ Flusher::Step Flusher::view_failed(Table& table, Part& part, const Loaded& loade
   tell_tickets(part);
   part.healing = true;
   part.view_tries = 0;
-  part.healing_since = table.inserts;
+  part.healing_since = table.window_entries;
   part.healing_reserved = healing_note_step;
   part.healing_due = Clock::now() + options_.retry_max;
   table.parts.pop_front();
+  if (part.wanted) --table.wanted;
   if (table.held && table.held->allowed > 0) --table.held->allowed;
   table.healing.push_back(&part);
   finish_removed_waiters();
   return Step::later;
 }
 
+Task<void> Flusher::ask_partitions(std::shared_ptr<Landing> landing, Table* table) {
+  if (Clock::now() < table->partitions_due) co_return;
+  const auto most = co_await landing->partitions(table->name.database, Clock::now() + options_.insert_timeout);
+  table->partitions = most ? *most : partitions_unknown;
+  table->partitions_due = Clock::now() + partitions_ask;
+}
+
 Task<void> Flusher::run(std::shared_ptr<Landing> landing, Table* table) {
   Part* part = pick(*table);
   if (part == nullptr) co_return;
-  if (auto noted = write_notes(*table, false); !noted) {
+  if (!table->healing.empty()) co_await ask_partitions(landing, table);
+  const auto entries = std::min(part->row_count, table->partitions);
+  if (auto noted = write_notes(*table, false, entries); !noted) {
     log::warning("the progress of the spool cannot be noted", {{"error", noted.error().message}});
     delay(*table, ++table->busy_tries);
     co_return;
@@ -294,7 +319,11 @@ Task<Flusher::Step> Flusher::land_part(std::shared_ptr<Landing> landing, Table* 
     const PartRange range = todo.back();
     todo.pop_back();
     if (const Note* known = segment.notes.find(part->index, range); known != nullptr) {
-      if (known->kind == NoteKind::done || known->kind == NoteKind::failed) continue;
+      if (known->kind == NoteKind::done || known->kind == NoteKind::failed) {
+        book(*part, *loaded, range,
+             known->kind == NoteKind::failed ? FlushOutcome::Kind::failed : FlushOutcome::Kind::stored);
+        continue;
+      }
       if (known->kind == NoteKind::split) {
         const std::uint32_t middle = range.begin + (range.end - range.begin) / 2;
         todo.push_back({middle, range.end});
@@ -328,10 +357,16 @@ Task<Flusher::Step> Flusher::land_part(std::shared_ptr<Landing> landing, Table* 
     switch (answer.verdict) {
       case Verdict::stored:
         if (range != whole && !note(*part, range, NoteKind::done)) co_return later(++table->busy_tries);
-        ++table->inserts;
+        table->window_units += answer.window_units;
+        if (!part->healing && !table->healing.empty()) {
+          table->partitions_due = {};  // the insert may have made some
+          co_await ask_partitions(landing, table);
+          table->window_entries += std::min(rows, table->partitions);
+        }
         table->busy_tries = 0;
         if (part->healing) {
           log::info("a materialized view took its rows at last", {{"table", part->table.table}, {"rows", rows}});
+          report(*part, *loaded, range, FlushOutcome::Kind::stored, {}, elapsed, FlushOutcome::Kind::view_failed);
           continue;
         }
         counters_.landed_parts.fetch_add(1);
@@ -380,7 +415,8 @@ Task<Flusher::Step> Flusher::land_part(std::shared_ptr<Landing> landing, Table* 
     }
     if (range != whole && !note(*part, range, NoteKind::failed)) co_return later(++table->busy_tries);
     worsen(part->worst, FlushOutcome::Kind::failed, answer.error);
-    if (!rows_stored) report(*part, *loaded, range, FlushOutcome::Kind::failed, answer.error, elapsed);
+    report(*part, *loaded, range, FlushOutcome::Kind::failed, answer.error, elapsed,
+           rows_stored ? std::optional(FlushOutcome::Kind::view_failed) : std::nullopt);
   }
   co_return Step::ended;
 }

@@ -25,6 +25,9 @@ bool contains(const std::array<int, n>& codes, int code) {
   return false;
 }
 
+/// TOO_MANY_PARTS, for both of its meanings.
+constexpr int too_many_parts = 252;
+
 /// An error that did not come from the engine.
 Verdict verdict_of(Code code) {
   switch (code) {
@@ -47,12 +50,14 @@ Verdict verdict_of(Code code) {
 Verdict verdict_of(const Error& error) {
   const int code = error.engine_code;
   // Native-format 10: the text names the view, whatever the code; the rows themselves are stored.
-  if (code != 0 && error.message.find("while pushing to view") != std::string::npos) return Verdict::view_failed;
+  if (code != 0 && error.message.find("while pushing to view") != std::string::npos) {
+    // A target whose merges are behind takes the rows soon: the same token again, in order.
+    return code == too_many_parts ? Verdict::busy : Verdict::view_failed;
+  }
   // The engine's own number says more than the Code that the client made of it.
   if (code == 0) return verdict_of(error.code);
   // 252 is both "too many parts, merges are behind" and "this block spans too many partitions".
-  if (code == 252 && error.message.find("artitions for single INSERT block") != std::string::npos)
-    return Verdict::refused_rows;
+  if (is_too_many_partitions(error)) return Verdict::refused_rows;
   if (contains(engine_busy, code)) return Verdict::unreachable;
   if (contains(table_busy, code)) return Verdict::busy;
   if (contains(rows_refused, code)) return Verdict::refused_rows;
@@ -61,6 +66,18 @@ Verdict verdict_of(const Error& error) {
 }
 
 }  // namespace
+
+bool is_too_many_partitions(const Error& error) {
+  return error.engine_code == too_many_parts &&
+         error.message.find("artitions for single INSERT block") != std::string::npos;
+}
+
+Task<Result<std::vector<CrowdedTable>>> Landing::crowded(std::uint64_t, std::uint64_t, Deadline) {
+  co_return std::vector<CrowdedTable>();
+}
+Task<Result<std::uint64_t>> Landing::partitions(std::string, Deadline) {
+  co_return 1;
+}
 
 LandingAnswer classify_landing_error(Error error) {
   LandingAnswer answer{.verdict = verdict_of(error), .error = {}};

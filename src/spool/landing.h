@@ -8,6 +8,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "runtime/task.h"
 #include "spool/segment_format.h"
@@ -36,6 +37,15 @@ enum class Verdict : std::uint8_t {
 struct LandingAnswer {
   Verdict verdict = Verdict::unknown;
   Error error = {};
+  /// How much of a deduplication window the insert may have used, in units of EngineLandingOptions::partitions_max.
+  std::uint32_t window_units = 1;
+};
+
+/// A table with many parts: merges are behind its inserts.
+struct CrowdedTable {
+  TableName table;
+  std::uint64_t parts_in_partition = 0;  // of its fullest partition
+  std::uint64_t parts = 0;
 };
 
 /// Thread: flush. Calls for different tables overlap; for one table they never do.
@@ -44,6 +54,11 @@ class Landing {
   virtual ~Landing() = default;
   /// `part` and the bytes behind `blocks` live until the end of the call.
   virtual Task<LandingAnswer> land(const LandingPart& part, Deadline deadline) = 0;
+  /// Tables with so many active parts or more, in one partition or in all.
+  virtual Task<Result<std::vector<CrowdedTable>>> crowded(std::uint64_t in_partition, std::uint64_t in_all,
+                                                          Deadline deadline);
+  /// Of the tables of `database`, the most partitions that one has: no insert touches more of any of them.
+  virtual Task<Result<std::uint64_t>> partitions(std::string database, Deadline deadline);
 };
 
 using LandingFactory = std::function<std::unique_ptr<Landing>(asio::any_io_executor)>;
@@ -51,5 +66,7 @@ using LandingFactory = std::function<std::unique_ptr<Landing>(asio::any_io_execu
 /// What an error of the engine client means for the batch. Source: spec/native-format.md 10 and ClickHouse's
 /// ErrorCodes.
 LandingAnswer classify_landing_error(Error error);
+/// The block spans more partitions than one insert may.
+bool is_too_many_partitions(const Error& error);
 
 }  // namespace kinglet::spool

@@ -3,13 +3,14 @@
 
 #include "base/check.h"
 #include "engine/statement_text.h"
+#include "engine/system_rows.h"
 
 namespace kinglet::spool {
 namespace {
 
 /// Source: spec/native-format.md 1 rule 3; spec/connectors.md 9.8. One block in is one block stored: no squashing
 /// limits are reached below part_rows_max.
-engine::Settings make_settings(const EngineLandingOptions& options) {
+engine::Settings make_settings() {
   return {
       {"input_format_native_allow_types_conversion", "0"},
       {"input_format_skip_unknown_fields", "0"},
@@ -18,7 +19,6 @@ engine::Settings make_settings(const EngineLandingOptions& options) {
       {"async_insert", "0"},
       {"deduplicate_blocks_in_dependent_materialized_views", "1"},
       {"materialized_views_ignore_errors", "0"},
-      {"max_partitions_per_insert_block", std::to_string(options.partitions_max)},
   };
 }
 
@@ -31,7 +31,7 @@ std::uint64_t mix(std::uint64_t hash, std::string_view text) {
 }  // namespace
 
 EngineLanding::EngineLanding(asio::any_io_executor executor, EngineLandingOptions options)
-    : client_(std::move(executor), options.client), settings_(make_settings(options)) {}
+    : options_(options), client_(std::move(executor), options.client), settings_(make_settings()) {}
 
 LandingFactory engine_landing(EngineLandingOptions options) {
   return [options = std::move(options)](asio::any_io_executor executor) {
@@ -41,28 +41,22 @@ LandingFactory engine_landing(EngineLandingOptions options) {
 
 SpoolSection make_section(TableName table, const engine::Block& block, SectionKind kind) {
   CHECK(block.row_count() > 0, "a section has rows");
-  SpoolSection section{
-      .layout = {.table = std::move(table), .columns = block.column_names(), .shape = 0xCBF29CE484222325ull},
-      .kind = kind,
-      .row_count = block.row_count(),
-      .block = {}};
+  Layout layout{.table = std::move(table), .columns = block.column_names(), .shape = 0xCBF29CE484222325ull};
   for (const auto& entry : block.entries()) {
     // A column with NULLs for its DEFAULT joins one without: the Nullable around it does not count.
     const bool nullable = entry.column.shape() == engine::Column::Shape::nullable;
     const auto& type = nullable ? entry.column.type().elements.front() : entry.column.type();
-    section.layout.shape = mix(section.layout.shape, engine::print(type));
+    layout.shape = mix(layout.shape, engine::print(type));
   }
+  SpoolSection section{.layout = std::move(layout), .kind = kind, .row_count = block.row_count(), .block = {}};
   block.encode(section.block);
   return section;
 }
 
 Result<std::string> join_blocks(std::span<const std::string_view> blocks) {
   CHECK(!blocks.empty(), "something is joined");
-  TRY(auto joined, engine::Block::decode(blocks.front()));
-  for (const auto bytes : blocks.subspan(1)) {
-    TRY(const auto next, engine::Block::decode(bytes));
-    TRY_VOID(joined.append(next));
-  }
+  engine::BlockJoiner joined;
+  for (const auto bytes : blocks) TRY_VOID(joined.add(bytes));
   std::string out;
   joined.encode(out);
   return out;
@@ -82,11 +76,48 @@ Task<LandingAnswer> EngineLanding::land(const LandingPart& part, Deadline deadli
     joined = *std::move(all);
     block = joined;
   }
-  engine::Settings settings = settings_;
-  settings.emplace_back("insert_deduplication_token", part.token);
-  const auto stored = co_await client_.insert(insert_statement(part.layout), block, std::move(settings), deadline);
-  if (!stored) co_return classify_landing_error(stored.error());
-  co_return LandingAnswer{.verdict = Verdict::stored};
+  const auto send = [&](std::uint32_t partitions_max) {
+    engine::Settings settings = settings_;
+    settings.emplace_back("insert_deduplication_token", part.token);
+    settings.emplace_back("max_partitions_per_insert_block", std::to_string(partitions_max));
+    return client_.insert(insert_statement(part.layout), block, std::move(settings), deadline);
+  };
+  auto stored = co_await send(options_.partitions_max);
+  const bool alone = !stored && part.blocks.size() == 1 && is_too_many_partitions(stored.error());
+  if (alone) stored = co_await send(options_.partitions_alone_max);
+  LandingAnswer answer{.verdict = Verdict::stored};
+  if (!stored) answer = classify_landing_error(stored.error());
+  if (alone) answer.window_units = 2;
+  co_return answer;
+}
+
+Task<Result<std::vector<CrowdedTable>>> EngineLanding::crowded(std::uint64_t in_partition, std::uint64_t in_all,
+                                                               Deadline deadline) {
+  auto sql = fmt::format(
+      "SELECT database, table, max(parts), sum(parts) FROM (SELECT database, table, partition_id, count() AS parts "
+      "FROM system.parts WHERE active AND startsWith(database, '{}') GROUP BY database, table, partition_id) "
+      "GROUP BY database, table HAVING max(parts) >= {} OR sum(parts) >= {}",
+      options_.database_prefix, in_partition, in_all);
+  CO_TRY(const auto rows, co_await engine::system_rows(client_, std::move(sql), deadline));
+  std::vector<CrowdedTable> tables;
+  for (const auto& row : rows) {
+    if (row.size() != 4) co_return fail(Code::internal, "the engine's list of parts has an unknown form");
+    tables.push_back({.table = {.database = row[0], .table = row[1]},
+                      .parts_in_partition = std::strtoull(row[2].c_str(), nullptr, 10),
+                      .parts = std::strtoull(row[3].c_str(), nullptr, 10)});
+  }
+  co_return tables;
+}
+
+Task<Result<std::uint64_t>> EngineLanding::partitions(std::string database, Deadline deadline) {
+  std::string sql =
+      "SELECT database, max(partitions) FROM (SELECT database, table, uniqExact(partition_id) AS partitions FROM "
+      "system.parts WHERE active GROUP BY database, table) GROUP BY database";
+  CO_TRY(const auto rows, co_await engine::system_rows(client_, std::move(sql), deadline));
+  for (const auto& row : rows)
+    if (row.size() == 2 && row[0] == database)
+      co_return std::max<std::uint64_t>(1, std::strtoull(row[1].c_str(), nullptr, 10));
+  co_return 1;
 }
 
 }  // namespace kinglet::spool

@@ -11,8 +11,14 @@ namespace kinglet::spool {
 
 struct EngineLandingOptions {
   engine::Client::Options client;
-  /// One INSERT uses one entry of the deduplication window for each partition: stay far below the smallest window.
-  std::uint32_t partitions_max = 100;
+  /// One INSERT uses one entry of the deduplication window (10,000) for each partition, and an ended part is noted
+  /// before its token may fall out of it: window_units_max times this fit. An insert with many partitions makes no more
+  /// parts than many inserts with one.
+  std::uint32_t partitions_max = 1'000;
+  /// Of a batch that is one request and cannot be cut further; two units.
+  std::uint32_t partitions_alone_max = 2'000;
+  /// Of our databases: an engine behind a URL may have others.
+  std::string database_prefix = "ws_";
 };
 
 /// Thread: flush.
@@ -20,8 +26,12 @@ class EngineLanding final : public Landing {
  public:
   EngineLanding(asio::any_io_executor executor, EngineLandingOptions options);
   Task<LandingAnswer> land(const LandingPart& part, Deadline deadline) override;
+  Task<Result<std::vector<CrowdedTable>>> crowded(std::uint64_t in_partition, std::uint64_t in_all,
+                                                  Deadline deadline) override;
+  Task<Result<std::uint64_t>> partitions(std::string database, Deadline deadline) override;
 
  private:
+  EngineLandingOptions options_;
   engine::Client client_;
   engine::Settings settings_;
 };

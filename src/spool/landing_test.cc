@@ -47,6 +47,8 @@ TEST(ClassifyLandingError, AViewIsNamedInTheTextWhateverTheCode) {
       verdict(395, "Code: 395. DB::Exception: no: while executing 'FUNCTION throwIf': while pushing to view db.v. (…)"),
       Verdict::view_failed);
   EXPECT_EQ(verdict(241, "Code: 241. DB::Exception: Memory limit: while pushing to view db.v"), Verdict::view_failed);
+  EXPECT_EQ(verdict(252, "Code: 252. DB::Exception: Too many parts (3000): while pushing to view db.v"), Verdict::busy)
+      << "a target whose merges are behind takes the rows soon";
 }
 
 }  // namespace

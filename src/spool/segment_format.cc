@@ -7,6 +7,26 @@
 
 #include "spool/segment_checksum.h"
 
+namespace kinglet::spool {
+
+std::size_t TableNameHash::operator()(const TableName& name) const {
+  return std::hash<std::string_view>()(name.table) * 31 + std::hash<std::string_view>()(name.database);
+}
+
+LayoutRef::LayoutRef()
+    : LayoutRef([] {
+        static const LayoutRef none{Layout{}};
+        return none;
+      }()) {}
+
+LayoutRef::LayoutRef(Layout layout)
+    : layout_(std::make_shared<const Layout>(std::move(layout))), hash_(TableNameHash()(layout_->table)) {
+  for (const auto& column : layout_->columns) hash_ = hash_ * 31 + std::hash<std::string_view>()(column);
+  hash_ = hash_ * 31 + layout_->shape;
+}
+
+}  // namespace kinglet::spool
+
 namespace kinglet::spool::internal {
 namespace {
 
@@ -93,11 +113,8 @@ class Fields {
 };
 
 std::uint32_t frame_checksum(std::string_view header, const SegmentHeader& segment, std::uint64_t offset) {
-  std::string place(24, '\0');
-  put(place, 0, segment.spool_epoch);
-  put(place, 8, segment.segment_id);
-  put(place, 16, offset);
-  return crc32c(header.substr(0, 32), crc32c(place));
+  const std::array<std::uint64_t, 3> place{segment.spool_epoch, segment.segment_id, offset};
+  return crc32c(header.substr(0, 32), crc32c({reinterpret_cast<const char*>(place.data()), sizeof place}));
 }
 
 }  // namespace
@@ -137,15 +154,21 @@ Result<SegmentHeader> decode_segment_header(std::string_view bytes) {
   return header;
 }
 
+void write_record_header(char* out, const RecordHeader& record, const SegmentHeader& segment, std::uint64_t offset) {
+  const auto put_at = [out](std::size_t at, auto value) { std::memcpy(out + at, &value, sizeof value); };
+  std::memset(out, 0, record_header_size);
+  std::memcpy(out, record_magic.data(), record_magic.size());
+  put_at(4, static_cast<std::uint8_t>(record.type));
+  put_at(8, record.meta_size);
+  put_at(12, record.meta_checksum);
+  put_at(16, record.blocks_size);
+  put_at(24, record.blocks_checksum);
+  put_at(32, frame_checksum({out, record_header_size}, segment, offset));
+}
+
 std::string encode_record_header(const RecordHeader& record, const SegmentHeader& segment, std::uint64_t offset) {
   std::string out(record_header_size, '\0');
-  std::memcpy(out.data(), record_magic.data(), record_magic.size());
-  put(out, 4, static_cast<std::uint8_t>(record.type));
-  put(out, 8, record.meta_size);
-  put(out, 12, record.meta_checksum);
-  put(out, 16, record.blocks_size);
-  put(out, 24, record.blocks_checksum);
-  put(out, 32, frame_checksum(out, segment, offset));
+  write_record_header(out.data(), record, segment, offset);
   return out;
 }
 
@@ -190,11 +213,12 @@ Result<Layout> decode_layout(std::string_view meta) {
   return layout;
 }
 
-std::string encode_request(const RequestMeta& meta, const std::vector<SectionMeta>& sections) {
-  std::string out(reinterpret_cast<const char*>(meta.request_id.data()), meta.request_id.size());
-  out.resize(32);
-  put(out, 16, meta.accepted_at_ms);
-  put(out, 24, meta.content_hash);
+void append_request(std::string& out, const RequestMeta& meta, const std::vector<SectionMeta>& sections) {
+  const std::size_t at = out.size();
+  out.append(reinterpret_cast<const char*>(meta.request_id.data()), meta.request_id.size());
+  out.resize(at + 32);
+  put(out, at + 16, meta.accepted_at_ms);
+  put(out, at + 24, meta.content_hash);
   put_text(out, meta.source);
   put_text(out, meta.idempotency_key);
   put_text(out, meta.import_id);
@@ -207,6 +231,11 @@ std::string encode_request(const RequestMeta& meta, const std::vector<SectionMet
     put_varint(out, section.row_count);
     put_varint(out, section.block_size);
   }
+}
+
+std::string encode_request(const RequestMeta& meta, const std::vector<SectionMeta>& sections) {
+  std::string out;
+  append_request(out, meta, sections);
   return out;
 }
 

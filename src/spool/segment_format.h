@@ -4,6 +4,7 @@
 
 #include <array>
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -27,6 +28,30 @@ struct Layout {
   auto operator<=>(const Layout&) const = default;
 };
 
+struct TableNameHash {
+  std::size_t operator()(const TableName& name) const;
+};
+
+/// A layout that many requests share: made once for a data source, compared by identity first. Thread: any.
+class LayoutRef {
+ public:
+  LayoutRef();               // of no table
+  LayoutRef(Layout layout);  // NOLINT(google-explicit-constructor): a Layout stands where one is asked for
+  const Layout& operator*() const { return *layout_; }
+  const Layout* operator->() const { return layout_.get(); }
+  std::size_t hash() const { return hash_; }
+  bool operator==(const LayoutRef& other) const {
+    return layout_ == other.layout_ || (hash_ == other.hash_ && *layout_ == *other.layout_);
+  }
+
+ private:
+  std::shared_ptr<const Layout> layout_;
+  std::size_t hash_ = 0;
+};
+struct LayoutRefHash {
+  std::size_t operator()(const LayoutRef& layout) const { return layout.hash(); }
+};
+
 /// How the rows of a section count for the data source.
 enum class SectionKind : std::uint8_t {
   rows = 0,        // accepted rows
@@ -40,7 +65,7 @@ struct RequestMeta {
   std::int64_t accepted_at_ms = 0;  // Unix time
   std::string source;               // data source id that the counts belong to
   std::string idempotency_key;      // empty: none
-  std::uint64_t content_hash = 0;   // of the body, to tell a reused key from a repeated request; 0: not compared
+  std::uint64_t content_hash = 0;   // of the rows, to tell a reused key from a repeat; 0: not compared
   std::string import_id;            // empty: none; for reports only
   std::uint64_t successful_rows = 0;
   std::uint64_t quarantined_rows = 0;
@@ -84,6 +109,8 @@ struct RecordHeader {
   }
 };
 std::string encode_record_header(const RecordHeader& record, const SegmentHeader& segment, std::uint64_t offset);
+/// The same into `out`, at least record_header_size bytes.
+void write_record_header(char* out, const RecordHeader& record, const SegmentHeader& segment, std::uint64_t offset);
 /// Errors: invalid.
 Result<RecordHeader> decode_record_header(std::string_view bytes, const SegmentHeader& segment, std::uint64_t offset);
 
@@ -102,6 +129,8 @@ struct RequestRecord {
   std::vector<SectionMeta> sections;
 };
 std::string encode_request(const RequestMeta& meta, const std::vector<SectionMeta>& sections);
+/// The same behind what `out` holds.
+void append_request(std::string& out, const RequestMeta& meta, const std::vector<SectionMeta>& sections);
 Result<RequestRecord> decode_request(std::string_view meta);
 
 /// Why a batch was set aside; first record of a file in failed/.

@@ -1,32 +1,26 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "spool/segment_writer.h"
 
-#include <deque>
-
 #include "base/check.h"
 #include "spool/segment_checksum.h"
 
 namespace kinglet::spool::internal {
-namespace {
-
-constexpr std::string_view padding{"\0\0\0\0\0\0\0\0", record_alignment};
-
-}  // namespace
-
 std::string segment_name(std::uint64_t segment_id) {
   return fmt::format("{:016x}.segment", segment_id);
 }
 
 Result<std::unique_ptr<SegmentWriter>> SegmentWriter::create(SpoolFolder& folder, std::string name,
                                                              const SegmentHeader& header,
-                                                             std::uint64_t preallocate_bytes) {
+                                                             std::uint64_t preallocate_bytes, Sync sync) {
   TRY(auto file, folder.create(name));
-  std::unique_ptr<SegmentWriter> writer(new SegmentWriter(std::move(file), std::move(name), header, preallocate_bytes));
+  std::unique_ptr<SegmentWriter> writer(
+      new SegmentWriter(std::move(file), std::move(name), header, preallocate_bytes, sync));
   const std::string head = encode_segment_header(header);
   const std::string_view pieces[] = {head};
   const auto prepare = [&]() -> Status {
     TRY_VOID(writer->reserve(segment_header_size));
     TRY_VOID(writer->file_->write(0, pieces));
+    if (sync == Sync::page_cache) return {};
     TRY_VOID(writer->file_->sync());
     return folder.sync();
   };
@@ -46,47 +40,91 @@ Status SegmentWriter::reserve(std::uint64_t size) {
   return {};
 }
 
-std::string SegmentWriter::frame(RecordType type, std::string_view meta, std::uint64_t blocks_size,
-                                 std::uint32_t blocks_checksum, std::uint64_t offset) const {
-  const RecordHeader record{.type = type,
-                            .meta_size = static_cast<std::uint32_t>(meta.size()),
-                            .meta_checksum = crc32c(meta),
-                            .blocks_size = blocks_size,
-                            .blocks_checksum = blocks_checksum};
-  std::string out = encode_record_header(record, header_, offset);
-  out.append(meta);
-  return out;
-}
+namespace {
+
+/// Records in the making: small blocks are copied between the frames, large ones stay where they are.
+class Records {
+ public:
+  Records(const SegmentHeader& segment, std::uint64_t offset) : segment_(segment), offset_(offset) {}
+
+  /// A frame with the meta part that `encode` appends.
+  template <class Encode>
+  void add(RecordType type, std::uint64_t blocks_size, std::uint32_t blocks_checksum, Encode encode) {
+    const std::size_t at = bytes_.size();
+    bytes_.resize(at + record_header_size);
+    encode(bytes_);
+    const std::string_view meta = std::string_view(bytes_).substr(at + record_header_size);
+    write_record_header(bytes_.data() + at,
+                        {.type = type,
+                         .meta_size = static_cast<std::uint32_t>(meta.size()),
+                         .meta_checksum = crc32c(meta),
+                         .blocks_size = blocks_size,
+                         .blocks_checksum = blocks_checksum},
+                        segment_, offset_);
+    offset_ += bytes_.size() - at;
+  }
+  void add_block(std::string_view block) {
+    offset_ += block.size();
+    if (block.size() <= copied_block_size_max) {
+      bytes_.append(block);
+      return;
+    }
+    end_run();
+    pieces_.push_back({.block = block});
+  }
+  void pad() {
+    const std::uint64_t rest = offset_ % record_alignment;
+    if (rest == 0) return;
+    bytes_.append(record_alignment - rest, '\0');
+    offset_ += record_alignment - rest;
+  }
+  std::uint64_t offset() const { return offset_; }
+  /// Valid until the next add.
+  std::vector<std::string_view> pieces() {
+    end_run();
+    std::vector<std::string_view> out;
+    out.reserve(pieces_.size());
+    for (const auto& piece : pieces_)
+      out.push_back(piece.block.empty() ? std::string_view(bytes_).substr(piece.begin, piece.size) : piece.block);
+    return out;
+  }
+
+ private:
+  /// A copy of this much costs less than one more piece of the write.
+  static constexpr std::size_t copied_block_size_max = 4'096;
+  struct Piece {
+    std::string_view block = {};  // empty: bytes_ from `begin` on
+    std::size_t begin = 0, size = 0;
+  };
+  void end_run() {
+    if (bytes_.size() > run_begin_) pieces_.push_back({.begin = run_begin_, .size = bytes_.size() - run_begin_});
+    run_begin_ = bytes_.size();
+  }
+  const SegmentHeader& segment_;
+  std::uint64_t offset_;
+  std::string bytes_;
+  std::size_t run_begin_ = 0;
+  std::vector<Piece> pieces_;
+};
+
+}  // namespace
 
 Status SegmentWriter::append(std::span<const WriterInput> inputs) {
   CHECK(usable_, "a segment whose write failed takes nothing more");
-  std::deque<std::string> owned;  // stable addresses
-  std::vector<std::string_view> pieces;
-  std::vector<std::map<Layout, std::uint32_t>::iterator> added;
-  std::uint64_t offset = durable_size_;
+  Records records(header_, durable_size_);
+  std::vector<LayoutRef> added;
+  std::vector<SectionMeta> sections;
   std::uint64_t rows = 0;
-
-  const auto put = [&](RecordType type, const std::string& meta, std::uint64_t blocks_size,
-                       std::uint32_t blocks_checksum) {
-    pieces.push_back(owned.emplace_back(frame(type, meta, blocks_size, blocks_checksum, offset)));
-    offset += pieces.back().size() + blocks_size;
-  };
-  const auto pad = [&] {
-    const std::uint64_t rest = offset % record_alignment;
-    if (rest == 0) return;
-    pieces.push_back(padding.substr(rest));
-    offset += record_alignment - rest;
-  };
   for (const auto& input : inputs) {
-    std::vector<SectionMeta> sections;
+    sections.clear();
     std::uint64_t blocks_size = 0;
     for (const auto& section : input.sections) {
-      auto known = layouts_.find(*section.layout);
+      auto known = layouts_.find(section.layout);
       if (known == layouts_.end()) {
-        known = layouts_.emplace(*section.layout, static_cast<std::uint32_t>(layouts_.size())).first;
-        added.push_back(known);
-        put(RecordType::layout, encode_layout(*section.layout), 0, 0);
-        pad();
+        known = layouts_.emplace(section.layout, static_cast<std::uint32_t>(layouts_.size())).first;
+        added.push_back(section.layout);
+        records.add(RecordType::layout, 0, 0, [&](std::string& out) { out += encode_layout(*section.layout); });
+        records.pad();
       }
       sections.push_back({.layout = known->second,
                           .kind = section.kind,
@@ -95,42 +133,45 @@ Status SegmentWriter::append(std::span<const WriterInput> inputs) {
       blocks_size += section.block.size();
       rows += section.row_count;
     }
-    put(RecordType::request, encode_request(*input.meta, sections), blocks_size, input.blocks_checksum);
-    for (const auto& section : input.sections) pieces.push_back(section.block);
-    pad();
+    records.add(RecordType::request, blocks_size, input.blocks_checksum,
+                [&](std::string& out) { append_request(out, *input.meta, sections); });
+    for (const auto& section : input.sections) records.add_block(section.block);
+    records.pad();
   }
 
-  if (auto reserved = reserve(offset); !reserved) {
-    for (const auto layout : added) layouts_.erase(layout);
+  if (auto reserved = reserve(records.offset()); !reserved) {
+    for (const auto& layout : added) layouts_.erase(layout);
     return reserved;
   }
-  if (auto written = file_->write(durable_size_, pieces); !written) {
+  if (auto written = file_->write(durable_size_, records.pieces()); !written) {
     usable_ = false;
     return written;
   }
-  const auto start = std::chrono::steady_clock::now();
-  auto synced = file_->sync();
-  last_sync_ = std::chrono::duration_cast<std::chrono::microseconds>(std::chrono::steady_clock::now() - start);
-  if (!synced) {
-    usable_ = false;
-    return synced;
+  if (sync_ == Sync::disk) {
+    const auto start = std::chrono::steady_clock::now();
+    auto synced = file_->sync();
+    last_sync_ = std::chrono::duration_cast<std::chrono::microseconds>(std::chrono::steady_clock::now() - start);
+    if (!synced) {
+      usable_ = false;
+      return synced;
+    }
   }
-  durable_size_ = offset;
+  durable_size_ = records.offset();
   request_count_ += static_cast<std::uint32_t>(inputs.size());
   row_count_ += rows;
   return {};
 }
 
 Status SegmentWriter::append_record(RecordType type, const std::string& meta) {
-  const std::string bytes = frame(type, meta, 0, 0, durable_size_);
-  const std::uint64_t rest = bytes.size() % record_alignment;
-  const std::string_view pieces[] = {bytes, rest == 0 ? std::string_view() : padding.substr(rest)};
-  TRY_VOID(reserve(durable_size_ + bytes.size() + record_alignment));
-  if (auto written = file_->write(durable_size_, pieces); !written) {
+  Records records(header_, durable_size_);
+  records.add(type, 0, 0, [&](std::string& out) { out += meta; });
+  records.pad();
+  TRY_VOID(reserve(records.offset()));
+  if (auto written = file_->write(durable_size_, records.pieces()); !written) {
     usable_ = false;
     return written;
   }
-  durable_size_ += pieces[0].size() + pieces[1].size();
+  durable_size_ = records.offset();
   return {};
 }
 

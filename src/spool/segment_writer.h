@@ -4,10 +4,11 @@
 
 #include <chrono>
 #include <cstdint>
-#include <map>
 #include <memory>
 #include <span>
 #include <string>
+#include <string_view>
+#include <unordered_map>
 #include <vector>
 
 #include "spool/segment_format.h"
@@ -20,27 +21,31 @@ std::string segment_name(std::uint64_t segment_id);
 
 /// One block of a request, with its layout.
 struct WriterSection {
-  const Layout* layout = nullptr;
+  LayoutRef layout;
   SectionKind kind = SectionKind::rows;
   std::uint64_t row_count = 0;
   std::string_view block;
 };
 struct WriterInput {
   const RequestMeta* meta = nullptr;
-  std::vector<WriterSection> sections;
+  std::span<const WriterSection> sections;
   std::uint32_t blocks_checksum = 0;  // CRC-32C of all blocks, one after the other
 };
 
 /// Thread: one at a time.
 class SegmentWriter {
  public:
-  /// Makes the file with its header, durable, and reserves `preallocate_bytes`. Errors: unavailable.
-  static Result<std::unique_ptr<SegmentWriter>> create(SpoolFolder& folder, std::string name,
-                                                       const SegmentHeader& header, std::uint64_t preallocate_bytes);
+  /// What append() has done when it returns.
+  enum class Sync : std::uint8_t { disk, page_cache };
 
-  /// All of `inputs` are durable, or none is acknowledged. After a failed write or sync nothing more may be appended
-  /// (usable() is false): what the file holds behind durable_size() is unknown. A full disk found while reserving space
-  /// leaves the segment usable. Errors: unavailable.
+  /// Makes the file with its header, durable with Sync::disk, and reserves `preallocate_bytes`. Errors: unavailable.
+  static Result<std::unique_ptr<SegmentWriter>> create(SpoolFolder& folder, std::string name,
+                                                       const SegmentHeader& header, std::uint64_t preallocate_bytes,
+                                                       Sync sync = Sync::disk);
+
+  /// All of `inputs` are written, with Sync::disk also durable, or none is acknowledged. After a failed write or sync
+  /// nothing more may be appended (usable() is false): what the file holds behind durable_size() is unknown. A full
+  /// disk found while reserving space leaves the segment usable. Errors: unavailable.
   Status append(std::span<const WriterInput> inputs);
   /// A record that is not a request, for files in failed/; not synced.
   Status append_record(RecordType type, const std::string& meta);
@@ -54,24 +59,25 @@ class SegmentWriter {
   std::uint64_t durable_size() const { return durable_size_; }
   std::uint32_t request_count() const { return request_count_; }
   std::uint64_t row_count() const { return row_count_; }
+  /// Zero where nothing was synced.
   std::chrono::microseconds last_sync() const { return last_sync_; }
 
  private:
-  SegmentWriter(std::unique_ptr<SpoolFile> file, std::string name, const SegmentHeader& header, std::uint64_t chunk)
-      : file_(std::move(file)), name_(std::move(name)), header_(header), chunk_(chunk) {}
-  std::string frame(RecordType type, std::string_view meta, std::uint64_t blocks_size, std::uint32_t blocks_checksum,
-                    std::uint64_t offset) const;
+  SegmentWriter(std::unique_ptr<SpoolFile> file, std::string name, const SegmentHeader& header, std::uint64_t chunk,
+                Sync sync)
+      : file_(std::move(file)), name_(std::move(name)), header_(header), chunk_(chunk), sync_(sync) {}
   Status reserve(std::uint64_t size);
 
   std::unique_ptr<SpoolFile> file_;
   std::string name_;
   SegmentHeader header_;
   std::uint64_t chunk_;
+  Sync sync_;
   std::uint64_t allocated_ = 0;
   std::uint64_t durable_size_ = segment_header_size;
   std::uint32_t request_count_ = 0;
   std::uint64_t row_count_ = 0;
-  std::map<Layout, std::uint32_t> layouts_;
+  std::unordered_map<LayoutRef, std::uint32_t, LayoutRefHash> layouts_;
   std::chrono::microseconds last_sync_{0};
   bool usable_ = true;
 };

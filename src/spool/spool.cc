@@ -2,6 +2,7 @@
 // The spool's face: requests cross from the caller's thread to the spool thread and back.
 #include "spool/spool.h"
 
+#include <algorithm>
 #include <boost/asio/async_result.hpp>
 #include <boost/asio/post.hpp>
 #include <boost/asio/this_coro.hpp>
@@ -43,6 +44,19 @@ std::unexpected<Error> shutting_down() {
 }
 
 }  // namespace
+
+namespace {
+constexpr std::array<std::pair<std::string_view, Durability>, 3> durabilities{
+    {{"fsync", Durability::fsync}, {"os", Durability::os}, {"memory", Durability::memory}}};
+}  // namespace
+
+std::string_view durability_name(Durability durability) {
+  return std::ranges::find(durabilities, durability, &std::pair<std::string_view, Durability>::second)->first;
+}
+std::optional<Durability> parse_durability(std::string_view name) {
+  const auto found = std::ranges::find(durabilities, name, &std::pair<std::string_view, Durability>::first);
+  return found == durabilities.end() ? std::nullopt : std::optional(found->second);
+}
 
 Spool::Spool(std::unique_ptr<State> state) : state_(std::move(state)) {}
 Spool::~Spool() {
@@ -97,11 +111,18 @@ Task<Result<AppendReceipt>> Spool::append(AppendRequest request) {
     state.counters.rejected_requests.fetch_add(1);
     co_return fail(Code::unavailable, "too many requests are waiting for the disk; retry in a moment");
   }
-  co_return co_await call_elsewhere<Result<AppendReceipt>>([&](auto done) {
-    append->handler = std::move(done);
-    asio::post(state.spool_thread.executor(0),
-               [&state, moved = std::move(append)]() mutable { state.admit(std::move(moved)); });
-  });
+  append->caller.executor = co_await asio::this_coro::executor;
+  co_return co_await asio::async_initiate<const asio::use_awaitable_t<>, void(Result<AppendReceipt>)>(
+      [&state, &append](auto handler) {
+        append->caller.resume = std::move(handler);
+        // One message brings all that arrive until it is read.
+        const bool first = state.arrivals.with([&](auto& all) {
+          all.push_back(std::move(append));
+          return all.size() == 1;
+        });
+        if (first) asio::post(state.spool_thread.executor(0), [&state] { state.take_arrivals(); });
+      },
+      asio::use_awaitable);
 }
 
 Task<FlushOutcome> Spool::wait(AppendReceipt receipt, Deadline deadline) {
@@ -121,7 +142,7 @@ Task<Result<Spool::Hold>> Spool::hold(TableName table, HoldKind kind, Deadline d
   if (state.stopped.load()) co_return shutting_down();
   const Status held = co_await call_elsewhere<Status>([&](auto done) {
     asio::post(state.spool_thread.executor(0), [&state, table, kind, deadline, done] {
-      state.commit();
+      state.take_arrivals();
       state.seal();
       asio::post(state.flush_thread.executor(0),
                  [&state, table, kind, deadline, done] { state.flusher->hold(table, kind, deadline, done); });
@@ -138,7 +159,7 @@ Task<Status> Spool::flush(Deadline deadline) {
   if (state.stopped.load()) co_return shutting_down();
   co_return co_await call_elsewhere<Status>([&](auto done) {
     asio::post(state.spool_thread.executor(0), [&state, deadline, done] {
-      state.commit();
+      state.take_arrivals();
       state.seal();
       const std::uint64_t last = state.next_segment_id;
       asio::post(state.flush_thread.executor(0), [&state, last, deadline, done] {
@@ -169,6 +190,22 @@ Task<std::vector<FailedBatch>> Spool::failed() {
   });
 }
 
+Task<Status> Spool::retry_failed(std::string token) {
+  State& state = *state_;
+  if (!state.accepting.load()) co_return shutting_down();
+  co_return co_await call_elsewhere<Status>([&](auto done) {
+    asio::post(state.spool_thread.executor(0), [&state, token, done] { state.retry_failed(token, done); });
+  });
+}
+
+Task<Status> Spool::drop_failed(std::string token) {
+  State& state = *state_;
+  if (state.stopped.load()) co_return shutting_down();
+  co_return co_await call_elsewhere<Status>([&](auto done) {
+    asio::post(state.flush_thread.executor(0), [&state, token, done] { done(state.flusher->drop_failed(token)); });
+  });
+}
+
 void Spool::stop() {
   State& state = *state_;
   state.accepting.store(false);
@@ -189,12 +226,26 @@ void Spool::stop() {
   state.spool_thread.stop();
 }
 
+const SpoolOptions& Spool::limits() const {
+  return state_->options;
+}
+
+Durability Spool::durability() const {
+  return state_->options.durability;
+}
+
 SpoolStats Spool::stats() const {
   const auto& counters = state_->counters;
   const auto& flush = state_->flush_counters;
   SpoolStats stats{.bytes = counters.bytes.load(),
                    .segments = counters.segments.load(),
                    .queued_requests = counters.queued_requests.load(),
+                   .queued_bytes = counters.queued_bytes.load(),
+                   .fullest_table_bytes = counters.fullest_table_bytes.load(),
+                   .fullest_table_batches = counters.fullest_table_batches.load(),
+                   .ready_tables = flush.ready_tables.load(),
+                   .running_inserts = flush.running_inserts.load(),
+                   .crowded_tables = flush.crowded_tables.load(),
                    .appended_requests = counters.appended_requests.load(),
                    .appended_rows = counters.appended_rows.load(),
                    .appended_bytes = counters.appended_bytes.load(),
@@ -206,6 +257,8 @@ SpoolStats Spool::stats() const {
                    .failed_batches = flush.failed_batches.load(),
                    .failed_rows = flush.failed_rows.load(),
                    .dropped_rows = flush.dropped_rows.load(),
+                   .failed_waiting = flush.failed_waiting.load(),
+                   .damaged_waiting = flush.damaged_waiting.load(),
                    .rejected_requests = counters.rejected_requests.load(),
                    .write_failures = counters.write_failures.load(),
                    .torn_segments = counters.torn_segments.load(),

@@ -7,9 +7,11 @@
 #include <chrono>
 #include <cstdint>
 #include <functional>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "runtime/task.h"
@@ -19,13 +21,31 @@
 
 namespace kinglet::spool {
 
+/// What an acknowledged request survives (docs/operate.md).
+enum class Durability : std::uint8_t {
+  fsync,   // acknowledged after fdatasync: the end of the process and of the machine
+  os,      // acknowledged after write(): the end of the process; the machine's page cache is not waited for
+  memory,  // acknowledged once queued, written right after: neither
+};
+/// "fsync", "os", "memory".
+std::string_view durability_name(Durability durability);
+std::optional<Durability> parse_durability(std::string_view name);
+
 /// Named limits and times. Sizes in bytes.
 struct SpoolOptions {
   std::string folder;
+  Durability durability = Durability::fsync;
 
   /// A segment is sealed this long after its first request; a request that waits for the engine shortens it.
-  std::chrono::milliseconds flush_interval{1000};
+  std::chrono::milliseconds flush_interval{200};
   std::chrono::milliseconds wait_flush{30};
+  /// While more tables have rows to store than can be served at once, the active segment grows on: few large inserts in
+  /// place of many small ones. Afterwards the flusher rests this many times as long as it had worked, at most
+  /// flush_rest_max, so that a trickle into many tables leaves the engine to its readers.
+  int flush_rest_factor = 3;
+  std::chrono::milliseconds flush_rest_max{2000};
+  /// A request that waits still shortens the interval while so many tables or fewer have rows to store.
+  std::size_t wait_flush_tables_max = 1'000;
   std::uint64_t flush_bytes_max = 32u << 20;
   std::uint64_t flush_rows_max = 1'000'000;
   /// One INSERT; a segment with more for one layout is cut between requests.
@@ -40,9 +60,15 @@ struct SpoolOptions {
   /// Accepted and not yet stored, for all tables and for one. Beyond: unavailable at once.
   std::uint64_t spool_bytes_max = 8ull << 30;
   std::uint64_t table_bytes_max = 4ull << 30;
+  /// Batches of one table that wait for the engine. Beyond: unavailable at once, for this table only.
+  std::uint64_t table_batches_max = 2'000;
   std::uint64_t preallocate_bytes = 4u << 20;
 
-  std::size_t flush_concurrency = 4;                  // inserts at the same time, one a table
+  std::size_t flush_concurrency = 4;  // inserts at the same time, one a table
+  /// An insert that takes longer gives its place to another table's, so that few slow tables do not stop the others;
+  /// at most flush_slow_max do.
+  std::chrono::milliseconds slow_insert{2'000};
+  std::size_t flush_slow_max = 8;
   std::uint64_t flush_memory_bytes_max = 128u << 20;  // segments kept in memory while parts of them wait
   std::chrono::milliseconds insert_timeout{60'000};
   std::chrono::milliseconds retry_min{50};
@@ -51,10 +77,19 @@ struct SpoolOptions {
   int refused_tries_max = 4;
   /// An engine error that we do not know is taken as a refusal after so many tries.
   int unknown_tries_max = 20;
-  /// A batch whose view fails is tried so often in order, then again beside later ones, until so many later inserts of
-  /// the table passed (half of the smallest deduplication window), then set aside.
+  /// A batch whose view fails is tried so often in order, then again beside later ones, until those may have used so
+  /// many entries of a deduplication window (10,000), then set aside.
   int view_tries_in_order = 2;
-  std::uint64_t view_inserts_max = 400;
+  std::uint64_t view_window_max = 4'000;
+
+  /// A table with so many active parts in one partition, or in all, gets its inserts slower, up to parts_pause each;
+  /// with twice as many it gets none until merges caught up. The engine itself slows inserts from 1,000 parts in a
+  /// partition on, and refuses them from 3,000 or 100,000 in all.
+  std::uint64_t parts_in_partition_slow = 300;
+  std::uint64_t parts_slow = 30'000;
+  std::chrono::milliseconds parts_pause{1'000};
+  /// How often the engine is asked for such tables, while rows flow.
+  std::chrono::milliseconds parts_watch{2'000};
 
   std::chrono::hours key_lifetime{24};
   std::size_t keys_per_source_max = 100'000;
@@ -63,7 +98,7 @@ struct SpoolOptions {
 
 /// Rows of a request for one table: one encoded Native block, at least one row.
 struct SpoolSection {
-  Layout layout;
+  LayoutRef layout;
   SectionKind kind = SectionKind::rows;
   std::uint64_t row_count = 0;
   std::string block;
@@ -76,6 +111,9 @@ struct AppendRequest {
   bool wait = false;
   /// No room: wait for it until this time in place of an error at once (imports).
   std::optional<Deadline> room_deadline;
+  /// Called on the spool's thread once the rows are written, before anyone hears of it; not for a repeat. Also when the
+  /// caller is gone by then.
+  std::function<void()> written;
 };
 
 /// What became of an accepted request in the engine.
@@ -118,18 +156,23 @@ struct FailedBatch {
   Error error;
   bool rows_stored = false;
   std::int64_t failed_at_ms = 0;
+  /// A segment that was found damaged: its valid start was stored, the file is kept as it was. It has no table.
+  bool damaged = false;
 };
 
 struct SpoolStats {
   std::uint64_t bytes = 0;  // accepted and not yet stored
   std::uint64_t segments = 0;
-  std::uint64_t queued_requests = 0;
+  std::uint64_t queued_requests = 0, queued_bytes = 0;
+  std::uint64_t fullest_table_bytes = 0, fullest_table_batches = 0;  // as of the last second
+  std::uint64_t ready_tables = 0, running_inserts = 0, crowded_tables = 0;
   std::chrono::milliseconds oldest_age{0};  // of the oldest segment that is not stored
   std::uint64_t appended_requests = 0, appended_rows = 0, appended_bytes = 0;
   std::uint64_t duplicate_requests = 0;
   std::uint64_t landed_rows = 0, landed_parts = 0;
   std::uint64_t insert_retries = 0, view_failures = 0;
   std::uint64_t failed_batches = 0, failed_rows = 0, dropped_rows = 0;
+  std::uint64_t failed_waiting = 0, damaged_waiting = 0;  // listed by failed(): refused batches, damaged files
   std::uint64_t rejected_requests = 0;                    // no room
   std::uint64_t write_failures = 0;                       // appends that the disk refused
   std::uint64_t torn_segments = 0, damaged_segments = 0;  // found at start
@@ -155,15 +198,39 @@ struct LandedPart {
   Error error = {};
   std::chrono::microseconds elapsed{0};
   std::vector<LandedRows> sources;
+  /// How the same rows were reported before: view_failed (stored then: now the view has them, or they are set aside),
+  /// or failed (an operator had the batch tried again).
+  std::optional<FlushOutcome::Kind> earlier = std::nullopt;
 };
 
-/// What the spool asks and tells. All calls come from the flush thread and must not block.
+/// Accepted rows of one data source and what became of them. Numbers may be negative: a refused batch that is tried
+/// again leaves `failed`.
+struct RowsBooked {
+  std::int64_t accepted = 0;
+  std::int64_t stored = 0, quarantined = 0, failed = 0, dropped = 0;
+};
+/// All rows of a segment, each at its end. `segment_id` 0: of no segment (a batch of failed/ was dropped).
+struct SegmentBooks {
+  std::uint64_t epoch = 0, segment_id = 0;
+  std::map<std::string, RowsBooked> sources = {};  // by RequestMeta::source
+};
+
+/// What the spool asks and tells. All calls come from the flush thread (segment_booked: from that of open()) and must
+/// not block.
 struct SpoolCallbacks {
   /// False: the table was dropped and its batches are released. Unset: every table is taken to exist.
   std::function<bool(const TableName&)> table_exists;
-  /// Once for each part that reached an end, and at the first failure of a view: the data of datasources_ops_log.
+  /// Once for each part that reached an end, and at the first failure of a view: the data of datasources_ops_log. What
+  /// becomes of the same rows later comes again, with `earlier`.
   std::function<void(const LandedPart&)> part_ended;
   std::function<void(const FailedBatch&)> batch_failed;
+  /// As it happens: rows that an earlier process accepted, as they are found; ends of rows.
+  std::function<void(const std::string& source, const RowsBooked&)> rows_booked;
+  /// Before a segment's file goes: makes its books durable, once for each segment whatever ends meanwhile, then calls
+  /// `go_on`, on any thread. With an error it is asked again later.
+  std::function<void(SegmentBooks, std::function<void(Status)> go_on)> book_segment;
+  /// Did book_segment() succeed for it in an earlier process? Then only its file is left to remove.
+  std::function<bool(std::uint64_t epoch, std::uint64_t segment_id)> segment_booked;
 };
 
 /// Owner of the spool folder. Two threads: "spool" writes and syncs, "flush" reads back and inserts.
@@ -203,9 +270,17 @@ class Spool {
   /// Ends both threads; waiting callers get an error. Idempotent. Thread: any but the spool's own and those of waiters.
   void stop();
 
+  /// The level that every receipt of append() holds.
+  Durability durability() const;
   SpoolStats stats() const;
+  const SpoolOptions& limits() const;
   /// The newest `failed_listed_max` of them, oldest first.
   Task<std::vector<FailedBatch>> failed();
+  /// Puts a batch of failed() back into the spool as a new one, exactly once whatever ends meanwhile.
+  /// Errors: not_found; conflict (nothing of it can be inserted: damaged, or only a view lacks its rows); unavailable.
+  Task<Status> retry_failed(std::string token);
+  /// Removes its file: the rows are gone. Errors: not_found, unavailable.
+  Task<Status> drop_failed(std::string token);
   static constexpr std::size_t failed_listed_max = 1'000;
 
  private:

@@ -21,6 +21,14 @@ std::int64_t unix_ms() {
       .count();
 }
 
+/// Nothing for a name that is not sixteen hex digits and the suffix.
+std::optional<std::uint64_t> segment_id_of(const std::string& name) {
+  std::uint64_t id = 0;
+  const char* const stem_end = name.data() + name.size() - std::min(name.size(), segment_suffix.size());
+  const auto [end, error] = std::from_chars(name.data(), stem_end, id, 16);
+  return error == std::errc() && end == stem_end ? std::optional(id) : std::nullopt;
+}
+
 bool only_zeros(std::string_view bytes) {
   return bytes.find_first_not_of('\0') == std::string_view::npos;
 }
@@ -70,10 +78,7 @@ Status Spool::State::recover(std::vector<internal::SealedSegment>& found) {
 
 Status Spool::State::recover_segment(const std::string& name, bool has_notes,
                                      std::vector<internal::SealedSegment>& found) {
-  std::uint64_t id = 0;
-  const auto [end, error] = std::from_chars(name.data(), name.data() + name.size() - segment_suffix.size(), id, 16);
-  if (error == std::errc() && end == name.data() + name.size() - segment_suffix.size())
-    next_segment_id = std::max(next_segment_id, id + 1);
+  if (const auto id = segment_id_of(name)) next_segment_id = std::max(next_segment_id, *id + 1);
 
   TRY(auto file, folder->open_file(name));
   TRY(const auto size, file->size());
@@ -92,6 +97,7 @@ Status Spool::State::recover_segment(const std::string& name, bool has_notes,
     return keep_aside(scan.error().message);
   }
   if (internal::segment_name(scan->header.segment_id) != name) return keep_aside("its name is not that of its header");
+  if (segment_booked && segment_booked(scan->header.spool_epoch, scan->header.segment_id)) return folder->remove(name);
   if (scan->end == internal::SegmentEnd::damaged) {
     counters.damaged_segments.fetch_add(1);
     log::error("a spool segment is damaged; its valid start is stored, the file is kept in failed/",
@@ -104,6 +110,8 @@ Status Spool::State::recover_segment(const std::string& name, bool has_notes,
                  {{"segment", name}, {"problem", scan->problem}, {"requests", scan->requests.size()}});
   }
   if (scan->requests.empty()) return folder->remove(name);
+  // A batch that an operator had tried again: its old file may have outlived the process.
+  for (const auto& failure : scan->failures) TRY_VOID(folder->remove("failed/" + failure.token + ".segment"));
   // From here on the content is fixed: a replay after the next crash makes the same parts.
   if (scan->end == internal::SegmentEnd::torn) TRY_VOID(file->truncate(scan->valid_size));
   TRY_VOID(file->sync());
@@ -113,6 +121,7 @@ Status Spool::State::recover_segment(const std::string& name, bool has_notes,
                                  .size = scan->valid_size,
                                  .damaged = scan->end == internal::SegmentEnd::damaged,
                                  .has_notes = has_notes,
+                                 .recovered = true,
                                  .tickets = {}};
   take_recovered(*scan, sealed);
   found.push_back(std::move(sealed));
@@ -126,7 +135,7 @@ void Spool::State::take_recovered(const internal::SegmentScan& scan, internal::S
   counters.bytes.fetch_add(scan.valid_size - internal::segment_header_size);
   for (std::uint32_t number = 0; number < scan.requests.size(); ++number) {
     const auto& request = scan.requests[number];
-    for (const auto& section : request.sections) table_bytes[scan.layouts[section.layout].table] += section.size;
+    for (const auto& section : request.sections) tables[scan.layouts[section.layout].table].bytes += section.size;
     if (request.meta.idempotency_key.empty()) continue;
     const internal::KnownKey key{.hash = internal::hash_key(request.meta.source, request.meta.idempotency_key),
                                  .accepted_at_ms = request.meta.accepted_at_ms,
@@ -150,7 +159,12 @@ void Spool::State::recover_failed() {
     const auto bytes = (*file)->read(0, failure_bytes_max);
     if (!bytes) continue;
     const auto scan = internal::scan_segment(*bytes);
-    if (!scan || scan->failures.empty()) continue;
+    if (!scan || scan->failures.empty()) {
+      const auto size = (*file)->size();
+      flusher->remember_damaged(name, size ? *size : 0);
+      if (const auto id = segment_id_of(name)) next_segment_id = std::max(next_segment_id, *id + 1);
+      continue;
+    }
     const auto& failure = scan->failures.front();
     flusher->remember_failed(
         {.token = failure.token,

@@ -3,6 +3,8 @@
 
 #include <fcntl.h>
 #include <gtest/gtest.h>
+#include <rapidcheck.h>
+
 #include <future>
 #include <random>
 #include <set>
@@ -10,76 +12,12 @@
 #include "spool/segment_checksum.h"
 #include "spool/segment_scan.h"
 #include "spool/segment_writer.h"
-#include "spool/spool_testing.h"
+#include "spool/spool_test_case.h"
 
 namespace kinglet::spool {
 namespace {
 
 using namespace testing;  // NOLINT: the test kit of this module
-using Kind = FlushOutcome::Kind;
-using Rows = std::vector<std::string>;
-
-Deadline soon() {
-  return Clock::now() + std::chrono::seconds(20);
-}
-
-class SpoolTest : public ::testing::Test {
- protected:
-  Result<std::unique_ptr<Spool>> try_open() {
-    return Spool::open(
-        options_, [this](const auto&) { return std::make_unique<ScriptedLanding>(tables_); }, callbacks_);
-  }
-  void open() {
-    auto opened = try_open();
-    ASSERT_TRUE(opened) << opened.error().message;
-    spool_ = *std::move(opened);
-  }
-  void open_faulty() {
-    auto folder = SpoolFolder::open(options_.folder);
-    ASSERT_TRUE(folder);
-    auto opened = Spool::open_on(
-        std::make_unique<FaultyFolder>(*std::move(folder), faults_), options_,
-        [this](const auto&) { return std::make_unique<ScriptedLanding>(tables_); }, callbacks_);
-    ASSERT_TRUE(opened) << opened.error().message;
-    spool_ = *std::move(opened);
-  }
-  void reopen() {
-    spool_.reset();
-    open();
-  }
-  Result<AppendReceipt> append(AppendRequest request) {
-    return io_.run(0, [&]() -> Task<Result<AppendReceipt>> { return spool_->append(std::move(request)); });
-  }
-  FlushOutcome wait(const AppendReceipt& receipt, Deadline deadline = soon()) {
-    return io_.run(0, [&] { return spool_->wait(receipt, deadline); });
-  }
-  Status flush(Deadline deadline = soon()) {
-    return io_.run(0, [&] { return spool_->flush(deadline); });
-  }
-  std::uint64_t drain(Deadline deadline = soon()) {
-    return io_.run(0, [&] { return spool_->drain(deadline); });
-  }
-  Result<Spool::Hold> hold(const std::string& table, HoldKind kind, Deadline deadline = soon()) {
-    return io_.run(0, [&] { return spool_->hold({.database = "db", .table = table}, kind, deadline); });
-  }
-  std::vector<FailedBatch> failed() {
-    return io_.run(0, [&] { return spool_->failed(); });
-  }
-  template <class Condition>
-  bool eventually(Condition condition) {
-    for (const auto end = soon(); Clock::now() < end; std::this_thread::yield())
-      if (condition()) return true;
-    return false;
-  }
-
-  TempFolder folder_;
-  Tables tables_;
-  Faults faults_;
-  SpoolOptions options_ = quick_options(folder_.path());
-  SpoolCallbacks callbacks_;
-  IoThreads io_{2, "test"};
-  std::unique_ptr<Spool> spool_;
-};
 
 TEST_F(SpoolTest, RequestsOfOneTableLandTogetherInTheirOrder) {
   options_.flush_interval = std::chrono::seconds(60);
@@ -439,7 +377,7 @@ TEST_F(SpoolTest, AFailingViewIsReportedAndTriedAgainUntilItTakesTheRows) {
 
 // The token of a batch that waits for its view is forgotten by the engine after many inserts: it is set aside before.
 TEST_F(SpoolTest, AViewThatNeverHealsIsSetAsideBeforeItsTokenIsForgotten) {
-  options_.view_inserts_max = 5;
+  options_.view_window_max = 5;
   std::optional<std::string> token;
   tables_.script([&token](const LandingPart& part, const auto&) {
     if (!token) token = part.token;
@@ -483,6 +421,58 @@ TEST_F(SpoolTest, APartThatEndedLongAgoIsNotInsertedAgainAfterARestart) {
   ASSERT_TRUE(flush());
   EXPECT_EQ(inserts_of_t(), before) << "its end was noted";
   EXPECT_EQ(tables_.rows("stuck"), Rows{"s"});
+}
+
+// Durability::os never waits for the disk: a sync that fails is not noticed.
+TEST_F(SpoolTest, DurabilityOsAcknowledgesWhatIsWritten) {
+  options_.durability = Durability::os;
+  open_faulty();
+  faults_.sync = true;
+  ASSERT_TRUE(append(request("t", {"1"})));
+  ASSERT_TRUE(flush());
+  EXPECT_EQ(tables_.rows("t"), Rows{"1"});
+  EXPECT_EQ(spool_->stats().syncs, 0u);
+  faults_.write = true;
+  EXPECT_EQ(append(request("t", {"2"})).error().code, Code::unavailable);
+}
+
+TEST_F(SpoolTest, DurabilityMemoryAcknowledgesBeforeTheDiskAndTriesAgainUntilItTakesThem) {
+  options_.durability = Durability::memory;
+  options_.queue_requests_max = 3;
+  open_faulty();
+  EXPECT_EQ(spool_->durability(), Durability::memory);
+  faults_.create = faults_.write = true;
+  ASSERT_TRUE(append(request("t", {"1"})));
+  const auto second = append(request("t", {"2"}, "key"));
+  ASSERT_TRUE(second);
+  ASSERT_TRUE(append(request("t", {"3"})));
+  EXPECT_EQ(append(request("t", {"4"})).error().code, Code::unavailable) << "what waits for the disk is bounded";
+  ASSERT_TRUE(eventually([&] { return spool_->stats().write_failures >= 6; }));
+  faults_.create = faults_.write = false;
+  EXPECT_EQ(wait(*second).kind, Kind::stored);
+  ASSERT_TRUE(flush());
+  EXPECT_EQ(tables_.rows("t"), (Rows{"1", "2", "3"}));
+  EXPECT_EQ(spool_->stats().queued_requests, 0u);
+}
+
+// attacks.md R1 at each level: what was written outlives the process.
+TEST_F(SpoolTest, EachDurabilitySurvivesTheEndOfTheProcessOnceWritten) {
+  for (const auto durability : {Durability::fsync, Durability::os, Durability::memory}) {
+    SCOPED_TRACE(durability_name(durability));
+    EXPECT_EQ(parse_durability(durability_name(durability)), durability);
+    options_.durability = durability;
+    tables_.script([](const auto&, const auto&) { return Verdict::unreachable; });
+    spool_.reset();
+    open();
+    const std::string row(durability_name(durability));
+    ASSERT_TRUE(append(request("t", {row})));
+    ASSERT_TRUE(eventually([&] { return spool_->stats().appended_requests == 1; }));
+    reopen();
+    tables_.script(nullptr);
+    ASSERT_TRUE(flush());
+    EXPECT_EQ(tables_.rows("t").back(), row);
+  }
+  EXPECT_FALSE(parse_durability("disk"));
 }
 
 TEST_F(SpoolTest, AHeldTableIsFlushedFirstAndThenKeptBack) {
@@ -626,6 +616,22 @@ TEST_F(SpoolTest, ADamagedSegmentIsKept) {
   EXPECT_EQ(tables_.rows("t"), Rows{"first"});
   EXPECT_EQ(spool_->stats().damaged_segments, 1u);
   EXPECT_EQ(folder_.files(".segment", "failed").size(), 1u);
+}
+
+// attacks.md R6, R7: no descriptor is left, or the disk does not let itself be read.
+TEST_F(SpoolTest, ASegmentThatCannotBeReadNowWaits) {
+  open_faulty();
+  faults_.read = true;
+  ASSERT_TRUE(append(request("t", {"first"})));
+  ASSERT_TRUE(append(request("u", {"second"})));
+  EXPECT_EQ(flush(Clock::now() + std::chrono::milliseconds(200)).error().code, Code::timeout);
+  EXPECT_TRUE(tables_.inserts().empty());
+  EXPECT_TRUE(folder_.files("", "failed").empty());
+  faults_.read = false;
+  ASSERT_TRUE(flush());
+  EXPECT_EQ(tables_.rows("t"), Rows{"first"});
+  EXPECT_EQ(tables_.rows("u"), Rows{"second"});
+  EXPECT_EQ(spool_->stats().failed_batches, 0u);
 }
 
 TEST_F(SpoolTest, SectionsOfOneRequestCountForTheirDataSource) {

@@ -4,7 +4,12 @@
 
 #include <algorithm>
 #include <atomic>
+#include <boost/asio/as_tuple.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <boost/asio/use_awaitable.hpp>
 #include <filesystem>
+#include <fstream>
+#include <iterator>
 #include <map>
 #include <mutex>
 #include <set>
@@ -77,32 +82,101 @@ class ScriptedLanding final : public Landing {
   Tables& tables_;
 };
 
-/// Switches for what fails; shared by all files of a folder.
+/// As ScriptedLanding, but inserts into tables called hang… do not end until the switch is open.
+class HangingLanding final : public Landing {
+ public:
+  struct Switch {
+    std::atomic<bool> open{false};
+    std::atomic<std::size_t> waiting{0};
+  };
+  HangingLanding(asio::any_io_executor executor, Tables& tables, Switch& hang)
+      : executor_(std::move(executor)), tables_(tables), hang_(hang) {}
+  Task<LandingAnswer> land(const LandingPart& part, Deadline) override {
+    if (part.layout.table.table.starts_with("hang")) {
+      ++hang_.waiting;
+      asio::steady_timer timer(executor_);
+      while (!hang_.open) {
+        timer.expires_after(std::chrono::milliseconds(1));
+        const auto [error] = co_await timer.async_wait(asio::as_tuple(asio::use_awaitable));
+        if (error) co_return LandingAnswer{.verdict = Verdict::unreachable};
+      }
+      --hang_.waiting;
+    }
+    co_return tables_.insert(part);
+  }
+
+ private:
+  asio::any_io_executor executor_;
+  Tables& tables_;
+  Switch& hang_;
+};
+
+/// As ScriptedLanding, with as many parts in table "t" and partitions in all as the switch says.
+class CrowdedLanding final : public Landing {
+ public:
+  struct Switch {
+    std::atomic<std::uint64_t> parts{0}, partitions{1};
+  };
+  CrowdedLanding(Tables& tables, Switch& crowd) : tables_(tables), crowd_(crowd) {}
+  Task<LandingAnswer> land(const LandingPart& part, Deadline) override { co_return tables_.insert(part); }
+  Task<Result<std::vector<CrowdedTable>>> crowded(std::uint64_t in_partition, std::uint64_t, Deadline) override {
+    std::vector<CrowdedTable> tables;
+    if (const auto parts = crowd_.parts.load(); parts >= in_partition)
+      tables.push_back({.table = {.database = "db", .table = "t"}, .parts_in_partition = parts, .parts = parts});
+    co_return tables;
+  }
+  Task<Result<std::uint64_t>> partitions(std::string, Deadline) override { co_return crowd_.partitions.load(); }
+
+ private:
+  Tables& tables_;
+  Switch& crowd_;
+};
+
+/// Switches for what fails; shared by all files of a folder. With `only`, files whose names hold it.
 struct Faults {
   std::atomic<bool> create{false}, allocate{false}, write{false}, sync{false}, truncate{false}, read{false};
+  std::atomic<bool> remove{false}, rename{false}, folder_sync{false};
+  std::atomic<const char*> only{""};
+  bool hit(const std::atomic<bool>& fault, const std::string& name) const {
+    return fault && name.find(only.load()) != std::string::npos;
+  }
 };
 
 class FaultyFolder final : public SpoolFolder {
  public:
   FaultyFolder(std::unique_ptr<SpoolFolder> real, Faults& faults) : real_(std::move(real)), faults_(faults) {}
   Result<std::unique_ptr<SpoolFile>> create(const std::string& name) override {
-    if (faults_.create) return fail(Code::unavailable, "the disk of the spool is full: cannot make a file");
-    return wrap(real_->create(name));
+    if (faults_.hit(faults_.create, name))
+      return fail(Code::unavailable, "the disk of the spool is full: cannot make a file");
+    return wrap(name, real_->create(name));
   }
   Result<std::unique_ptr<SpoolFile>> open_file(const std::string& name) override {
-    return wrap(real_->open_file(name));
+    return wrap(name, real_->open_file(name));
   }
   Result<std::vector<std::string>> list(const std::string& sub) override { return real_->list(sub); }
-  Status remove(const std::string& name) override { return real_->remove(name); }
-  Status rename(const std::string& from, const std::string& to) override { return real_->rename(from, to); }
-  Status sync() override { return real_->sync(); }
+  Status remove(const std::string& name) override {
+    if (faults_.hit(faults_.remove, name))
+      return fail(Code::unavailable, "the spool cannot remove a file: input/output error");
+    return real_->remove(name);
+  }
+  Status rename(const std::string& from, const std::string& to) override {
+    if (faults_.hit(faults_.rename, from))
+      return fail(Code::unavailable, "the spool cannot rename a file: input/output error");
+    return real_->rename(from, to);
+  }
+  Status sync() override {
+    if (faults_.folder_sync)
+      return fail(Code::unavailable, "the spool cannot make a file name durable: input/output error");
+    return real_->sync();
+  }
 
  private:
   class File final : public SpoolFile {
    public:
-    File(std::unique_ptr<SpoolFile> real, Faults& faults) : real_(std::move(real)), faults_(faults) {}
+    File(std::string name, std::unique_ptr<SpoolFile> real, Faults& faults)
+        : name_(std::move(name)), real_(std::move(real)), faults_(faults) {}
     Status write(std::uint64_t offset, std::span<const std::string_view> pieces) override {
-      if (!faults_.write) return real_->write(offset, pieces);
+      if (!faults_.hit(faults_.write, name_)) return real_->write(offset, pieces);
       // Half of it reaches the disk.
       if (!pieces.empty()) {
         const std::string_view half[] = {pieces[0].substr(0, pieces[0].size() / 2)};
@@ -111,30 +185,34 @@ class FaultyFolder final : public SpoolFolder {
       return fail(Code::unavailable, "the spool cannot write: input/output error");
     }
     Status sync() override {
-      if (faults_.sync) return fail(Code::unavailable, "the spool cannot make rows durable: input/output error");
+      if (faults_.hit(faults_.sync, name_))
+        return fail(Code::unavailable, "the spool cannot make rows durable: input/output error");
       return real_->sync();
     }
     Status allocate(std::uint64_t size) override {
-      if (faults_.allocate) return fail(Code::unavailable, "the disk of the spool is full: cannot reserve space");
+      if (faults_.hit(faults_.allocate, name_))
+        return fail(Code::unavailable, "the disk of the spool is full: cannot reserve space");
       return real_->allocate(size);
     }
     Status truncate(std::uint64_t size) override {
-      if (faults_.truncate) return fail(Code::unavailable, "the spool cannot cut a file: input/output error");
+      if (faults_.hit(faults_.truncate, name_))
+        return fail(Code::unavailable, "the spool cannot cut a file: input/output error");
       return real_->truncate(size);
     }
     Result<std::string> read(std::uint64_t offset, std::uint64_t size) override {
-      if (faults_.read) return fail(Code::unavailable, "the spool cannot read: input/output error");
+      if (faults_.hit(faults_.read, name_)) return fail(Code::unavailable, "the spool cannot read: input/output error");
       return real_->read(offset, size);
     }
     Result<std::uint64_t> size() override { return real_->size(); }
 
    private:
+    std::string name_;
     std::unique_ptr<SpoolFile> real_;
     Faults& faults_;
   };
-  Result<std::unique_ptr<SpoolFile>> wrap(Result<std::unique_ptr<SpoolFile>> file) {
+  Result<std::unique_ptr<SpoolFile>> wrap(const std::string& name, Result<std::unique_ptr<SpoolFile>> file) {
     if (!file) return file;
-    return std::make_unique<File>(*std::move(file), faults_);
+    return std::make_unique<File>(name, *std::move(file), faults_);
   }
   std::unique_ptr<SpoolFolder> real_;
   Faults& faults_;
@@ -165,9 +243,17 @@ class TempFolder {
   std::string path_;
 };
 
+inline std::string read_file(const std::string& path) {
+  std::ifstream in(path, std::ios::binary);
+  return {std::istreambuf_iterator<char>(in), std::istreambuf_iterator<char>()};
+}
+inline void write_file(const std::string& path, const std::string& bytes) {
+  std::ofstream(path, std::ios::binary) << bytes;
+}
+
 inline SpoolSection section(const std::string& table, const std::vector<std::string>& rows,
                             SectionKind kind = SectionKind::rows) {
-  SpoolSection out{.layout = {.table = {.database = "db", .table = table}, .columns = {"a"}},
+  SpoolSection out{.layout = Layout{.table = {.database = "db", .table = table}, .columns = {"a"}},
                    .kind = kind,
                    .row_count = rows.size(),
                    .block = {}};
