@@ -5,6 +5,7 @@
 #include <arpa/inet.h>
 
 #include <algorithm>
+#include <bit>
 #include <cstring>
 
 #include "rows/convert_number.h"
@@ -37,6 +38,19 @@ Result<Converter> Converter::make(const Type& sent, std::uint32_t& zone_count) {
     out.elements.push_back(std::move(inner));
   }
   return out;
+}
+
+void ConvertState::trim() {
+  constexpr std::size_t kept_bytes_max = 256u << 10;
+  for (std::string* one : {&text, &built})
+    if (one->capacity() > kept_bytes_max) *one = std::string();
+  if (members.capacity() * sizeof(Member) > kept_bytes_max) members = {};
+  if (places.capacity() * sizeof places[0] > kept_bytes_max) places = {};
+  if (key_slots.capacity() * sizeof key_slots[0] > kept_bytes_max) key_slots = {};
+  std::size_t keys = 0;
+  for (const std::string& key : key_texts) keys += key.capacity() + sizeof key;
+  if (keys > kept_bytes_max) key_texts = {};
+  cell_index.shrink(kept_bytes_max);
 }
 
 namespace {
@@ -142,9 +156,7 @@ Fault add_fixed_string(std::uint32_t width, std::string_view text, Column& out) 
   if (text.size() == width) {
     out.add_bytes(text.data());
   } else {
-    std::string padded(text);
-    padded.resize(width, '\0');
-    out.add_bytes(padded.data());
+    out.add_padded(text);
   }
   return Fault::none;
 }
@@ -199,60 +211,91 @@ Fault convert_array(ConvertState& state, const Tokens& tokens, std::uint32_t tok
   return Fault::none;
 }
 
-struct Member {
-  std::string key;
-  std::uint32_t value;
+/// The members of one object, on the state's stack: each key once with its last value, at the place of its first.
+class Members {
+ public:
+  explicit Members(ConvertState& state)
+      : state_(state), from_(state.members.size()), texts_from_(state.key_texts_used) {}
+  ~Members() {
+    state_.members.resize(from_);
+    state_.key_texts_used = texts_from_;
+  }
+  Members(const Members&) = delete;
+  Members& operator=(const Members&) = delete;
+
+  Fault read(const Tokens& tokens, std::uint32_t token) {
+    if (tokens.at(++token) == '}') return Fault::none;
+    while (true) {
+      std::string_view key;
+      tokens.raw_string(token, key);
+      if (tokens.escapes && key.find('\\') != std::string_view::npos && !unescape_key(key)) return Fault::bad_text;
+      if (Member* known = find(key)) {
+        known->value = token + 2;
+      } else {
+        add({key, token + 2});
+      }
+      token = skip_valid(tokens, token + 2);
+      if (tokens.at(token) == '}') return Fault::none;
+      ++token;
+    }
+  }
+
+  std::size_t size() const { return size_; }
+  /// By value: converting a member may move the stack.
+  Member operator[](std::size_t index) const { return state_.members[from_ + index]; }
+  Member* find(std::string_view key) {
+    Member* first = state_.members.data() + from_;
+    if (size_ <= few) {
+      for (std::size_t i = 0; i < size_; ++i)
+        if (first[i].key == key) return first + i;
+      return nullptr;
+    }
+    const std::uint32_t found = state_.key_slots[slot_of(key)];
+    return found == 0 ? nullptr : first + found - 1;
+  }
+
+ private:
+  static constexpr std::size_t few = 16;  // below it a scan beats a table
+
+  bool unescape_key(std::string_view& key) {
+    if (state_.key_texts_used == state_.key_texts.size()) state_.key_texts.emplace_back();
+    std::string& text = state_.key_texts[state_.key_texts_used++];
+    text.clear();
+    if (!unescape(key, state_.options->invalid_text, text)) return false;
+    key = text;
+    return true;
+  }
+  /// Where `key` stands in the table, or the free slot for it. The table holds places from 1, at most half full.
+  std::size_t slot_of(std::string_view key) const {
+    const std::size_t mask = state_.key_slots.size() - 1;
+    std::size_t slot = std::hash<std::string_view>{}(key)&mask;
+    while (state_.key_slots[slot] != 0 && state_.members[from_ + state_.key_slots[slot] - 1].key != key)
+      slot = (slot + 1) & mask;
+    return slot;
+  }
+  void add(Member member) {
+    state_.members.push_back(member);
+    ++size_;
+    if (size_ <= few) return;
+    if (size_ == few + 1 || size_ * 2 > state_.key_slots.size()) {
+      state_.key_slots.assign(std::bit_ceil(size_ * 4), 0);
+      for (std::size_t i = 0; i < size_; ++i)
+        state_.key_slots[slot_of(state_.members[from_ + i].key)] = static_cast<std::uint32_t>(i + 1);
+    } else {
+      state_.key_slots[slot_of(member.key)] = static_cast<std::uint32_t>(size_);
+    }
+  }
+
+  ConvertState& state_;
+  std::size_t from_, texts_from_;
+  std::size_t size_ = 0;
 };
 
-/// The members of an object, each key once with its last value, at the place of its first.
-Fault read_members(ConvertState& state, const Tokens& tokens, std::uint32_t token, std::vector<Member>& members) {
-  std::unordered_map<std::string_view, std::size_t> seen;
-  std::vector<std::size_t> hashes;
-  constexpr std::size_t few = 16;  // below it a scan beats a table
-  if (tokens.at(++token) == '}') return Fault::none;
-  while (true) {
-    std::string_view raw;
-    tokens.raw_string(token, raw);
-    std::string key;
-    if (tokens.escapes) {
-      if (!unescape(raw, state.options->invalid_text, key)) return Fault::bad_text;
-    } else {
-      key = raw;
-    }
-    std::size_t place = members.size();
-    if (members.size() <= few) {
-      for (std::size_t i = 0; i < members.size(); ++i)
-        if (members[i].key == key) place = i;
-    } else {
-      if (seen.empty())
-        for (std::size_t i = 0; i < members.size(); ++i) seen.emplace(members[i].key, i);
-      if (const auto found = seen.find(key); found != seen.end()) place = found->second;
-    }
-    if (place < members.size()) {
-      members[place].value = token + 2;
-    } else {
-      const bool moves = members.size() == members.capacity();
-      members.push_back({std::move(key), token + 2});
-      if (members.size() > few + 1) {
-        if (moves) {
-          // Short keys live inside the moved strings: their views are stale.
-          seen.clear();
-          for (std::size_t i = 0; i < members.size(); ++i) seen.emplace(members[i].key, i);
-        } else {
-          seen.emplace(members.back().key, members.size() - 1);
-        }
-      }
-    }
-    token = skip_valid(tokens, token + 2);
-    if (tokens.at(token) == '}') return Fault::none;
-    ++token;
-  }
-}
-
 Fault convert_map(ConvertState& state, const Tokens& tokens, std::uint32_t token, const Converter& to, Column& out) {
-  std::vector<Member> members;
-  if (const Fault fault = read_members(state, tokens, token, members); fault != Fault::none) return fault;
-  for (const Member& member : members) {
+  Members members(state);
+  if (const Fault fault = members.read(tokens, token); fault != Fault::none) return fault;
+  for (std::size_t i = 0; i < members.size(); ++i) {
+    const Member member = members[i];
     const Converter& key = to.elements[0];
     // Keys are always text in JSON: a numeric key type reads it as a number.
     const Fault fault = key.type.is_integer() || key.type.kind == Kind::date_time
@@ -267,40 +310,50 @@ Fault convert_map(ConvertState& state, const Tokens& tokens, std::uint32_t token
   return Fault::none;
 }
 
-Fault convert_tuple(ConvertState& state, const Tokens& tokens, std::uint32_t token, const Converter& to, Column& out) {
-  std::vector<std::uint32_t> values(to.elements.size(), malformed_token);
-  if (tokens.at(token) == '[') {
-    std::size_t count = 0;
-    if (tokens.at(++token) != ']') {
+/// The elements of a tuple, by position or by name, into the children of `out`.
+Fault convert_elements(ConvertState& state, const Tokens& tokens, std::uint32_t token, const Converter& to,
+                       Column& out) {
+  const std::size_t count = to.elements.size();
+  const std::size_t from = state.places.size();
+  state.places.resize(from + count, malformed_token);
+  const auto read = [&] {
+    if (tokens.at(token) == '[') {
+      std::size_t place = 0;
+      if (tokens.at(++token) == ']') return Fault::none;
       while (true) {
-        if (count == values.size()) return Fault::not_type;
-        values[count++] = token;
+        if (place == count) return Fault::not_type;
+        state.places[from + place++] = token;
         token = skip_valid(tokens, token);
-        if (tokens.at(token) == ']') break;
+        if (tokens.at(token) == ']') return Fault::none;
         ++token;
       }
     }
-  } else {
     if (to.type.names.empty()) return Fault::not_type;
-    std::vector<Member> members;
-    if (const Fault fault = read_members(state, tokens, token, members); fault != Fault::none) return fault;
-    for (const Member& member : members)
-      for (std::size_t i = 0; i < values.size(); ++i)
-        if (to.type.names[i] == member.key) values[i] = member.value;
-  }
-  for (std::size_t i = 0; i < values.size(); ++i) {
-    if (values[i] != malformed_token) {
-      if (const Fault fault = convert_element(state, tokens, values[i], to.elements[i], out.element(i));
-          fault != Fault::none)
-        return fault;
+    Members members(state);
+    if (const Fault fault = members.read(tokens, token); fault != Fault::none) return fault;
+    for (std::size_t i = 0; i < count; ++i)
+      if (const Member* member = members.find(to.type.names[i])) state.places[from + i] = member->value;
+    return Fault::none;
+  };
+  Fault fault = read();
+  for (std::size_t i = 0; i < count && fault == Fault::none; ++i) {
+    const std::uint32_t value = state.places[from + i];
+    if (value != malformed_token) {
+      fault = convert_element(state, tokens, value, to.elements[i], out.element(i));
     } else if (to.elements[i].type.kind == Kind::nullable) {
       out.element(i).add_null();
     } else {
-      return Fault::not_type;
+      fault = Fault::not_type;
     }
   }
-  out.close_row();
-  return Fault::none;
+  state.places.resize(from);
+  return fault;
+}
+
+Fault convert_tuple(ConvertState& state, const Tokens& tokens, std::uint32_t token, const Converter& to, Column& out) {
+  const Fault fault = convert_elements(state, tokens, token, to, out);
+  if (fault == Fault::none) out.close_row();
+  return fault;
 }
 
 /// Array of objects into the arrays of a Nested column; each object is read as a named tuple.
@@ -308,20 +361,7 @@ Fault convert_nested(ConvertState& state, const Tokens& tokens, std::uint32_t to
   if (tokens.at(++token) != ']') {
     while (true) {
       if (tokens.at(token) != '{') return Fault::not_type;
-      std::vector<Member> members;
-      if (const Fault fault = read_members(state, tokens, token, members); fault != Fault::none) return fault;
-      for (std::size_t i = 0; i < to.elements.size(); ++i) {
-        const auto member = std::ranges::find(members, to.type.names[i], &Member::key);
-        if (member != members.end()) {
-          if (const Fault fault = convert_element(state, tokens, member->value, to.elements[i], out.element(i));
-              fault != Fault::none)
-            return fault;
-        } else if (to.elements[i].type.kind == Kind::nullable) {
-          out.element(i).add_null();
-        } else {
-          return Fault::not_type;
-        }
-      }
+      if (const Fault fault = convert_elements(state, tokens, token, to, out); fault != Fault::none) return fault;
       token = skip_valid(tokens, token);
       if (tokens.at(token) == ']') break;
       ++token;
@@ -460,6 +500,7 @@ Fault convert_text(ConvertState& state, std::string_view text, const Converter& 
 
 Fault convert_number(ConvertState& state, std::string_view number, const Converter& to, Column& out) {
   const Type& type = to.type;
+  if (const Quick quick = add_quickly(type, number, out); quick != Quick::other) return when(quick == Quick::added);
   switch (type.kind) {
     case Kind::float64:
     case Kind::float32:

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <deque>
 #include <memory>
 #include <span>
 #include <string>
@@ -46,13 +47,28 @@ struct Converter {
   static Result<Converter> make(const engine::Type& sent, std::uint32_t& zone_count);
 };
 
-/// Memory of one thread's conversions.
+/// One member of a JSON object.
+struct Member {
+  std::string_view key;     // into the row, or into ConvertState::key_texts
+  std::uint32_t value = 0;  // its token
+};
+
+/// Memory of one thread's conversions; kept from row to row, so that rows cost no allocation.
 struct ConvertState {
   const MappingOptions* options = nullptr;
   std::vector<ZoneCache> zones;
   std::string text;   // unescaped strings
   std::string built;  // JSON texts
   TokenIndex cell_index;
+  // Stacks: a value inside a value adds its own on top and takes them off.
+  std::vector<Member> members;
+  std::vector<std::uint32_t> places;
+  std::deque<std::string> key_texts;  // keys with escapes; a deque, because views into it stay
+  std::size_t key_texts_used = 0;
+  std::vector<std::uint32_t> key_slots;  // of the object that is being read
+
+  /// Gives memory back after unusual rows. Between rows.
+  void trim();
 };
 
 /// Appends the value at `token` to `out`, or leaves `out` with a half-written row that the caller truncates. `null` is

@@ -124,6 +124,72 @@ bool read_short(std::string_view text, std::int64_t& value) {
 
 }  // namespace
 
+namespace {
+
+/// Digits with at most one point as mantissa / 10^fraction; both exact in the float type, so that one division rounds
+/// rightly (Clinger 1990).
+bool read_short_decimal(std::string_view text, std::size_t digits_max, bool& negative, std::uint64_t& mantissa,
+                        std::size_t& fraction) {
+  const char* at = text.data();
+  const char* const end = at + text.size();
+  negative = at != end && *at == '-';
+  at += negative;
+  if (static_cast<std::size_t>(end - at) > digits_max + 1) return false;
+  const char* const front = at;
+  mantissa = 0;
+  const auto digits = [&] {
+    const char* const start = at;
+    for (; at != end; ++at) {
+      const auto digit = static_cast<unsigned char>(*at - '0');
+      if (digit > 9) break;
+      mantissa = mantissa * 10 + digit;
+    }
+    return static_cast<std::size_t>(at - start);
+  };
+  const std::size_t whole = digits();
+  if (whole == 0 || (whole > 1 && *front == '0')) return false;
+  fraction = 0;
+  if (at != end && *at == '.') {
+    ++at;
+    fraction = digits();
+    if (fraction == 0) return false;
+  }
+  return at == end && whole + fraction <= digits_max;
+}
+
+template <class T, std::size_t digits_max>
+bool add_short_float(std::string_view text, engine::Column& out) {
+  static constexpr auto scale = [] {
+    std::array<T, digits_max + 1> all{};
+    T power = 1;
+    for (auto& one : all) one = power, power *= 10;
+    return all;
+  }();
+  bool negative = false;
+  std::uint64_t mantissa = 0;
+  std::size_t fraction = 0;
+  if (!read_short_decimal(text, digits_max, negative, mantissa, fraction)) return false;
+  const T value = static_cast<T>(mantissa) / scale[fraction];
+  out.add(negative ? -value : value);
+  return true;
+}
+
+}  // namespace
+
+Quick add_quickly(const engine::Type& type, std::string_view text, engine::Column& out) {
+  switch (type.kind) {
+    case engine::Kind::float64:
+      return add_short_float<double, 15>(text, out) ? Quick::added : Quick::other;
+    case engine::Kind::float32:
+      return add_short_float<float, 7>(text, out) ? Quick::added : Quick::other;
+    default: {
+      std::int64_t value = 0;
+      if (!type.is_integer() || type.width > 8 || !read_short(text, value)) return Quick::other;
+      return add_small(type.kind, value, out) ? Quick::added : Quick::refused;
+    }
+  }
+}
+
 bool scale_exactly(std::string_view number, std::uint32_t scale, ExactInteger& out) {
   out = {};
   out.negative = number[0] == '-';

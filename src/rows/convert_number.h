@@ -24,6 +24,11 @@ bool scale_exactly(std::string_view number, std::uint32_t scale, ExactInteger& o
 /// The value as a signed 64-bit integer; false when it does not fit.
 bool to_int64(const ExactInteger& value, std::int64_t& out);
 
+enum class Quick : std::uint8_t { other, added, refused };
+/// Most numbers at once, checked and converted in one pass: up to 18 digits into integers of 64 bits or less, up to 15
+/// digits without an exponent into Float64 (7 into Float32). `other`: it must go the long way.
+Quick add_quickly(const engine::Type& type, std::string_view text, engine::Column& out);
+
 /// Appends an integer of the column's type. False (nothing appended) when it has a fraction or is out of range.
 bool add_integer(const engine::Type& type, std::string_view number, engine::Column& out);
 /// Appends a decimal; digits behind the scale are cut. False when it has too many digits in front.

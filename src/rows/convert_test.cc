@@ -7,6 +7,7 @@
 #include <cmath>
 #include <limits>
 
+#include "rows/convert_number.h"
 #include "rows/row_testing.h"
 
 namespace kinglet::rows {
@@ -139,6 +140,47 @@ TEST(ConvertTable, FloatsI4) {
          {"Float64", "true", "bad"},
          {"Float64", "[]", "bad"},
          {"Float64", "0.000000000000000000000000000000000000000000000000000000000000000001e66", "1"}});
+}
+
+TEST(ConvertLaws, FloatsAreTheNearestToTheirText) {
+  EXPECT_TRUE(rc::check([] {
+    const auto digits = [](std::size_t most) {
+      std::string out;
+      const auto count = *rc::gen::inRange<std::size_t>(1, most + 1);
+      for (std::size_t i = 0; i < count; ++i) out += static_cast<char>('0' + *rc::gen::inRange(0, 10));
+      return out;
+    };
+    std::string text = digits(9);
+    text.erase(0, std::min(text.find_first_not_of('0'), text.size() - 1));
+    if (*rc::gen::arbitrary<bool>()) text += "." + digits(9);
+    if (*rc::gen::arbitrary<bool>()) text.insert(0, "-");
+    engine::Type type;
+    type.kind = engine::Kind::float64;
+    type.width = 8;
+    engine::Column doubles(type);
+    type.kind = engine::Kind::float32;
+    type.width = 4;
+    engine::Column floats(type);
+    const double expected = std::strtod(text.c_str(), nullptr);
+    const float expected_float = std::strtof(text.c_str(), nullptr);
+    const auto same = [&](internal::Quick quick, const engine::Column& column, const auto& value) {
+      if (quick == internal::Quick::other) return;
+      RC_ASSERT(std::memcmp(column.data().data(), &value, sizeof value) == 0);
+    };
+    same(internal::add_quickly(doubles.type(), text, doubles), doubles, expected);
+    same(internal::add_quickly(floats.type(), text, floats), floats, expected_float);
+    if (text.size() <= 8) RC_ASSERT(doubles.size() == 1);
+  }));
+  for (const char* text : {"", "-", ".5", "5.", "01", "-01", "1e5", "1.2.3", "+1", "0x1", "1 ", "nan", "00"}) {
+    engine::Type type;
+    type.kind = engine::Kind::float64;
+    type.width = 8;
+    engine::Column column(type);
+    EXPECT_EQ(internal::add_quickly(type, text, column), internal::Quick::other) << text;
+    type.kind = engine::Kind::int32;
+    type.width = 4;
+    EXPECT_EQ(internal::add_quickly(type, text, column), internal::Quick::other) << text;
+  }
 }
 
 TEST(ConvertTable, DecimalsAreExactI4) {

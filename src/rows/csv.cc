@@ -24,6 +24,15 @@ Result<CsvDialect> parse_csv_dialect(std::string_view delimiter, std::string_vie
   return out;
 }
 
+std::string column_name(std::string_view text) {
+  constexpr std::size_t bytes_max = 100;
+  std::string out;
+  for (const char c : text.substr(0, bytes_max))
+    out += (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ? c : '_';
+  if (out.empty() || (out[0] >= '0' && out[0] <= '9')) out.insert(0, "_");
+  return out;
+}
+
 namespace internal {
 namespace {
 
@@ -81,22 +90,25 @@ std::size_t CsvFeed::feed(std::string_view chunk) {
       held_.clear();
     }
   }
-  if (held_from_ < held_.size()) held_from_ += read(std::string_view(held_).substr(held_from_), false);
+  if (held_from_ < held_.size()) held_from_ += read(std::string_view(held_).substr(held_from_));
   if (held_from_ < held_.size()) return used;
   held_.clear();
   held_from_ = 0;
-  return used + read(chunk.substr(used), false);
+  return used + read(chunk.substr(used));
 }
 
-void CsvFeed::finish() {
+bool CsvFeed::finish() {
   if (!detected_) detect();
-  read(std::string_view(held_).substr(held_from_), true);
+  held_from_ += read(std::string_view(held_).substr(held_from_));
+  if (sink_.full()) return false;
   held_.clear();
+  held_from_ = 0;
   if (state_ == State::quoted || state_ == State::escaped) spoil("a quote is not closed before the end of the file");
   if (state_ != State::field_start || !ranges_.empty() || cell_from_ < text_.size()) {
     end_cell();
     end_record();
   }
+  return true;
 }
 
 void CsvFeed::put(const char* from, const char* to) {
@@ -145,7 +157,7 @@ void CsvFeed::end_record() {
   state_ = State::field_start;
 }
 
-std::size_t CsvFeed::read(std::string_view text, bool ignore_full) {
+std::size_t CsvFeed::read(std::string_view text) {
   const char* at = text.data();
   const char* const end = at + text.size();
   const char escape = dialect_.escape.value_or('"');  // a quote: never seen as an escape below
@@ -153,7 +165,7 @@ std::size_t CsvFeed::read(std::string_view text, bool ignore_full) {
     const char c = *at;
     switch (state_) {
       case State::field_start:
-        if (ranges_.empty() && sink_.full() && !ignore_full) return static_cast<std::size_t>(at - text.data());
+        if (ranges_.empty() && sink_.full()) return static_cast<std::size_t>(at - text.data());
         if (c == '"') {
           cell_quoted_ = true;
           state_ = State::quoted;

@@ -23,6 +23,9 @@ struct CsvDialect {
 /// Errors: invalid.
 Result<CsvDialect> parse_csv_dialect(std::string_view delimiter, std::string_view escape, std::string_view new_line);
 
+/// A name that a column may have, made of any text: "unit price" -> "unit_price", "1st" -> "_1st".
+std::string column_name(std::string_view text);
+
 namespace internal {
 
 struct CsvCell {
@@ -50,14 +53,17 @@ class CsvFeed {
   CsvFeed(const CsvDialect& dialect, std::size_t record_bytes_max, CsvSink& sink)
       : dialect_(dialect), record_bytes_max_(record_bytes_max), sink_(sink) {}
   std::size_t feed(std::string_view chunk);
-  void finish();
+  /// False when the sink was full before all was given; then call again.
+  bool finish();
+  /// Kept from earlier chunks: the open record, or what the dialect is not detected from yet.
+  std::size_t open_bytes() const { return text_.size() + held_.size() - held_from_; }
   char delimiter() const { return delimiter_; }
 
  private:
   enum class State : std::uint8_t { field_start, plain, quoted, quote_seen, quote_return, escaped, skip_line };
 
   void detect();
-  std::size_t read(std::string_view text, bool ignore_full);
+  std::size_t read(std::string_view text);
   void put(const char* from, const char* to);
   void end_cell();
   void end_record();

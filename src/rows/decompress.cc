@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// zlib and zstd behind one streaming interface.
+// zlib, zstd and lz4 behind one streaming interface.
 #include "rows/decompress.h"
 
+#include <lz4frame.h>
 #include <zlib.h>
 #include <zstd.h>
 #include <zstd_errors.h>
@@ -26,33 +27,49 @@ std::string lower(std::string_view text) {
   return out;
 }
 
-std::unexpected<Error> too_large(std::uint64_t limit) {
-  return fail(Code::too_large, "the body is larger than {} bytes when decompressed", limit);
-}
+/// What went in and came out so far, against the limits.
+class Meter {
+ public:
+  explicit Meter(const DecompressLimits& limits) : limits_(limits) {}
+  Status count(std::size_t in, std::size_t out) {
+    in_ += in;
+    out_ += out;
+    if (out_ > limits_.output_bytes_max)
+      return fail(Code::too_large, "the body is larger than {} bytes when decompressed", limits_.output_bytes_max);
+    if (out_ > limits_.ratio_free_bytes && out_ / limits_.ratio_max > in_)
+      return fail(Code::too_large,
+                  "the body decompresses to more than {} times its size ({} bytes from {}); a body of more than {} "
+                  "bytes may not",
+                  limits_.ratio_max, out_, in_, limits_.ratio_free_bytes);
+    return {};
+  }
+
+ private:
+  DecompressLimits limits_;
+  std::uint64_t in_ = 0, out_ = 0;
+};
 
 class Identity : public Decompressor {
  public:
-  explicit Identity(const DecompressLimits& limits) : limits_(limits) {}
+  explicit Identity(const DecompressLimits& limits) : meter_(limits) {}
   Result<bool> next(std::string_view& input, std::string& out) override {
     const std::size_t size = std::min(input.size(), piece_bytes);
     out.assign(input.substr(0, size));
     input.remove_prefix(size);
-    total_ += size;
-    if (total_ > limits_.output_bytes_max) return too_large(limits_.output_bytes_max);
+    TRY_VOID(meter_.count(size, size));
     return !input.empty();
   }
   Status finish() override { return {}; }
 
  private:
-  DecompressLimits limits_;
-  std::uint64_t total_ = 0;
+  Meter meter_;
 };
 
 /// gzip and deflate. `deflate` means zlib's wrapping (RFC 9110 8.4.1.2); bare deflate data, which some senders use, is
 /// told apart by its first two bytes.
 class Zlib : public Decompressor {
  public:
-  Zlib(Encoding encoding, const DecompressLimits& limits) : encoding_(encoding), limits_(limits) {}
+  Zlib(Encoding encoding, const DecompressLimits& limits) : encoding_(encoding), meter_(limits) {}
   ~Zlib() override {
     if (open_) inflateEnd(&stream_);
   }
@@ -116,8 +133,7 @@ class Zlib : public Decompressor {
     const std::size_t made = piece_bytes - stream_.avail_out;
     out.resize(start + made);
     input.remove_prefix(given - stream_.avail_in);
-    total_ += made;
-    if (total_ > limits_.output_bytes_max) return too_large(limits_.output_bytes_max);
+    TRY_VOID(meter_.count(given - stream_.avail_in, made));
     if (result == Z_STREAM_END) {
       ended_ = true;
       return !input.empty();
@@ -128,17 +144,17 @@ class Zlib : public Decompressor {
   }
 
   Encoding encoding_;
-  DecompressLimits limits_;
+  Meter meter_;
   z_stream stream_{};
   bool open_ = false;
   bool ended_ = false;
   std::string head_;  // deflate: the two bytes that tell its wrapping
-  std::uint64_t total_ = 0;
 };
 
 class Zstd : public Decompressor {
  public:
-  explicit Zstd(const DecompressLimits& limits) : limits_(limits), stream_(ZSTD_createDStream()) {
+  explicit Zstd(const DecompressLimits& limits)
+      : window_log_max_(limits.zstd_window_log_max), meter_(limits), stream_(ZSTD_createDStream()) {
     CHECK(stream_ != nullptr, "memory for a zstd stream");
     ZSTD_DCtx_setParameter(stream_, ZSTD_d_windowLogMax, static_cast<int>(limits.zstd_window_log_max));
   }
@@ -154,15 +170,14 @@ class Zstd : public Decompressor {
       const std::size_t result = ZSTD_decompressStream(stream_, &made, &in);
       if (ZSTD_isError(result)) {
         if (ZSTD_getErrorCode(result) == ZSTD_error_frameParameter_windowTooLarge)
-          return fail(Code::too_large, "the zstd window is larger than 2^{} bytes", limits_.zstd_window_log_max);
+          return fail(Code::too_large, "the zstd window is larger than 2^{} bytes", window_log_max_);
         return fail(Code::invalid, "the body is not a valid zstd stream, or it is damaged");
       }
       ended_ = result == 0;
     }
     out.resize(made.pos);
     input.remove_prefix(in.pos);
-    total_ += made.pos;
-    if (total_ > limits_.output_bytes_max) return too_large(limits_.output_bytes_max);
+    TRY_VOID(meter_.count(in.pos, made.pos));
     waiting_ = made.pos == piece_bytes && !ended_;
     return waiting_ || !input.empty();
   }
@@ -172,11 +187,50 @@ class Zstd : public Decompressor {
   }
 
  private:
-  DecompressLimits limits_;
+  unsigned window_log_max_;
+  Meter meter_;
   ZSTD_DStream* stream_;
   bool ended_ = false;
   bool waiting_ = false;
-  std::uint64_t total_ = 0;
+};
+
+/// The lz4 frame format; a block of it has at most 4 MiB.
+class Lz4 : public Decompressor {
+ public:
+  explicit Lz4(const DecompressLimits& limits) : meter_(limits) {
+    CHECK(!LZ4F_isError(LZ4F_createDecompressionContext(&context_, LZ4F_VERSION)), "memory for an lz4 stream");
+  }
+  ~Lz4() override { LZ4F_freeDecompressionContext(context_); }
+  Lz4(const Lz4&) = delete;
+  Lz4& operator=(const Lz4&) = delete;
+
+  Result<bool> next(std::string_view& input, std::string& out) override {
+    out.resize(piece_bytes);
+    std::size_t made = out.size();
+    std::size_t used = input.size();
+    if (!input.empty() || waiting_) {
+      const std::size_t result = LZ4F_decompress(context_, out.data(), &made, input.data(), &used, nullptr);
+      if (LZ4F_isError(result)) return fail(Code::invalid, "the body is not a valid lz4 stream, or it is damaged");
+      ended_ = result == 0;
+    } else {
+      made = 0;
+    }
+    out.resize(made);
+    input.remove_prefix(used);
+    TRY_VOID(meter_.count(used, made));
+    waiting_ = made == piece_bytes && !ended_;
+    return waiting_ || !input.empty();
+  }
+  Status finish() override {
+    if (!ended_) return fail(Code::invalid, "the lz4 stream is cut: it ends inside a frame");
+    return {};
+  }
+
+ private:
+  Meter meter_;
+  LZ4F_dctx* context_ = nullptr;
+  bool ended_ = false;
+  bool waiting_ = false;
 };
 
 }  // namespace
@@ -195,10 +249,12 @@ Result<Encoding> parse_content_encoding(std::string_view header) {
       found = Encoding::deflate;
     } else if (coding == "zstd") {
       found = Encoding::zstd;
+    } else if (coding == "lz4") {
+      found = Encoding::lz4;
     } else if (coding == "br") {
-      return fail(Code::unsupported, "Content-Encoding br is not supported; use gzip, zstd or deflate");
+      return fail(Code::unsupported, "Content-Encoding br is not supported; use gzip, zstd, deflate or lz4");
     } else {
-      return fail(Code::unsupported, "Content-Encoding '{}' is not known; use gzip, zstd or deflate",
+      return fail(Code::unsupported, "Content-Encoding '{}' is not known; use gzip, zstd, deflate or lz4",
                   coding.substr(0, 40));
     }
     if (++count > 1)
@@ -209,7 +265,10 @@ Result<Encoding> parse_content_encoding(std::string_view header) {
 
 Encoding encoding_of_name(std::string_view name) {
   const std::string text = lower(name);
-  return text.ends_with(".gz") ? Encoding::gzip : text.ends_with(".zst") ? Encoding::zstd : Encoding::identity;
+  return text.ends_with(".gz")    ? Encoding::gzip
+         : text.ends_with(".zst") ? Encoding::zstd
+         : text.ends_with(".lz4") ? Encoding::lz4
+                                  : Encoding::identity;
 }
 
 std::unique_ptr<Decompressor> Decompressor::make(Encoding encoding, const DecompressLimits& limits) {
@@ -219,6 +278,8 @@ std::unique_ptr<Decompressor> Decompressor::make(Encoding encoding, const Decomp
       return std::make_unique<Zlib>(encoding, limits);
     case Encoding::zstd:
       return std::make_unique<Zstd>(limits);
+    case Encoding::lz4:
+      return std::make_unique<Lz4>(limits);
     case Encoding::identity:
       break;
   }

@@ -3,6 +3,7 @@
 #include "rows/decompress.h"
 
 #include <gtest/gtest.h>
+#include <lz4frame.h>
 #include <rapidcheck.h>
 #include <zlib.h>
 #include <zstd.h>
@@ -31,6 +32,13 @@ std::string zstded(std::string_view text) {
   out.resize(ZSTD_compress(out.data(), out.size(), text.data(), text.size(), 3));
   return out;
 }
+std::string lz4ed(std::string_view text) {
+  LZ4F_preferences_t preferences{};
+  preferences.frameInfo.contentChecksumFlag = LZ4F_contentChecksumEnabled;
+  std::string out(LZ4F_compressFrameBound(text.size(), &preferences), '\0');
+  out.resize(LZ4F_compressFrame(out.data(), out.size(), text.data(), text.size(), &preferences));
+  return out;
+}
 std::string compressed(Encoding encoding, std::string_view text) {
   switch (encoding) {
     case Encoding::gzip:
@@ -39,6 +47,8 @@ std::string compressed(Encoding encoding, std::string_view text) {
       return deflated(text, MAX_WBITS);
     case Encoding::zstd:
       return zstded(text);
+    case Encoding::lz4:
+      return lz4ed(text);
     case Encoding::identity:
       break;
   }
@@ -72,7 +82,9 @@ TEST(Decompress, HeadersI7) {
   EXPECT_EQ(parse_content_encoding("x-gzip").value(), Encoding::gzip);
   EXPECT_EQ(parse_content_encoding("identity, zstd").value(), Encoding::zstd);
   EXPECT_EQ(parse_content_encoding("deflate").value(), Encoding::deflate);
-  for (const char* header : {"br", "gzip, gzip", "gzip,zstd", "compress", "gzip;q=1", "snappy", "gzip, br"}) {
+  EXPECT_EQ(parse_content_encoding("lz4").value(), Encoding::lz4);
+  for (const char* header : {"br", "gzip, gzip", "gzip,zstd", "lz4, lz4", "gzip, identity, gzip", "compress",
+                             "gzip;q=1", "snappy", "gzip, br"}) {
     auto result = parse_content_encoding(header);
     ASSERT_FALSE(result.has_value()) << header;
     EXPECT_EQ(result.error().code, Code::unsupported);
@@ -81,7 +93,8 @@ TEST(Decompress, HeadersI7) {
 
 TEST(Decompress, BombsStopAtTheLimitI7) {
   const std::string zeros(64 << 20, '\0');
-  for (const Encoding encoding : {Encoding::gzip, Encoding::deflate, Encoding::zstd, Encoding::identity}) {
+  for (const Encoding encoding :
+       {Encoding::gzip, Encoding::deflate, Encoding::zstd, Encoding::lz4, Encoding::identity}) {
     auto result = decompress_all(encoding, compressed(encoding, zeros), 1 << 20);
     ASSERT_FALSE(result.has_value());
     EXPECT_EQ(result.error().code, Code::too_large);
@@ -91,6 +104,35 @@ TEST(Decompress, BombsStopAtTheLimitI7) {
   EXPECT_FALSE(decompress_all(Encoding::gzip, gzipped(std::string(1001, 'x')), 1000).has_value());
   // Nested compression is only peeled once.
   EXPECT_EQ(decompress_all(Encoding::gzip, gzipped(gzipped("x")), 1000).value(), gzipped("x"));
+}
+
+TEST(Decompress, BombsStopAtTheRatioI7) {
+  const std::string zeros(8 << 20, '\0');
+  const auto read = [](Encoding encoding, std::string_view bytes, std::uint64_t free) -> Result<std::uint64_t> {
+    auto decoder = Decompressor::make(encoding, {.ratio_max = 20, .ratio_free_bytes = free});
+    std::uint64_t total = 0;
+    std::string out;
+    for (bool more = true; more;) {
+      TRY(more, decoder->next(bytes, out));
+      total += out.size();
+    }
+    TRY_VOID(decoder->finish());
+    return total;
+  };
+  for (const Encoding encoding : {Encoding::gzip, Encoding::deflate, Encoding::zstd, Encoding::lz4}) {
+    const std::string bomb = compressed(encoding, zeros);
+    auto refused = read(encoding, bomb, 1 << 20);
+    ASSERT_FALSE(refused.has_value());
+    EXPECT_EQ(refused.error().code, Code::too_large);
+    EXPECT_NE(refused.error().message.find("more than 20 times its size"), std::string::npos)
+        << refused.error().message;
+    EXPECT_EQ(read(encoding, bomb, 8 << 20).value(), zeros.size());  // small enough, whatever the ratio
+  }
+  // Ordinary text of any size stays below it.
+  std::string text;
+  for (int i = 0; i < 200'000; ++i) text += fmt::format("line {} {}\n", i, i * 7919);
+  for (const Encoding encoding : {Encoding::gzip, Encoding::zstd, Encoding::lz4})
+    EXPECT_EQ(read(encoding, compressed(encoding, text), 1 << 20).value(), text.size());
 }
 
 TEST(Decompress, HugeZstdWindowsAreRefusedI7) {
@@ -111,7 +153,7 @@ TEST(Decompress, HugeZstdWindowsAreRefusedI7) {
 TEST(Decompress, CutOrDamagedStreamsAreInvalidI7) {
   std::string text;
   for (int i = 0; i < 500; ++i) text += fmt::format("line {} {}\n", i, i * 7919);
-  for (const Encoding encoding : {Encoding::gzip, Encoding::deflate, Encoding::zstd}) {
+  for (const Encoding encoding : {Encoding::gzip, Encoding::deflate, Encoding::zstd, Encoding::lz4}) {
     const std::string bytes = compressed(encoding, text);
     for (std::size_t size = 0; size < bytes.size(); size += 1 + size / 50) {
       auto result = decompress_all(encoding, std::string_view(bytes).substr(0, size), 1 << 20);
@@ -124,11 +166,15 @@ TEST(Decompress, CutOrDamagedStreamsAreInvalidI7) {
   std::string damaged = gzipped(text);
   damaged[damaged.size() - 6] ^= 1;  // the checksum
   EXPECT_FALSE(decompress_all(Encoding::gzip, damaged, 1 << 20).has_value());
+  damaged = lz4ed(text);
+  damaged.back() ^= 1;
+  EXPECT_FALSE(decompress_all(Encoding::lz4, damaged, 1 << 20).has_value());
 }
 
 TEST(Decompress, MembersAndFramesFollowEachOther) {
   EXPECT_EQ(decompress_all(Encoding::gzip, gzipped("a") + gzipped("") + gzipped("b"), 100).value(), "ab");
   EXPECT_EQ(decompress_all(Encoding::zstd, zstded("a") + zstded("b"), 100).value(), "ab");
+  EXPECT_EQ(decompress_all(Encoding::lz4, lz4ed("a") + lz4ed("") + lz4ed("b"), 100).value(), "ab");
   EXPECT_EQ(decompress_all(Encoding::deflate, deflated("bare", -MAX_WBITS), 100).value(), "bare");
 }
 
@@ -137,7 +183,8 @@ TEST(DecompressLaws, PiecesChangeNothing) {
     std::string big;
     for (int i = 0; i < repeat * 40; ++i) big += text;
     const auto piece = *rc::gen::element<std::size_t>(1, 2, 3, 100, SIZE_MAX);
-    const auto encoding = *rc::gen::element(Encoding::gzip, Encoding::deflate, Encoding::zstd, Encoding::identity);
+    const auto encoding =
+        *rc::gen::element(Encoding::gzip, Encoding::deflate, Encoding::zstd, Encoding::lz4, Encoding::identity);
     auto result = in_pieces(encoding, compressed(encoding, big), piece);
     RC_ASSERT(result.has_value() || (encoding == Encoding::identity && big.empty()));
     if (result) RC_ASSERT(*result == big);

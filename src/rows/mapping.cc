@@ -67,11 +67,9 @@ std::optional<engine::Column> evaluate_default(const MappedColumn& column, const
   MappingOptions lenient = options;
   lenient.numeric_strings = NumericStrings::always;
   lenient.date_time64_numbers = TickNumbers::seconds;  // as the engine casts a number
-  internal::ConvertState state{.options = &lenient,
-                               .zones = std::vector<internal::ZoneCache>(zone_count),
-                               .text = {},
-                               .built = {},
-                               .cell_index = {}};
+  internal::ConvertState state;
+  state.options = &lenient;
+  state.zones.resize(zone_count);
   engine::Column out(column.sent);
   if (*json == "null") {
     if (!column.nullable) return std::nullopt;

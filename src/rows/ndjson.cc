@@ -22,23 +22,24 @@ std::size_t JsonFeed::feed(std::string_view chunk) {
     used -= held_.size();
     held_ = std::string();
   }
-  drain(false);
+  drain();
   while (used < chunk.size() && held_.empty() && !sink_.full()) {
     const std::string_view rest = chunk.substr(used);
     if (mode_ == Mode::broken) return chunk.size();
-    used += mode_ == Mode::lines ? feed_lines(rest, false) : feed_documents(rest, false);
+    used += mode_ == Mode::lines ? feed_lines(rest) : feed_documents(rest);
   }
   return used;
 }
 
-void JsonFeed::finish() {
+bool JsonFeed::finish() {
   if (mode_ == Mode::start) decide(true);
-  drain(true);
+  drain();
+  if (sink_.full()) return false;
   if (mode_ == Mode::lines) {
     if (!piece_.empty()) line_of_pieces({});
-    return;
+    return true;
   }
-  if (mode_ != Mode::documents) return;
+  if (mode_ != Mode::documents) return true;
   if (part_ == Part::other) {
     end_document({});
   } else if (part_ != Part::between) {
@@ -46,6 +47,9 @@ void JsonFeed::finish() {
   } else if (in_array_) {
     sink_.malformed({}, "the array is not closed");
   }
+  part_ = Part::between;
+  in_array_ = false;
+  return true;
 }
 
 std::size_t JsonFeed::start(std::string_view chunk) {
@@ -116,11 +120,11 @@ void JsonFeed::set_lines() {
   sink_.skip_lines(blank_lines_);
 }
 
-void JsonFeed::drain(bool ignore_full) {
-  while (held_from_ < held_.size() && (ignore_full || !sink_.full())) {
+void JsonFeed::drain() {
+  while (held_from_ < held_.size() && !sink_.full()) {
     const std::string_view rest = std::string_view(held_).substr(held_from_);
     if (mode_ == Mode::broken) break;
-    held_from_ += mode_ == Mode::lines ? feed_lines(rest, ignore_full) : feed_documents(rest, ignore_full);
+    held_from_ += mode_ == Mode::lines ? feed_lines(rest) : feed_documents(rest);
   }
   if (held_from_ >= held_.size() || mode_ == Mode::broken) {
     held_ = std::string();
@@ -194,7 +198,7 @@ void JsonFeed::line_of_pieces(std::string_view tail) {
   too_long_ = false;
 }
 
-std::size_t JsonFeed::feed_lines(std::string_view chunk, bool ignore_full) {
+std::size_t JsonFeed::feed_lines(std::string_view chunk) {
   std::size_t used = 0;
   if (!piece_.empty()) {
     const std::size_t newline = chunk.find('\n');
@@ -207,10 +211,10 @@ std::size_t JsonFeed::feed_lines(std::string_view chunk, bool ignore_full) {
   }
   const std::size_t last = chunk.rfind('\n');
   while (last != std::string_view::npos && used <= last) {
-    if (sink_.full() && !ignore_full) return used;
+    if (sink_.full()) return used;
     used += sink_.lines(chunk.substr(used, last + 1 - used));
   }
-  if (used < chunk.size() && (ignore_full || !sink_.full())) {
+  if (used < chunk.size() && !sink_.full()) {
     keep(chunk.substr(used));
     used = chunk.size();
   }
@@ -234,12 +238,12 @@ void JsonFeed::end_document(std::string_view tail) {
   need_comma_ = in_array_;
 }
 
-std::size_t JsonFeed::feed_documents(std::string_view chunk, bool ignore_full) {
+std::size_t JsonFeed::feed_documents(std::string_view chunk) {
   std::size_t start = 0;  // of the open value within the chunk
   for (std::size_t at = 0; at < chunk.size();) {
     const char c = chunk[at];
     if (part_ == Part::between) {
-      if (sink_.full() && !ignore_full) return at;
+      if (sink_.full()) return at;
       if (is_blank(c)) {
         ++at;
         continue;
@@ -263,8 +267,11 @@ std::size_t JsonFeed::feed_documents(std::string_view chunk, bool ignore_full) {
         ++at;
         continue;
       }
-      if (in_array_ && need_comma_)
+      if (in_array_ && need_comma_) {
         sink_.malformed(chunk.substr(at, 1), "a comma must stand between the elements of an array");
+        need_comma_ = false;
+        continue;
+      }
       ends_with_comma_ = false;
       start = at;
       part_ = c == '{' || c == '[' ? Part::container : c == '"' ? Part::string : Part::other;

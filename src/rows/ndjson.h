@@ -41,8 +41,11 @@ class JsonFeed {
       : form_(form), row_bytes_max_(row_bytes_max), sink_(sink) {}
   /// Returns the bytes consumed; fewer than all only when the sink is full.
   std::size_t feed(std::string_view chunk);
-  /// The end of the stream: hands over what is left.
-  void finish();
+  /// The end of the stream: hands over what is left. False when the sink was full before all was given; then call
+  /// again.
+  bool finish();
+  /// Kept from earlier chunks: the open row, or what is not decided on.
+  std::size_t open_bytes() const { return piece_.size() + held_.size() - held_from_; }
 
  private:
   enum class Mode : std::uint8_t { start, lines, documents, broken };
@@ -52,9 +55,9 @@ class JsonFeed {
   std::size_t start(std::string_view chunk);
   void decide(bool at_end);
   void set_lines();
-  void drain(bool ignore_full);
-  std::size_t feed_lines(std::string_view chunk, bool ignore_full);
-  std::size_t feed_documents(std::string_view chunk, bool ignore_full);
+  void drain();
+  std::size_t feed_lines(std::string_view chunk);
+  std::size_t feed_documents(std::string_view chunk);
   void line_of_pieces(std::string_view tail);
   void end_document(std::string_view tail);
   void keep(std::string_view piece);

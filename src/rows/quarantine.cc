@@ -52,20 +52,20 @@ std::vector<std::pair<std::string, std::string>> quarantine_columns(const datafi
   return out;
 }
 
-QuarantineBuilder::QuarantineBuilder(const RowMapping& mapping) : mapping_(mapping), block_(make_block()) {}
-
-engine::Block QuarantineBuilder::make_block() const {
-  engine::Block block;
-  block.add("c__error_column", column_of("Array(String)"));
-  block.add("c__error", column_of("Array(String)"));
-  block.add("c__import_id", column_of("Nullable(String)"));
-  for (const MappedColumn& column : mapping_.columns()) block.add(column.name, column_of("Nullable(String)"));
-  block.add("insertion_date", column_of("DateTime"));
-  return block;
+void QuarantineBuilder::add_columns() {
+  if (block_.column_count() > 0) return;
+  block_.add("c__error_column", column_of("Array(String)"));
+  block_.add("c__error", column_of("Array(String)"));
+  const engine::Column text = column_of("Nullable(String)");
+  block_.add("c__import_id", text);
+  for (const MappedColumn& column : mapping_.columns()) block_.add(column.name, text);
+  block_.add("insertion_date", column_of("DateTime"));
 }
 
-engine::Block QuarantineBuilder::take() {
-  return std::exchange(block_, make_block());
+void QuarantineBuilder::recycle(engine::Block&& block) {
+  if (block_.column_count() > 0) return;
+  block_ = std::move(block);
+  block_.clear();
 }
 
 void QuarantineBuilder::begin_row(std::string_view import_id) {
@@ -79,6 +79,7 @@ void QuarantineBuilder::begin_row(std::string_view import_id) {
 void QuarantineBuilder::add_row(const std::vector<std::optional<std::string>>& values,
                                 const std::vector<Failure>& failures, std::string_view import_id,
                                 std::uint32_t now_seconds) {
+  add_columns();
   for (const Failure& failure : failures) {
     block_.column(0).element(0).add_string(mapping_.columns()[failure.column].name);
     block_.column(1).element(0).add_string(failure.error);
@@ -97,6 +98,7 @@ void QuarantineBuilder::add_row(const std::vector<std::optional<std::string>>& v
 }
 
 void QuarantineBuilder::add_line(std::string_view error, std::string_view import_id, std::uint32_t now_seconds) {
+  add_columns();
   block_.column(0).close_row();
   block_.column(1).element(0).add_string(error);
   block_.column(1).close_row();

@@ -33,7 +33,7 @@ std::vector<std::pair<std::string, std::string>> quarantine_columns(const datafi
 /// Builds quarantine rows. Thread: any, one at a time.
 class QuarantineBuilder {
  public:
-  explicit QuarantineBuilder(const RowMapping& mapping);
+  explicit QuarantineBuilder(const RowMapping& mapping) : mapping_(mapping) {}
 
   struct Failure {
     std::uint32_t column = 0;  // index into RowMapping::columns()
@@ -46,14 +46,17 @@ class QuarantineBuilder {
   void add_line(std::string_view error, std::string_view import_id, std::uint32_t now_seconds);
 
   const engine::Block& block() const { return block_; }
-  engine::Block take();
+  engine::Block take() { return std::exchange(block_, {}); }
+  void clear() { block_.clear(); }
+  /// Takes a block of this builder back for its memory.
+  void recycle(engine::Block&& block);
 
  private:
   void begin_row(std::string_view import_id);
-  engine::Block make_block() const;
+  void add_columns();
 
   const RowMapping& mapping_;
-  engine::Block block_;
+  engine::Block block_;  // without columns until the first row: most batches have no bad one
 };
 
 }  // namespace kinglet::rows

@@ -25,34 +25,79 @@ struct BatchBuilder::Impl : internal::JsonSink, internal::CsvSink {
   };
 
   Impl(std::shared_ptr<const RowMapping> mapping_in, BatchOptions options_in)
-      : mapping(std::move(mapping_in)), options(std::move(options_in)), walk(*mapping), quarantine(*mapping) {
+      : mapping(std::move(mapping_in)), walk(*mapping), quarantine(*mapping) {
     state.options = &mapping->options();
     state.zones.resize(mapping->zone_count());
-    filled = options.format == InputFormat::csv ? mapping->csv_columns() : mapping->json_columns();
-    for (const std::uint32_t column : filled)
-      may_leave_out = may_leave_out || mapping->columns()[column].absent == Absent::left_out;
+    restart(std::move(options_in));
+  }
+
+  void restart(BatchOptions options_in) {
+    const bool other_columns =
+        main == nullptr || (options.format == InputFormat::csv) != (options_in.format == InputFormat::csv);
+    options = std::move(options_in);
+    if (other_columns) {
+      filled = options.format == InputFormat::csv ? mapping->csv_columns() : mapping->json_columns();
+      may_leave_out = std::ranges::any_of(
+          filled, [&](std::uint32_t column) { return mapping->columns()[column].absent == Absent::left_out; });
+      row_width = 0;
+      for (const std::uint32_t column : filled) {
+        const std::uint32_t width = mapping->columns()[column].convert.type.width;
+        row_width += width > 0 ? width : 8;
+      }
+      groups.clear();
+      main = &groups.emplace(0, make_group(0)).first->second;
+    } else {
+      std::erase_if(groups, [](const auto& entry) { return entry.first != 0; });
+      main->block.clear();
+    }
+    quarantine.clear();
+    json.reset();
+    csv.reset();
     if (options.format == InputFormat::csv) {
       csv.emplace(options.csv, mapping->options().row_bytes_max, *this);
     } else {
       json.emplace(options.format == InputFormat::json ? internal::JsonForm::json : internal::JsonForm::ndjson,
                    mapping->options().row_bytes_max, *this);
     }
-    main = &group(0);
+    batch = totals = {};
+    is_full = false;
+    bytes_unseen = text_bytes = text_hash = row_number = 0;
+    errors.clear();
+    status = {};
+    cell_of.clear();
+    csv_unknown.clear();
+    walk.forget_unknown_keys();
+    state.trim();
+    index.shrink(index_kept_max);
   }
 
   // ---- where rows go
 
-  Group& group(std::uint32_t left_out) {
-    if (left_out == 0 && main != nullptr) return *main;
-    const auto found = groups.find(left_out);
-    if (found != groups.end()) return found->second;
+  Group make_group(std::uint32_t left_out) const {
     Group fresh;
     for (const std::uint32_t number : filled) {
       const MappedColumn& column = mapping->columns()[number];
       if (column.absent == Absent::left_out && (left_out >> column.left_out_bit & 1) != 0) continue;
       fresh.columns.push_back(number);
-      fresh.block.add(column.name, column.make_column());
     }
+    add_columns(fresh);
+    return fresh;
+  }
+  void add_columns(Group& to) const {
+    for (const std::uint32_t number : to.columns) {
+      const MappedColumn& column = mapping->columns()[number];
+      to.block.add(column.name, column.make_column());
+    }
+  }
+  /// take() left the main block without columns, and no batch came back to be filled again.
+  void before_rows() {
+    if (main->block.column_count() == 0) add_columns(*main);
+  }
+
+  Group& group(std::uint32_t left_out) {
+    const auto found = groups.find(left_out);
+    if (found != groups.end()) return found->second;
+    Group fresh = make_group(left_out);
     // Each set of absent columns is an insert of its own: too many of them end the batch.
     if (groups.size() >= BatchBuilder::groups_max) is_full = true;
     return groups.emplace(left_out, std::move(fresh)).first->second;
@@ -61,14 +106,41 @@ struct BatchBuilder::Impl : internal::JsonSink, internal::CsvSink {
   std::size_t rows() const { return batch.successful + quarantine.block().row_count(); }
   bool full() const override { return is_full; }
 
-  void row_done(std::size_t row_bytes) {
-    bytes_unseen += row_bytes;
-    if (rows() >= options.rows_max) is_full = true;
-    if (bytes_unseen < 64 << 10) return;
-    bytes_unseen = 0;
+  std::size_t byte_size() const {
     std::size_t bytes = quarantine.block().byte_size();
     for (const auto& [mask, one] : groups) bytes += one.block.byte_size();
-    if (bytes >= options.bytes_max) is_full = true;
+    return bytes;
+  }
+
+  void row_done(std::string_view text) {
+    text_bytes += text.size();
+    if (options.hash_text) text_hash = hash_of(text_hash, text);
+    if (rows() >= options.rows_max || text_bytes >= options.text_bytes_max) is_full = true;
+    // Short rows can make wide ones of defaults.
+    bytes_unseen += text.size() + row_width;
+    if (bytes_unseen < 64 << 10) return;
+    bytes_unseen = 0;
+    if (byte_size() >= options.bytes_max) is_full = true;
+  }
+
+  /// Multiplies 16 bytes at a time into 128 bits and folds them.
+  static std::uint64_t hash_of(std::uint64_t seed, std::string_view text) {
+    __extension__ using Wide = unsigned __int128;
+    const auto mix = [](std::uint64_t a, std::uint64_t b) {
+      const Wide product = static_cast<Wide>(a) * b;
+      return static_cast<std::uint64_t>(product) ^ static_cast<std::uint64_t>(product >> 64);
+    };
+    constexpr std::uint64_t odd[] = {0xa0761d6478bd642full, 0xe7037ed1a0b428dbull};
+    std::uint64_t hash = mix(seed ^ odd[0], text.size() ^ odd[1]);
+    std::uint64_t words[2];
+    while (text.size() >= sizeof words) {
+      std::memcpy(words, text.data(), sizeof words);
+      hash = mix(words[0] ^ odd[0], words[1] ^ hash);
+      text.remove_prefix(sizeof words);
+    }
+    words[0] = words[1] = 0;
+    if (!text.empty()) std::memcpy(words, text.data(), text.size());
+    return mix(words[0] ^ odd[0], words[1] ^ hash);
   }
 
   void sample(std::string_view column, std::string_view error) {
@@ -91,7 +163,7 @@ struct BatchBuilder::Impl : internal::JsonSink, internal::CsvSink {
       ++batch.quarantined;
       quarantine.add_line(error, options.import_id, options.now_seconds);
     }
-    row_done(head.size());
+    row_done(head);
   }
 
   // ---- one row, from JSON or CSV: `cells` has value(column) → Fault and text(column) → optional<string>
@@ -132,7 +204,7 @@ struct BatchBuilder::Impl : internal::JsonSink, internal::CsvSink {
   /// `row` answers absent(column), left_out(column), convert(column, out) and text(column). False: the row is
   /// malformed.
   template <class Row>
-  bool put_row(const Row& row, std::size_t row_bytes) {
+  bool put_row(const Row& row, std::string_view row_text) {
     Group* target = main;
     if (may_leave_out) {
       std::uint32_t mask = 0;
@@ -163,7 +235,7 @@ struct BatchBuilder::Impl : internal::JsonSink, internal::CsvSink {
       target->block.truncate(before);
       quarantine_row(row);
     }
-    row_done(row_bytes);
+    row_done(row_text);
     return true;
   }
 
@@ -227,7 +299,7 @@ struct BatchBuilder::Impl : internal::JsonSink, internal::CsvSink {
   };
 
   void row_of(const Tokens& tokens, std::uint32_t first, std::string_view text) {
-    if (walk.read(tokens, first) && put_row(JsonRow{*this, tokens}, text.size())) return;
+    if (walk.read(tokens, first) && put_row(JsonRow{*this, tokens}, text)) return;
     no_row(text.substr(0, QuarantineLimits::line_bytes_max), "not a JSON object");
   }
 
@@ -262,6 +334,7 @@ struct BatchBuilder::Impl : internal::JsonSink, internal::CsvSink {
   }
 
   static constexpr std::size_t window_bytes = 64 << 10;
+  static constexpr std::size_t index_kept_max = 1u << 20;  // text bytes
 
   std::size_t lines(std::string_view text) override {
     // As many whole lines as fit a window, at least one.
@@ -350,13 +423,19 @@ struct BatchBuilder::Impl : internal::JsonSink, internal::CsvSink {
     }
   };
 
+  /// By the header's text, else by the name that an analysis of the file gives such a column.
+  std::optional<std::uint32_t> find_column(std::string_view header) const {
+    const auto exact = mapping->find(header);
+    return exact || header.empty() ? exact : mapping->find(column_name(header));
+  }
+
   /// Decides on the header with the first record; true when it was one.
   bool read_header(const std::vector<internal::CsvCell>& cells) {
     cell_of.assign(mapping->columns().size(), no_cell);
     std::size_t known = 0;
     for (std::uint32_t i = 0; i < cells.size(); ++i) {
       const std::string_view name = trimmed(cells[i].text);
-      const auto column = mapping->find(name);
+      const auto column = find_column(name);
       if (!column) continue;
       ++known;
       if (mapping->columns()[*column].insertable) cell_of[*column] = i;  // a name twice: the last
@@ -369,7 +448,7 @@ struct BatchBuilder::Impl : internal::JsonSink, internal::CsvSink {
                  shorten(cells[0].text, QuarantineLimits::error_value_bytes_max));
       for (const internal::CsvCell& cell : cells) {
         const std::string name = shorten(trimmed(cell.text), internal::RowWalk::unknown_key_bytes_max);
-        if (!name.empty() && !mapping->find(name) && csv_unknown.size() < internal::RowWalk::unknown_keys_max)
+        if (!name.empty() && !find_column(name) && csv_unknown.size() < internal::RowWalk::unknown_keys_max)
           csv_unknown.push_back(name);
       }
     } else {
@@ -402,7 +481,7 @@ struct BatchBuilder::Impl : internal::JsonSink, internal::CsvSink {
       return;
     }
     cells_are_text = simdjson::validate_utf8(whole.data(), whole.size());
-    put_row(CsvRow{*this, cells}, whole.size());
+    put_row(CsvRow{*this, cells}, whole);
   }
 
   // ---- state
@@ -422,7 +501,9 @@ struct BatchBuilder::Impl : internal::JsonSink, internal::CsvSink {
 
   BatchCounts batch, totals;
   bool is_full = false;
+  std::size_t row_width = 0;  // bytes in a block of one row's fixed columns
   std::size_t bytes_unseen = 0;
+  std::uint64_t text_bytes = 0, text_hash = 0;  // of the open batch
   std::uint64_t row_number = 0;
   std::vector<RowError> errors;
   std::vector<std::pair<std::uint32_t, Fault>> failures;
@@ -441,18 +522,45 @@ BatchBuilder::~BatchBuilder() = default;
 BatchBuilder::BatchBuilder(BatchBuilder&&) noexcept = default;
 
 Result<std::size_t> BatchBuilder::feed(std::string_view chunk) {
+  impl_->before_rows();
   const std::size_t used = impl_->csv ? impl_->csv->feed(chunk) : impl_->json->feed(chunk);
   TRY_VOID(std::as_const(impl_->status));
   return used;
 }
 
-Status BatchBuilder::finish() {
-  if (impl_->csv) {
-    impl_->csv->finish();
-  } else {
-    impl_->json->finish();
-  }
-  return impl_->status;
+Result<bool> BatchBuilder::finish() {
+  impl_->before_rows();
+  const bool ended = impl_->csv ? impl_->csv->finish() : impl_->json->finish();
+  TRY_VOID(std::as_const(impl_->status));
+  return ended;
+}
+
+void BatchBuilder::restart(BatchOptions options) {
+  impl_->restart(std::move(options));
+}
+
+void BatchBuilder::drop_memory() {
+  if (!empty()) return;
+  impl_->main->block = {};
+  impl_->quarantine.take();
+}
+
+std::size_t BatchBuilder::byte_size() const {
+  return impl_->byte_size();
+}
+
+std::size_t BatchBuilder::memory() const {
+  std::size_t size = impl_->quarantine.block().memory();
+  for (const auto& [mask, group] : impl_->groups) size += group.block.memory();
+  return size;
+}
+
+std::size_t BatchBuilder::open_bytes() const {
+  return impl_->csv ? impl_->csv->open_bytes() : impl_->json->open_bytes();
+}
+
+const std::shared_ptr<const RowMapping>& BatchBuilder::mapping() const {
+  return impl_->mapping;
 }
 
 bool BatchBuilder::full() const {
@@ -470,28 +578,27 @@ Batch BatchBuilder::take() {
   in.totals.quarantined += out.counts.quarantined;
   in.totals.malformed += out.counts.malformed;
   out.errors = std::exchange(in.errors, {});
+  out.text_hash = std::exchange(in.text_hash, 0);
+  in.text_bytes = 0;
   if (!in.quarantine.block().empty()) out.quarantine = in.quarantine.take();
-  for (auto& [mask, group] : in.groups) {
-    if (group.block.empty()) continue;
-    engine::Block fresh;
-    for (const std::uint32_t index : group.columns) {
-      const MappedColumn& column = in.mapping->columns()[index];
-      fresh.add(column.name, column.make_column());
-    }
-    out.rows.push_back(std::exchange(group.block, std::move(fresh)));
-  }
+  for (auto& [mask, group] : in.groups)
+    if (!group.block.empty()) out.rows.push_back(std::exchange(group.block, {}));
   std::erase_if(in.groups, [](const auto& entry) { return entry.first != 0; });
   in.is_full = false;
   in.bytes_unseen = 0;
-  in.index.shrink(1u << 20);
+  in.index.shrink(Impl::index_kept_max);
   return out;
 }
 
 void BatchBuilder::recycle(Batch&& batch) {
-  // Only the main block is worth keeping; it must be one of ours, unchanged in its columns.
-  if (batch.rows.empty() || !impl_->main->block.empty() || !batch.rows[0].can_append(impl_->main->block)) return;
-  batch.rows[0].clear();
-  impl_->main->block = std::move(batch.rows[0]);
+  Impl& in = *impl_;
+  // The main block is the first one, when it has rows; a block without some columns is not worth keeping.
+  if (!batch.rows.empty() && in.main->block.column_count() == 0 &&
+      batch.rows[0].column_count() == in.main->columns.size()) {
+    batch.rows[0].clear();
+    in.main->block = std::move(batch.rows[0]);
+  }
+  if (batch.quarantine.column_count() > 0) in.quarantine.recycle(std::move(batch.quarantine));
 }
 
 const BatchCounts& BatchBuilder::totals() const {

@@ -19,11 +19,15 @@ enum class InputFormat : std::uint8_t { ndjson, json, csv };
 struct BatchOptions {
   InputFormat format = InputFormat::ndjson;
   CsvDialect csv = {};
-  std::string import_id = {};         // for c__import_id; empty: NULL
-  std::uint32_t now_seconds = 0;      // for insertion_date
-  std::size_t rows_max = 100'000;     // of both blocks together; then the builder is full
-  std::size_t bytes_max = 32u << 20;  // of both blocks together, seen every few rows
-  std::size_t samples_max = 10;       // first errors kept for the answer
+  std::string import_id = {};     // for c__import_id; empty: NULL
+  std::uint32_t now_seconds = 0;  // for insertion_date
+  // A batch is full when it reaches one of these. Each counts rows, so where a stream is cut into batches depends on
+  // its rows alone.
+  std::size_t rows_max = 100'000;             // of both blocks together
+  std::size_t bytes_max = 32u << 20;          // of both blocks together, seen every 64 KiB or so
+  std::uint64_t text_bytes_max = UINT64_MAX;  // of the rows as they were sent, without blanks between them
+  std::size_t samples_max = 10;               // first errors kept for the answer
+  bool hash_text = false;                     // fill Batch::text_hash
 };
 
 struct BatchCounts {
@@ -49,6 +53,7 @@ struct Batch {
   engine::Block quarantine;  // may be empty
   BatchCounts counts;
   std::vector<RowError> errors;
+  std::uint64_t text_hash = 0;  // of the rows as sent, in order; tells two texts apart, but not against an attacker
 };
 
 /// Turns one stream of rows into batches. Each row is stored whole or goes whole into the quarantine.
@@ -58,10 +63,13 @@ struct Batch {
 ///     rest.remove_prefix(used);
 ///     if (builder.full()) hand_over(builder.take());
 ///   }
-///   TRY_VOID(builder.finish());
-///   if (builder.nothing_parsed()) → 400;  else hand_over(builder.take());
+///   for (bool ended = false; !ended;) {
+///     TRY(ended, builder.finish());
+///     if (builder.nothing_parsed()) → 400;  else hand_over(builder.take());
+///   }
 ///
-/// Results do not depend on how the stream is cut. Thread: any, one at a time.
+/// Results, and where batches end, do not depend on how the stream is cut. No allocation for a good row in the steady
+/// state: batches given back by recycle() keep their memory. Thread: any, one at a time.
 /// Limits: BatchOptions, MappingOptions::row_bytes_max and depth_max. Memory: one batch, one open row, 1 MiB.
 class BatchBuilder {
  public:
@@ -75,14 +83,25 @@ class BatchBuilder {
   /// Returns the bytes consumed; fewer than all only when full(). Errors: invalid (a CSV header without any known
   /// column).
   Result<std::size_t> feed(std::string_view chunk);
-  /// The end of the stream. May exceed the limits by what was held back for detection (1 MiB of text).
-  Status finish();
+  /// The end of the stream. False when the batch was full before all was read: take() and call again.
+  Result<bool> finish();
+  /// Ready for another stream of rows of the same mapping, whatever became of the last one; keeps its memory.
+  void restart(BatchOptions options);
   bool full() const;
   bool empty() const;
   /// What was gathered since the last take().
   Batch take();
-  /// Gives the memory of a batch that was encoded back for the next one.
+  /// Gives the memory of a batch of this builder, unchanged, back for the next one.
   void recycle(Batch&& batch);
+  /// Gives the memory of batches back to the system. Only with an empty batch.
+  void drop_memory();
+  /// Bytes of the open batch's blocks; cost: a walk over all columns.
+  std::size_t byte_size() const;
+  /// Memory that is kept, used or not.
+  std::size_t memory() const;
+  /// Text that was taken in and belongs to no finished row yet.
+  std::size_t open_bytes() const;
+  const std::shared_ptr<const RowMapping>& mapping() const;
 
   /// Over all batches.
   const BatchCounts& totals() const;

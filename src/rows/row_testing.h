@@ -151,6 +151,8 @@ struct Outcome {
 inline Outcome read_with(std::shared_ptr<const RowMapping> mapping, std::string_view text, BatchOptions options,
                          std::size_t piece = SIZE_MAX) {
   Outcome out;
+  // Whole streams in one batch, however long they are.
+  options.rows_max = options.bytes_max = SIZE_MAX;
   BatchBuilder builder(std::move(mapping), std::move(options));
   while (!text.empty()) {
     // A copy of each piece: nothing may be read beyond its end or after the call.

@@ -26,6 +26,7 @@ class RowWalk {
 
   /// Keys without a column seen so far, as paths.
   const std::unordered_set<std::string, TextHash, std::equal_to<>>& unknown_keys() const { return unknown_; }
+  void forget_unknown_keys() { unknown_.clear(); }
   static constexpr std::size_t unknown_keys_max = 64;
   static constexpr std::size_t unknown_key_bytes_max = 256;
 
