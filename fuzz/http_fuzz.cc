@@ -1,18 +1,30 @@
 // SPDX-License-Identifier: Apache-2.0
 // modules: http
-// Heads, targets and chunked bodies: no crash, and where the bytes are cut never changes what is understood.
+// Heads, targets and chunked bodies: no crash, and where the bytes are cut never changes what is understood. A body is
+// also read the way a server's connection reads it, from a socket, partly straight into the reader's buffer.
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/detached.hpp>
+#include <boost/asio/io_context.hpp>
 #include <cstdint>
 #include <cstdlib>
 #include <string>
 #include <string_view>
 
 #include "http/chunked.h"
+#include "http/connection.h"
 #include "http/head.h"
 
 namespace {
 
 using namespace kinglet::http;
 using namespace kinglet::http::internal;
+
+void require(bool good) {
+  if (!good) std::abort();
+}
 
 struct Scanned {
   HeadScanner::State state = HeadScanner::State::more;
@@ -50,8 +62,44 @@ std::string decode(std::string_view bytes, std::size_t in_step, std::size_t out_
   }
 }
 
-void require(bool good) {
-  if (!good) std::abort();
+/// Beyond it a socket's buffer may be full before anybody reads.
+constexpr std::size_t socket_bytes_max = 64 << 10;
+
+kinglet::Task<void> read_body(SocketBody& body, std::size_t out_size, std::string& result) {
+  std::string out(out_size, '\0');
+  while (true) {
+    auto read = co_await body.read_some(out);
+    if (!read) {
+      result = body.cut() ? "?" + result : "!";
+      co_return;
+    }
+    if (*read == 0) co_return;
+    result.append(out, 0, *read);
+  }
+}
+
+/// As decode(), by way of a connection; `first` bytes arrive before the others.
+std::string receive(std::string_view bytes, std::size_t first, std::size_t out_size) {
+  static kinglet::asio::io_context context(1);
+  int ends[2];
+  require(::socketpair(AF_UNIX, SOCK_STREAM, 0, ends) == 0);
+  std::string result;
+  {
+    Connection connection(
+        Stream::Socket(context, kinglet::asio::generic::stream_protocol(AF_UNIX, SOCK_STREAM), ends[1]));
+    SocketBody body(connection, Framing{.chunked = true, .content_length = {}}, {});
+    kinglet::asio::co_spawn(context, read_body(body, out_size, result), kinglet::asio::detached);
+    for (const std::string_view part : {bytes.substr(0, first), bytes.substr(std::min(first, bytes.size()))}) {
+      // A body that ended early leaves nobody to read.
+      if (!part.empty()) (void)::send(ends[0], part.data(), part.size(), MSG_NOSIGNAL);
+      context.restart();
+      context.poll();
+    }
+    ::close(ends[0]);
+    context.restart();
+    context.run();
+  }
+  return result;
 }
 
 }  // namespace
@@ -85,5 +133,6 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   const std::string at_once = decode(bytes, bytes.size() + 1, 1 << 16);
   const std::string in_steps = decode(bytes, step, step);
   require(at_once == in_steps);
+  if (!bytes.empty() && bytes.size() <= socket_bytes_max) require(receive(bytes, step * 2, step * 100) == at_once);
   return 0;
 }

@@ -35,49 +35,98 @@ RateLimiter::RateLimiter() : table_(std::make_unique<Slot[]>(slots)), seed_(0) {
   CHECK(RAND_bytes(reinterpret_cast<unsigned char*>(&seed_), sizeof seed_) == 1, "the table needs an unguessable seed");
 }
 
-RateLimiter::Slot& RateLimiter::slot_of(std::uint64_t key, std::int64_t now) {
+RateLimiter::Slot& RateLimiter::slot_of(RateScope scope, std::string_view text, std::int64_t step, std::int64_t now) {
+  // Of one key with two windows each has a place of its own: their steps cannot be compared.
+  const std::uint64_t key =
+      hash_of(text, seed_ ^ (static_cast<std::uint64_t>(step) * 3 + static_cast<std::uint64_t>(scope)));
   Slot* idle = nullptr;
   std::int64_t idle_since = 0;
   for (std::size_t i = 0; i < probes; ++i) {
     Slot& slot = table_[(key + i) % slots];
     if (slot.key.load(std::memory_order_relaxed) == key) return slot;
-    const std::int64_t full_at = slot.full_at.load(std::memory_order_relaxed);
-    if (idle != nullptr && full_at >= idle_since) continue;
+    const std::int64_t clear_at = slot.clear_at.load(std::memory_order_relaxed);
+    if (idle != nullptr && clear_at >= idle_since) continue;
     idle = &slot;
-    idle_since = full_at;
+    idle_since = clear_at;
   }
-  // A bucket that is full again says nothing that a new one would not.
   std::uint64_t former = idle->key.load(std::memory_order_relaxed);
-  if (idle_since <= now) idle->key.compare_exchange_strong(former, key, std::memory_order_relaxed);
+  if (idle_since > now) {
+    shared_.fetch_add(1, std::memory_order_relaxed);
+  } else if (idle->key.compare_exchange_strong(former, key)) {
+    // Another thread may count into it already: a request or two are forgotten.
+    idle->step = step;
+    for (auto& count : idle->counts) count = 0;
+  }
   return *idle;
 }
 
-RateDecision RateLimiter::check(std::string_view key, double requests_per_second,
+RateLimiter::Window RateLimiter::look(const Slot& slot, std::int64_t step_number) {
+  Window window{.oldest_step = step_number, .newest_step = step_number};
+  bool empty = true;
+  for (const auto& cell : slot.counts) {
+    const std::uint64_t value = cell.load();
+    const auto at = static_cast<std::int64_t>(value >> count_bits);
+    const auto count = static_cast<std::int64_t>(value & ((1U << count_bits) - 1));
+    // A newer step than ours: another thread read the clock later.
+    if (count == 0 || at <= step_number - static_cast<std::int64_t>(cells)) continue;
+    window.used += count;
+    window.oldest_step = empty ? at : std::min(window.oldest_step, at);
+    window.newest_step = empty ? at : std::max(window.newest_step, at);
+    empty = false;
+  }
+  return window;
+}
+
+std::uint64_t RateLimiter::take(std::atomic<std::uint64_t>& cell, std::int64_t step_number) {
+  std::uint64_t old = cell.load();
+  while (true) {
+    const bool older = static_cast<std::int64_t>(old >> count_bits) < step_number;
+    const std::uint64_t next = older ? (static_cast<std::uint64_t>(step_number) << count_bits) + 1 : old + 1;
+    if (cell.compare_exchange_weak(old, next)) return next >> count_bits;
+  }
+}
+
+void RateLimiter::give_back(std::atomic<std::uint64_t>& cell, std::uint64_t step_bits) {
+  std::uint64_t old = cell.load();
+  while (old >> count_bits == step_bits && (old & ((1U << count_bits) - 1)) > 0)
+    if (cell.compare_exchange_weak(old, old - 1)) return;
+}
+
+RateDecision RateLimiter::check(RateScope scope, std::string_view key, double requests_per_second,
                                 std::chrono::steady_clock::time_point at) {
   if (!(requests_per_second > 0)) return {};
-  const double rate = std::min(requests_per_second, rate_max);
+  const double rate = std::clamp(requests_per_second, rate_min, rate_max);
   const std::int64_t now = std::chrono::duration_cast<std::chrono::nanoseconds>(at.time_since_epoch()).count();
-  const auto interval = static_cast<std::int64_t>(static_cast<double>(second) / rate);
-  // A rate under one a second still lets one request through at once.
-  const std::int64_t capacity = std::max(second, interval);
 
   RateDecision out;
-  out.limit = std::max<std::int64_t>(1, static_cast<std::int64_t>(rate));
-  Slot& slot = slot_of(hash_of(key, seed_), now);
-  std::int64_t full_at = slot.full_at.load(std::memory_order_relaxed);
-  while (true) {
-    const std::int64_t next = std::max(full_at, now) + interval;
-    if (next - now > capacity) {
-      out.allowed = false;
-      out.reset_seconds = std::max<std::int64_t>(1, ceil_seconds(full_at - now));
-      out.retry_after_seconds = std::max<std::int64_t>(1, ceil_seconds(next - now - capacity));
-      return out;
-    }
-    if (!slot.full_at.compare_exchange_weak(full_at, next, std::memory_order_relaxed)) continue;
-    out.remaining = (capacity - (next - now)) / interval;
-    out.reset_seconds = ceil_seconds(next - now);
+  out.limit = static_cast<std::int64_t>(std::ceil(rate));
+  const double window_ns = static_cast<double>(second) * static_cast<double>(out.limit) / rate;
+  Slot& slot = slot_of(scope, key, static_cast<std::int64_t>(window_ns) / steps, now);
+  const std::int64_t step = slot.step;
+  const std::int64_t number = now / step;
+  const std::int64_t window = step * static_cast<std::int64_t>(cells);
+  const std::int64_t most = out.limit + std::min((out.limit + steps - 1) / steps, out.limit / 10);
+  const auto refuse = [&](const Window& seen) {
+    refused_[static_cast<std::size_t>(scope)].fetch_add(1, std::memory_order_relaxed);
+    out.allowed = false;
+    out.reset_seconds = std::max<std::int64_t>(1, ceil_seconds(seen.newest_step * step + window - now));
+    out.retry_after_seconds = std::max<std::int64_t>(1, ceil_seconds(seen.oldest_step * step + window - now));
     return out;
+  };
+  // A refusal writes nothing, so a flood of them costs the others no cache line.
+  Window seen = look(slot, number);
+  if (seen.used >= most) return refuse(seen);
+  auto& cell = slot.counts[static_cast<std::size_t>(number) % cells];
+  const std::uint64_t taken = take(cell, number);
+  seen = look(slot, number);
+  if (seen.used > most) {  // others came between; who sees too many steps back, so none too many ever stay
+    give_back(cell, taken);
+    return refuse(seen);
   }
+  slot.clear_at.store(now + window, std::memory_order_relaxed);
+  out.remaining = std::max<std::int64_t>(0, out.limit - seen.used);
+  out.reset_seconds = ceil_seconds(seen.newest_step * step + window - now);
+  return out;
 }
 
 }  // namespace kinglet::auth

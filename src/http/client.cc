@@ -281,7 +281,7 @@ class ReplyBody final : public BodyReader {
   Task<Result<std::size_t>> read_some(std::span<char> to) override {
     lease_.reusable = false;
     auto read = co_await body_.read_some(to);
-    if (!read && read.error().code == Code::cancelled) {
+    if (!read && (body_.cut() || read.error().code == Code::cancelled)) {
       co_return fail(Code::unavailable, "The peer closed the connection in the middle of its reply");
     }
     if (read) note_end();

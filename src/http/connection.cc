@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "http/connection.h"
 
+#include <sys/socket.h>
+
+#include <algorithm>
 #include <array>
 #include <cstring>
 #include <utility>
@@ -30,9 +33,35 @@ void ReadBuffer::shrink() {
   begin_ = end_ = 0;
 }
 
+void ReadBuffer::release() {
+  CHECK(empty(), "unread bytes would be lost");
+  bytes_ = std::string();
+  begin_ = end_ = 0;
+}
+
+Connection::Now Connection::fill_now() {
+  if (stream.tls() != nullptr) return Now::would_block;
+  const auto room = buffer.prepare();
+  const ssize_t size = ::recv(stream.socket().native_handle(), room.data(), room.size(), MSG_DONTWAIT);
+  if (size < 0) return Now::would_block;  // fill() meets a broken socket again
+  if (size == 0) return Now::closed;
+  buffer.commit(static_cast<std::size_t>(size));
+  bytes_received += static_cast<std::uint64_t>(size);
+  return Now::done;
+}
+
+std::size_t Connection::write_now(std::string_view bytes) {
+  if (stream.tls() != nullptr) return 0;
+  const ssize_t size = ::send(stream.socket().native_handle(), bytes.data(), bytes.size(), MSG_DONTWAIT | MSG_NOSIGNAL);
+  if (size <= 0) return 0;
+  bytes_sent += static_cast<std::uint64_t>(size);
+  return static_cast<std::size_t>(size);
+}
+
 Task<Status> Connection::fill() {
   const auto room = buffer.prepare();
   const auto [ec, size] = co_await stream.read_some(room);
+  fill_error = ec;
   if (expired) co_return fail(Code::timeout, "The peer sent nothing in time");
   if (ec) co_return fail(Code::cancelled, "The connection was closed by the peer");
   buffer.commit(size);
@@ -42,6 +71,7 @@ Task<Status> Connection::fill() {
 
 Task<Status> Connection::write_all(std::string_view bytes) {
   while (!bytes.empty()) {
+    wait = Wait::write;
     deadline = Clock::now() + write_idle_timeout;
     const auto [ec, size] = co_await stream.write_some(asio::const_buffer(bytes.data(), bytes.size()));
     deadline = no_deadline;
@@ -57,6 +87,7 @@ Task<Status> Connection::write_all(std::string_view first, std::string_view seco
   std::array<asio::const_buffer, 3> parts{asio::buffer(first), asio::buffer(second), asio::buffer(third)};
   std::size_t rest = first.size() + second.size() + third.size();
   while (rest > 0) {
+    wait = Wait::write;
     deadline = Clock::now() + write_idle_timeout;
     const auto [ec, size] = co_await stream.write_some(parts);
     deadline = no_deadline;
@@ -75,7 +106,7 @@ Task<Status> Connection::write_all(std::string_view first, std::string_view seco
 }
 
 SocketBody::SocketBody(Connection& connection, const Framing& framing, const Options& options)
-    : connection_(connection), options_(options) {
+    : connection_(connection), options_(options), patience_(options.idle_timeout) {
   if (framing.chunked) {
     chunked_.emplace();
     return;
@@ -95,7 +126,31 @@ const Headers& SocketBody::trailers() const {
 }
 
 Deadline SocketBody::next_deadline() const {
-  return std::min(options_.deadline, Clock::now() + options_.idle_timeout);
+  return std::min(options_.deadline, Clock::now() + std::chrono::duration_cast<Clock::duration>(patience_));
+}
+
+void SocketBody::spend_patience(Deadline began, std::size_t size) {
+  if (options_.bytes_per_second_min == 0) return;
+  constexpr std::uint64_t nanoseconds = 1'000'000'000;
+  // No piece is larger than a read, so nothing overflows.
+  const std::chrono::nanoseconds earned(static_cast<std::uint64_t>(size) * nanoseconds / options_.bytes_per_second_min);
+  patience_ += earned - (Clock::now() - began);
+  patience_ = std::min<std::chrono::nanoseconds>(patience_, options_.idle_timeout);
+}
+
+std::unexpected<Error> SocketBody::late() const {
+  if (options_.bytes_per_second_min == 0) return fail(Code::timeout, "The body did not arrive in time");
+  return fail(Code::timeout,
+              "The body came too slowly: at least {} bytes a second are expected, after pauses of {} s in all",
+              options_.bytes_per_second_min, static_cast<double>(options_.idle_timeout.count()) / 1000);
+}
+
+std::unexpected<Error> SocketBody::ended(const error_code& why) {
+  if (why != asio::error::eof) return fail(Code::cancelled, "The connection was closed before the end of the body");
+  cut_ = true;
+  if (!length_) return fail(Code::invalid, "The body ended before its last chunk");
+  return fail(Code::invalid, "The body ended after {} of the {} bytes that Content-Length announces",
+              *length_ - remaining_, *length_);
 }
 
 Task<Result<std::size_t>> SocketBody::read_some(std::span<char> to) {
@@ -112,6 +167,7 @@ Task<Result<std::size_t>> SocketBody::read_some(std::span<char> to) {
       }
     }
   }
+  if (length_ && !connection_.buffer.empty()) co_return take_buffered(to);
   // Until the read succeeded the body counts as broken: a cancelled read leaves it so.
   failed_ = true;
   Task<Result<std::size_t>> reading = chunked_ ? read_chunked(to) : length_ ? read_sized(to) : read_until_close(to);
@@ -121,31 +177,37 @@ Task<Result<std::size_t>> SocketBody::read_some(std::span<char> to) {
 }
 
 Task<Result<std::size_t>> SocketBody::read_socket(std::span<char> to) {
+  const auto began = Clock::now();
+  connection_.wait = Connection::Wait::body;
   connection_.deadline = next_deadline();
   const auto [ec, size] = co_await connection_.stream.read_some(to);
   connection_.deadline = Connection::no_deadline;
   connection_.bytes_received += size;
-  if (std::exchange(connection_.expired, false)) co_return fail(Code::timeout, "The body did not arrive in time");
-  if (ec) co_return fail(Code::cancelled, "The connection was closed before the end of the body");
+  // The time of reading is over, not that of the reply that says so.
+  if (std::exchange(connection_.expired, false)) co_return late();
+  if (ec) co_return ended(ec);
+  spend_patience(began, size);
   co_return size;
 }
 
-Task<Result<std::size_t>> SocketBody::read_sized(std::span<char> to) {
-  const std::size_t wanted = static_cast<std::size_t>(std::min<std::uint64_t>(to.size(), remaining_));
-  std::size_t size = 0;
-  if (!connection_.buffer.empty()) {
-    const std::string_view ahead = connection_.buffer.data();
-    size = std::min(wanted, ahead.size());
-    std::memcpy(to.data(), ahead.data(), size);
-    connection_.buffer.consume(size);
-  } else {
-    auto read = co_await read_socket(to.first(wanted));
-    if (!read) co_return read;
-    size = *read;
-  }
+std::size_t SocketBody::take_buffered(std::span<char> to) {
+  const std::string_view ahead = connection_.buffer.data();
+  const std::size_t size = static_cast<std::size_t>(std::min<std::uint64_t>({to.size(), remaining_, ahead.size()}));
+  std::memcpy(to.data(), ahead.data(), size);
+  connection_.buffer.consume(size);
   remaining_ -= size;
   done_ = remaining_ == 0;
-  co_return size;
+  return size;
+}
+
+Task<Result<std::size_t>> SocketBody::read_sized(std::span<char> to) {
+  if (!connection_.buffer.empty()) co_return take_buffered(to);
+  const std::size_t wanted = static_cast<std::size_t>(std::min<std::uint64_t>(to.size(), remaining_));
+  auto read = co_await read_socket(to.first(wanted));
+  if (!read) co_return read;
+  remaining_ -= *read;
+  done_ = remaining_ == 0;
+  co_return read;
 }
 
 Task<Result<std::size_t>> SocketBody::read_chunked(std::span<char> to) {
@@ -164,14 +226,17 @@ Task<Result<std::size_t>> SocketBody::read_chunked(std::span<char> to) {
       chunked_->accept(*read);
       co_return *read;
     }
+    const auto began = Clock::now();
+    const std::uint64_t before = connection_.bytes_received;
+    connection_.wait = Connection::Wait::body;
     connection_.deadline = next_deadline();
     auto filled = co_await connection_.fill();
     connection_.deadline = Connection::no_deadline;
     if (!filled) {
-      // The time of reading is over, not that of the reply that says so.
-      if (std::exchange(connection_.expired, false)) co_return fail(Code::timeout, "The body did not arrive in time");
-      co_return fail(Code::cancelled, "The connection was closed before the end of the body");
+      if (std::exchange(connection_.expired, false)) co_return late();
+      co_return ended(connection_.fill_error);
     }
+    spend_patience(began, static_cast<std::size_t>(connection_.bytes_received - before));
   }
 }
 
@@ -183,11 +248,12 @@ Task<Result<std::size_t>> SocketBody::read_until_close(std::span<char> to) {
     connection_.buffer.consume(size);
     co_return size;
   }
+  connection_.wait = Connection::Wait::body;
   connection_.deadline = next_deadline();
   const auto [ec, size] = co_await connection_.stream.read_some(to);
   connection_.deadline = Connection::no_deadline;
   connection_.bytes_received += size;
-  if (std::exchange(connection_.expired, false)) co_return fail(Code::timeout, "The body did not arrive in time");
+  if (std::exchange(connection_.expired, false)) co_return late();
   if (ec && ec != asio::error::eof) {
     co_return fail(Code::cancelled, "The connection was closed before the end of the body");
   }

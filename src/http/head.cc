@@ -42,11 +42,14 @@ HeadScanner::State HeadScanner::scan(std::string_view bytes, const Limits& limit
 
 namespace {
 
+constexpr std::size_t usual_headers = 12;
+
 /// Beast checks the grammar; the fields go straight into ours.
 template <bool is_request>
 class HeadParser final : public beast::http::basic_parser<is_request> {
  public:
   HeadParser(Headers& headers, std::size_t headers_max) : headers_(headers), headers_max_(headers_max) {
+    headers.reserve(usual_headers);
     this->header_limit(std::numeric_limits<std::uint32_t>::max());
     this->body_limit(boost::none);
     this->eager(false);

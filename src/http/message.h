@@ -42,6 +42,8 @@ class Headers {
   void set(std::string_view name, std::string value);
   void remove(std::string_view name);
 
+  void reserve(std::size_t fields) { fields_.reserve(fields); }
+
   bool empty() const { return fields_.empty(); }
   std::size_t size() const { return fields_.size(); }
   auto begin() const { return fields_.begin(); }

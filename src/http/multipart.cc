@@ -112,7 +112,9 @@ Result<MultipartParser::Event> MultipartParser::read_head() {
   const std::size_t from = std::max(at_, searched_ - std::min<std::size_t>(searched_, 3));
   const std::size_t end = no_fields ? at_ : bytes_.find("\r\n\r\n", from);
   const std::size_t size = (end == std::string::npos ? bytes_.size() : end) - at_;
-  if (size > limits_.part_head_bytes_max) {
+  // Three bytes of the empty line may be here already.
+  const std::size_t size_max = limits_.part_head_bytes_max + (end == std::string::npos ? 3 : 0);
+  if (size > size_max) {
     return fail(Code::too_large, "The head of multipart part {} is larger than {} bytes", part_count_,
                 limits_.part_head_bytes_max);
   }

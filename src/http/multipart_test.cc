@@ -122,6 +122,15 @@ TEST(Multipart, LimitsAreExact) {
   EXPECT_EQ(parts_of(part("123") + part("456") + "--XX--", {}, {}, 5).error().code, Code::too_large);
 }
 
+TEST(Multipart, AHeadAtItsLimitMayComeInPieces) {
+  const std::string head = "Content-Disposition: form-data; name=a";
+  const std::string body = "--XX\r\n" + head + "\r\n\r\n1\r\n--XX--\r\n";
+  for (const std::size_t step : {1U, 2U, 3U, 5U, 1000U}) {
+    EXPECT_EQ(print(parts_of(body, {step}, {.part_head_bytes_max = head.size()})), "[a|-||1]") << step;
+    EXPECT_EQ(parts_of(body, {step}, {.part_head_bytes_max = head.size() - 1}).error().code, Code::too_large) << step;
+  }
+}
+
 TEST(Multipart, ContentTypesThatAreNotMultipart) {
   EXPECT_EQ(multipart_boundary("text/csv").error().code, Code::unsupported);
   EXPECT_EQ(multipart_boundary("multipart/form-data").error().code, Code::invalid);

@@ -19,12 +19,19 @@ namespace kinglet::http {
 
 class RawPeer {
  public:
-  explicit RawPeer(std::uint16_t port) : descriptor_(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
-    sockaddr_in address{};
-    address.sin_family = AF_INET;
-    address.sin_port = htons(port);
-    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    connected_ = ::connect(descriptor_, reinterpret_cast<sockaddr*>(&address), sizeof(address)) == 0;
+  struct Later {};
+  static constexpr Later later{};
+
+  explicit RawPeer(std::uint16_t port) : RawPeer(port, later) { connect(); }
+  /// Not connected before connect().
+  RawPeer(std::uint16_t port, Later)
+      : descriptor_(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)), address_(loopback(port)) {}
+  /// From another address of the loopback network.
+  RawPeer(const char* from, std::uint16_t port) : RawPeer(port, later) {
+    sockaddr_in own = loopback(0);
+    ::inet_pton(AF_INET, from, &own.sin_addr);
+    ::bind(descriptor_, reinterpret_cast<sockaddr*>(&own), sizeof(own));
+    connect();
   }
   explicit RawPeer(const std::string& socket_path) : descriptor_(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
     sockaddr_un address{};
@@ -36,6 +43,7 @@ class RawPeer {
   RawPeer(const RawPeer&) = delete;
   RawPeer& operator=(const RawPeer&) = delete;
 
+  void connect() { connected_ = ::connect(descriptor_, reinterpret_cast<sockaddr*>(&address_), sizeof(address_)) == 0; }
   bool connected() const { return connected_; }
   int descriptor() const { return descriptor_; }
 
@@ -89,6 +97,13 @@ class RawPeer {
   bool closed_by_peer() const { return closed_; }
 
  private:
+  static sockaddr_in loopback(std::uint16_t port) {
+    sockaddr_in address{};
+    address.sin_family = AF_INET;
+    address.sin_port = htons(port);
+    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    return address;
+  }
   bool receive(std::chrono::milliseconds wait) {
     pollfd ready{.fd = descriptor_, .events = POLLIN, .revents = 0};
     if (::poll(&ready, 1, static_cast<int>(wait.count())) <= 0) return false;
@@ -103,6 +118,7 @@ class RawPeer {
   }
 
   int descriptor_ = -1;
+  sockaddr_in address_{};
   bool connected_ = false;
   bool closed_ = false;
   std::string received_;

@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "http/server.h"
 
+#include <fcntl.h>
+#include <netinet/tcp.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -18,6 +21,16 @@ namespace kinglet::http {
 namespace internal {
 namespace {
 
+/// Sent and not yet acknowledged bytes do not count: a slow reader's progress shows, and it holds little of the kernel.
+constexpr int unsent_bytes_max = 256 << 10;
+/// Connections that one round of the sweeper looks at, so that it never holds its loop for long.
+constexpr std::size_t sweep_connections_max = 512;
+constexpr std::size_t sweep_rounds_max = 16;
+/// Peers told at once that there are no descriptors left.
+constexpr std::size_t refusals_at_once_max = 256;
+constexpr std::chrono::milliseconds descriptor_pause{50};
+constexpr std::chrono::seconds descriptor_log_pause{10};
+
 ServerConnection::Peer peer_of(const asio::ip::tcp::socket& socket) {
   error_code ec;
   const auto endpoint = socket.remote_endpoint(ec);
@@ -33,6 +46,16 @@ ServerConnection::Peer peer_of(const asio::local::stream_protocol::socket&) {
   return {"unix", true};
 }
 
+/// Whose connections count together: an address, for IPv6 the /64 that one customer has.
+std::string network_of(const std::string& ip) {
+  error_code ec;
+  const auto address = asio::ip::make_address(ip, ec);
+  if (ec || !address.is_v6()) return ip;
+  auto bytes = address.to_v6().to_bytes();
+  std::fill(bytes.begin() + 8, bytes.end(), std::uint8_t{0});
+  return asio::ip::make_address_v6(bytes).to_string();
+}
+
 std::chrono::milliseconds sweep_interval(const ServerLimits& limits) {
   const auto shortest = std::min(std::min(limits.head_timeout, limits.body_idle_timeout),
                                  std::min(limits.write_idle_timeout, limits.keep_alive_timeout));
@@ -46,6 +69,11 @@ ServerState::ServerState(IoThreads& threads, ServerOptions server_options, Handl
       handler(std::move(server_handler)),
       sweep_interval_(sweep_interval(options.limits)) {
   for (std::size_t i = 0; i < threads.size(); ++i) loops_.push_back(std::make_unique<Loop>(threads.executor(i)));
+  spare_descriptor_ = ::open("/dev/null", O_RDONLY | O_CLOEXEC);
+}
+
+ServerState::~ServerState() {
+  if (spare_descriptor_ >= 0) ::close(spare_descriptor_);
 }
 
 Status ServerState::load_tls() {
@@ -158,37 +186,70 @@ Task<void> ServerState::accept([[maybe_unused]] std::shared_ptr<ServerState> sel
     if (ec) {
       if (stopping_ || !acceptor.is_open()) break;
       if (ec == asio::error::connection_aborted) continue;
-      // Out of file descriptors, most likely: they come back when connections end.
-      log::warning("cannot accept a connection", {{"why", ec.message()}});
-      pause.expires_after(std::chrono::milliseconds(100));
+      // Out of file descriptors or memory: they come back when connections end.
+      if (descriptors_told_at_ + descriptor_log_pause <= Clock::now()) {
+        descriptors_told_at_ = Clock::now();
+        log::warning("cannot accept connections; they are refused with 503", {{"why", ec.message()}});
+      }
+      refuse_without_descriptors(acceptor.native_handle());
+      pause.expires_after(descriptor_pause);
       co_await pause.async_wait(use_task);
       continue;
     }
     error_code ignored;
     if constexpr (std::is_same_v<Acceptor, asio::ip::tcp::acceptor>) {
       socket.set_option(asio::ip::tcp::no_delay(true), ignored);
+      ::setsockopt(socket.native_handle(), IPPROTO_TCP, TCP_NOTSENT_LOWAT, &unsent_bytes_max, sizeof unsent_bytes_max);
     }
     ServerConnection::Peer peer = peer_of(socket);
     admit(Stream::Socket(std::move(socket)), std::move(peer));
   }
 }
 
+void ServerState::turn_away(int descriptor, std::string_view why) const {
+  if (!tls) {
+    const std::string body = fmt::format("{{\"error\":\"{}\"}}", why);
+    const std::string answer = fmt::format(
+        "HTTP/1.1 503 Service Unavailable\r\nContent-Type: application/json; charset=UTF-8\r\nRetry-After: 1\r\n"
+        "Content-Length: {}\r\nConnection: close\r\n\r\n{}",
+        body.size(), body);
+    ::send(descriptor, answer.data(), answer.size(), MSG_DONTWAIT | MSG_NOSIGNAL);
+    ::shutdown(descriptor, SHUT_WR);
+  }
+  // A request that came already would turn the close into a reset.
+  std::array<char, 16 << 10> scratch;
+  for (int i = 0; i < 16 && ::recv(descriptor, scratch.data(), scratch.size(), MSG_DONTWAIT) > 0; ++i) {
+  }
+}
+
+void ServerState::refuse_without_descriptors(int listening) {
+  if (spare_descriptor_ >= 0) ::close(spare_descriptor_);
+  for (std::size_t i = 0; i < refusals_at_once_max; ++i) {
+    const int descriptor = ::accept4(listening, nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK);
+    if (descriptor < 0) break;
+    ++counters.refused_descriptors;
+    turn_away(descriptor, "The server has no file descriptor left for another connection");
+    ::close(descriptor);
+  }
+  spare_descriptor_ = ::open("/dev/null", O_RDONLY | O_CLOEXEC);
+}
+
 void ServerState::admit(Stream::Socket socket, ServerConnection::Peer peer) {
   ++counters.accepted;
-  std::size_t& of_peer = connections_of_peer_[peer.ip];
-  const bool peer_full = peer.ip != "unix" && of_peer >= options.limits.connections_per_peer_max;
-  if (peer_full || open_ >= options.limits.connections_max) {
-    ++counters.refused;
-    if (of_peer == 0) connections_of_peer_.erase(peer.ip);
-    static constexpr std::string_view answer =
-        "HTTP/1.1 503 Service Unavailable\r\nContent-Type: application/json; charset=UTF-8\r\nRetry-After: 1\r\n"
-        "Content-Length: 32\r\nConnection: close\r\n\r\n{\"error\":\"Too many connections\"}";
-    error_code ignored;
-    socket.non_blocking(true, ignored);
-    if (!tls) socket.send(asio::buffer(answer), 0, ignored);
-    return;
+  if (open_ >= options.limits.connections_max) {
+    ++counters.refused_total;
+    return turn_away(socket.native_handle(), "The server has as many connections as it may");
   }
-  ++of_peer;
+  if (peer.ip != "unix") {
+    const auto found = connections_of_peer_.try_emplace(network_of(peer.ip), 0).first;
+    peer.count = &*found;
+    if (peer.count->second >= options.limits.connections_per_peer_max) {
+      ++counters.refused_peer;
+      if (peer.count->second == 0) connections_of_peer_.erase(found);
+      return turn_away(socket.native_handle(), "Your address has as many connections as one may");
+    }
+    ++peer.count->second;
+  }
   ++open_;
   ++users_;
   const std::size_t index = next_loop_;
@@ -196,19 +257,26 @@ void ServerState::admit(Stream::Socket socket, ServerConnection::Peer peer) {
   auto connection = std::make_shared<ServerConnection>(shared_from_this(), index, std::move(socket), std::move(peer));
   asio::dispatch(loops_[index]->executor, [self = shared_from_this(), connection, index] {
     Loop& loop = *self->loops_[index];
-    loop.connections.insert(connection.get());
+    connection->index = loop.connections.size();
+    loop.connections.push_back(connection.get());
     connection->start();
     if (loop.draining) connection->drain();
     if (loop.aborting) connection->abort();
   });
 }
 
-void ServerState::connection_ended(std::size_t loop_index, ServerConnection* connection, const std::string& peer_ip) {
-  loops_[loop_index]->connections.erase(connection);
+void ServerState::connection_ended(std::size_t loop_index, ServerConnection* connection,
+                                   ServerConnection::PeerCount* peer_count) {
+  auto& connections = loops_[loop_index]->connections;
+  connections.back()->index = connection->index;
+  connections[connection->index] = connections.back();
+  connections.pop_back();
   --open_;
-  asio::post(loops_[0]->executor, [self = shared_from_this(), peer_ip] {
-    const auto found = self->connections_of_peer_.find(peer_ip);
-    if (found != self->connections_of_peer_.end() && --found->second == 0) self->connections_of_peer_.erase(found);
+  asio::post(loops_[0]->executor, [self = shared_from_this(), peer_count] {
+    if (peer_count != nullptr && --peer_count->second == 0) {
+      const std::string network = peer_count->first;
+      self->connections_of_peer_.erase(network);
+    }
     self->release();
   });
 }
@@ -221,15 +289,29 @@ void ServerState::leave_loop() {
   if (--on_loops_ == 0) left_loops_.set_value();
 }
 
+void ServerState::sweep_some(Loop& loop) {
+  const Deadline now = Clock::now();
+  auto& connections = loop.connections;
+  const std::size_t count = std::max(sweep_connections_max, connections.size() / sweep_rounds_max + 1);
+  // Sweeping only cancels operations; their handlers, which may take connections from the list, run later. One that
+  // moves into a place already passed waits for the next round.
+  for (std::size_t i = 0; i < count; ++i, ++loop.sweep_at) {
+    if (loop.sweep_at >= connections.size()) {
+      loop.sweep_at = 0;
+      return;
+    }
+    connections[loop.sweep_at]->sweep(now);
+  }
+}
+
 void ServerState::arm_sweeper(std::size_t loop_index) {
   Loop& loop = *loops_[loop_index];
-  loop.sweep_timer.expires_after(sweep_interval_);
+  const std::size_t rounds =
+      std::clamp(loop.connections.size() / sweep_connections_max, std::size_t{1}, sweep_rounds_max);
+  loop.sweep_timer.expires_after(std::chrono::duration_cast<Clock::duration>(sweep_interval_) / rounds);
   loop.sweep_timer.async_wait([self = shared_from_this(), loop_index](const error_code& ec) {
     if (ec) return self->leave_loop();
-    Loop& swept = *self->loops_[loop_index];
-    const Deadline now = Clock::now();
-    // Sweeping only cancels operations; their handlers, which may erase from the set, run later.
-    for (ServerConnection* connection : swept.connections) connection->sweep(now);
+    self->sweep_some(*self->loops_[loop_index]);
     if (self->stopping_ && self->ended_future_.wait_for(std::chrono::seconds(0)) == std::future_status::ready) {
       return self->leave_loop();
     }
@@ -277,10 +359,18 @@ ServerStatistics ServerState::statistics() const {
   ServerStatistics result;
   result.connections_open = open_;
   result.connections_accepted = counters.accepted;
-  result.connections_refused = counters.refused;
+  result.refused_total = counters.refused_total;
+  result.refused_peer = counters.refused_peer;
+  result.refused_descriptors = counters.refused_descriptors;
   result.requests = counters.requests;
   result.requests_refused = counters.requests_refused;
-  result.timeouts = counters.timeouts;
+  const auto timeouts = [this](Connection::Wait wait) {
+    return counters.timeouts[static_cast<std::size_t>(wait)].load();
+  };
+  result.timeouts_idle = timeouts(Connection::Wait::idle);
+  result.timeouts_head = timeouts(Connection::Wait::head);
+  result.timeouts_body = timeouts(Connection::Wait::body);
+  result.timeouts_write = timeouts(Connection::Wait::write);
   result.disconnects = counters.disconnects;
   result.handler_exceptions = counters.handler_exceptions;
   result.bytes_received = counters.bytes_received;

@@ -27,11 +27,14 @@ struct ServerLimits {
   std::size_t query_parameters_max = 1'000;        // 400
   std::size_t large_heads_max = 64;                // heads beyond 64 KiB that are in memory at once: 503, close
   std::size_t connections_max = 20'000;            // 503 with Retry-After, close
-  std::size_t connections_per_peer_max = 10'000;   // of one ip; 503 with Retry-After, close
+  std::size_t connections_per_peer_max = 10'000;   // of one ip (IPv6: one /64); 503 with Retry-After, close
   std::size_t drain_bytes_max = 256 << 10;         // unread body after an early reply: read away, beyond it close
+  std::size_t linger_bytes_max = 16 << 20;         // after such a close: read away, so that the peer sees the reply
   std::chrono::milliseconds head_timeout{10'000};  // from the first byte to the end of the head: 408, close
-  std::chrono::milliseconds body_idle_timeout{
-      30'000};  // no byte of the body: the reader gets Code::timeout, then close
+  /// A body may pause for this long in all; each byte regains its share at the least rate below. Used up: the reader
+  /// gets Code::timeout, then close.
+  std::chrono::milliseconds body_idle_timeout{30'000};
+  std::uint64_t body_bytes_per_second_min = 0;           // while we wait for it; 0: any rate
   std::chrono::milliseconds write_idle_timeout{30'000};  // the peer takes no byte of the reply: close
   std::chrono::milliseconds keep_alive_timeout{75'000};  // no request: close
 };
@@ -82,8 +85,12 @@ struct ServerOptions {
 
 /// What happened since the start; for metrics.
 struct ServerStatistics {
-  std::uint64_t connections_open = 0, connections_accepted = 0, connections_refused = 0;
-  std::uint64_t requests = 0, requests_refused = 0, timeouts = 0, disconnects = 0, handler_exceptions = 0;
+  std::uint64_t connections_open = 0, connections_accepted = 0;
+  /// Beyond connections_max, beyond connections_per_peer_max, and for want of file descriptors.
+  std::uint64_t refused_total = 0, refused_peer = 0, refused_descriptors = 0;
+  std::uint64_t requests = 0, requests_refused = 0, disconnects = 0, handler_exceptions = 0;
+  /// No next request, an unfinished head (or handshake), a slow body, a reply that is not read.
+  std::uint64_t timeouts_idle = 0, timeouts_head = 0, timeouts_body = 0, timeouts_write = 0;
   std::uint64_t bytes_received = 0, bytes_sent = 0;
 };
 

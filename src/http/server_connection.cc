@@ -32,9 +32,15 @@ std::string_view date_line() {
 
 /// Header values may repeat a user's text; a line break in one would begin a header of the user's choice.
 void append_header(std::string& out, std::string_view name, std::string_view value) {
-  for (const char c : name) out.push_back(c > ' ' && c < 127 && c != ':' ? c : '_');
+  const std::size_t name_at = out.size();
+  out += name;
+  for (std::size_t i = name_at; i < out.size(); ++i)
+    if (out[i] <= ' ' || out[i] == 127 || out[i] == ':') out[i] = '_';
   out += ": ";
-  for (const char c : value) out.push_back(static_cast<unsigned char>(c) >= ' ' || c == '\t' ? c : ' ');
+  const std::size_t value_at = out.size();
+  out += value;
+  for (std::size_t i = value_at; i < out.size(); ++i)
+    if (static_cast<unsigned char>(out[i]) < ' ' && out[i] != '\t') out[i] = ' ';
   out += "\r\n";
 }
 
@@ -76,14 +82,15 @@ void ServerConnection::finish() {
   stream.close();
   state_->counters.bytes_received += bytes_received;
   state_->counters.bytes_sent += bytes_sent;
-  state_->connection_ended(loop_index_, this, peer_.ip);
+  state_->connection_ended(loop_index_, this, peer_.count);
 }
 
 void ServerConnection::sweep(Deadline now) {
   if (deadline <= now) {
-    ++state_->counters.timeouts;
+    ++state_->counters.timeouts[static_cast<std::size_t>(wait)];
     expire();
   }
+  if (parked_ && buffer.empty()) buffer.release();
   if (!poll_peer_) return;
   pollfd descriptor{.fd = stream.socket().native_handle(), .events = POLLRDHUP, .revents = 0};
   if (::poll(&descriptor, 1, 0) == 1) leave();
@@ -144,8 +151,13 @@ void ServerConnection::leave() {
   cancel_.emit(asio::cancellation_type::terminal);
 }
 
+void ServerConnection::wait_for(Wait what, std::chrono::milliseconds time) {
+  wait = what;
+  deadline = Clock::now() + time;
+}
+
 Task<bool> ServerConnection::handshake() {
-  deadline = Clock::now() + limits().head_timeout;
+  wait_for(Wait::head, limits().head_timeout);
   const auto [ec] = co_await stream.tls()->async_handshake(asio::ssl::stream_base::server, use_task);
   deadline = no_deadline;
   co_return !ec;
@@ -158,6 +170,15 @@ Task<void> ServerConnection::run() {
     if (!good) co_return;
   }
   while (!draining_) {
+    if (buffer.empty() && !state_->tls) {
+      // Nothing but this small frame while a connection is idle: no buffer, no request.
+      wait_for(Wait::idle, limits().keep_alive_timeout);
+      idle_ = parked_ = true;
+      const auto [ec] = co_await stream.socket().async_wait(Stream::Socket::wait_read, use_task);
+      parked_ = false;
+      deadline = no_deadline;
+      if (ec || expired) break;
+    }
     const bool again = co_await serve_one();
     if (!again) break;
     buffer.shrink();
@@ -183,7 +204,7 @@ Task<bool> ServerConnection::read_head() {
   scanner_.reset();
   const HeadScanner::Limits head_limits{limits().target_bytes_max + 32, limits().head_bytes_max};
   bool started = !buffer.empty();
-  deadline = Clock::now() + (started ? limits().head_timeout : limits().keep_alive_timeout);
+  wait_for(started ? Wait::head : Wait::idle, started ? limits().head_timeout : limits().keep_alive_timeout);
   std::optional<Refusal> refusal;
   while (true) {
     // Tolerated before a request line since RFC 2616: an empty line that old clients send after a body.
@@ -197,7 +218,13 @@ Task<bool> ServerConnection::read_head() {
     if (refusal) break;
     idle_ = !started;
     if (draining_ && idle_) co_return false;
-    auto filled = co_await fill();
+    const Now now = fill_now();
+    if (now == Now::closed) {
+      deadline = no_deadline;
+      co_return false;
+    }
+    Status filled;
+    if (now == Now::would_block) filled = co_await fill();
     if (!filled) {
       const bool late = filled.error().code == Code::timeout && started;
       if (!late) co_return false;
@@ -207,7 +234,7 @@ Task<bool> ServerConnection::read_head() {
     }
     if (!started) {
       started = true;
-      deadline = Clock::now() + limits().head_timeout;
+      wait_for(Wait::head, limits().head_timeout);
     }
   }
   deadline = no_deadline;
@@ -242,6 +269,7 @@ Task<bool> ServerConnection::serve_one() {
 
   SocketBody::Options body_options;
   body_options.idle_timeout = limits().body_idle_timeout;
+  body_options.bytes_per_second_min = limits().body_bytes_per_second_min;
   body_options.expect_continue = head->expect_continue && (head->framing.chunked || head->framing.content_length > 0);
   SocketBody body(*this, head->framing, body_options);
 
@@ -370,7 +398,8 @@ Task<bool> ServerConnection::send(Request& request, Response& response, SocketBo
                                 source_failed);
   } else if (response.body.size() <= one_buffer_bytes_max) {
     head += response.body;
-    sent = co_await write_all(head);
+    const std::size_t at_once = write_now(head);
+    if (at_once < head.size()) sent = co_await write_all(std::string_view(head).substr(at_once));
     report.finished.body_bytes_sent = response.body.size();
   } else {
     sent = co_await write_all(head, response.body, {});
@@ -440,16 +469,16 @@ Task<bool> ServerConnection::drain_body(SocketBody& body) {
 
 Task<void> ServerConnection::linger() {
   if (stream.tls() != nullptr) {
-    deadline = Clock::now() + linger_time;
+    wait_for(Wait::linger, linger_time);
     co_await stream.tls()->async_shutdown(use_task);
     deadline = no_deadline;
     co_return;
   }
   stream.shutdown_send();
-  std::string scratch(16 << 10, '\0');
-  deadline = Clock::now() + linger_time;
+  std::string scratch(64 << 10, '\0');
+  wait_for(Wait::linger, linger_time);
   std::size_t size = 0;
-  while (!expired && size < limits().drain_bytes_max) {
+  while (!expired && size < limits().linger_bytes_max) {
     const auto [ec, read] = co_await stream.read_some(scratch);
     size += read;
     if (ec) break;

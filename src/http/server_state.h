@@ -3,6 +3,7 @@
 // only.
 #pragma once
 
+#include <array>
 #include <atomic>
 #include <boost/asio/cancellation_signal.hpp>
 #include <boost/asio/steady_timer.hpp>
@@ -10,7 +11,6 @@
 #include <memory>
 #include <string>
 #include <unordered_map>
-#include <unordered_set>
 #include <vector>
 
 #include "http/connection.h"
@@ -21,9 +21,12 @@ namespace kinglet::http::internal {
 /// One accepted connection: reads requests, calls the handler, writes replies, one after the other.
 class ServerConnection final : public Connection, public std::enable_shared_from_this<ServerConnection> {
  public:
+  /// How many connections a peer has; touched on loop 0 only.
+  using PeerCount = std::pair<const std::string, std::size_t>;
   struct Peer {
     std::string ip;
     bool loopback = false;
+    PeerCount* count = nullptr;  // null for Unix sockets
   };
   ServerConnection(std::shared_ptr<ServerState> state, std::size_t loop_index, Stream::Socket socket, Peer peer);
 
@@ -36,12 +39,16 @@ class ServerConnection final : public Connection, public std::enable_shared_from
   /// Ends it now: cancels the handler.
   void abort();
 
+  /// Where it stands in its loop's list.
+  std::size_t index = 0;
+
   void watch_peer();
   bool peer_left() const { return peer_left_; }
 
  private:
   Task<void> run();
   Task<bool> handshake();
+  void wait_for(Wait what, std::chrono::milliseconds time);
   /// False when the connection is to be closed.
   Task<bool> serve_one();
   /// The head of the next request in the buffer; false when the connection ended, or a refusal was sent.
@@ -75,7 +82,8 @@ class ServerConnection final : public Connection, public std::enable_shared_from
   HeadScanner scanner_;
   asio::cancellation_signal cancel_;  // of the whole coroutine
   asio::cancellation_signal watch_cancel_;
-  bool idle_ = true;  // between requests
+  bool idle_ = true;     // between requests
+  bool parked_ = false;  // idle without a pending read: the buffer is not in use
   bool draining_ = false, aborted_ = false;
   bool large_head_ = false;  // counted in ServerState::large_heads
   bool watching_ = false, poll_peer_ = false, peer_left_ = false;
@@ -84,17 +92,20 @@ class ServerConnection final : public Connection, public std::enable_shared_from
 class ServerState : public std::enable_shared_from_this<ServerState> {
  public:
   ServerState(IoThreads& threads, ServerOptions options, Handler handler);
+  ~ServerState();
 
   Status listen();
   void stop(Deadline drain);
   /// True from the first moment of stop(), before each loop has heard of it. Thread: any.
   bool stopping() const { return stopping_; }
-  void connection_ended(std::size_t loop_index, ServerConnection* connection, const std::string& peer_ip);
+  void connection_ended(std::size_t loop_index, ServerConnection* connection, ServerConnection::PeerCount* peer_count);
   ServerStatistics statistics() const;
 
   struct Counters {
-    std::atomic<std::uint64_t> accepted = 0, refused = 0, requests = 0, requests_refused = 0, timeouts = 0,
-                               disconnects = 0, handler_exceptions = 0, bytes_received = 0, bytes_sent = 0;
+    std::atomic<std::uint64_t> accepted = 0, refused_total = 0, refused_peer = 0, refused_descriptors = 0;
+    std::atomic<std::uint64_t> requests = 0, requests_refused = 0, disconnects = 0, handler_exceptions = 0;
+    std::atomic<std::uint64_t> bytes_received = 0, bytes_sent = 0;
+    std::array<std::atomic<std::uint64_t>, 5> timeouts{};  // by Connection::Wait
   };
 
   const ServerOptions options;
@@ -109,7 +120,8 @@ class ServerState : public std::enable_shared_from_this<ServerState> {
     explicit Loop(asio::any_io_executor loop_executor) : executor(std::move(loop_executor)), sweep_timer(executor) {}
     asio::any_io_executor executor;
     asio::steady_timer sweep_timer;
-    std::unordered_set<ServerConnection*> connections;
+    std::vector<ServerConnection*> connections;
+    std::size_t sweep_at = 0;
     bool draining = false, aborting = false;
   };
   Status load_tls();
@@ -119,7 +131,12 @@ class ServerState : public std::enable_shared_from_this<ServerState> {
   template <class Acceptor>
   Task<void> accept(std::shared_ptr<ServerState> self, Acceptor& acceptor);
   void admit(Stream::Socket socket, ServerConnection::Peer peer);
+  /// Answers 503 and closes; no word under TLS, whose handshake would cost more than the refusal.
+  void turn_away(int descriptor, std::string_view why) const;
+  /// Takes what waits in the acceptor's queue with the spare descriptor, so that those peers are told.
+  void refuse_without_descriptors(int listening);
   void arm_sweeper(std::size_t loop_index);
+  void sweep_some(Loop& loop);
   void release();
   void leave_loop();
 
@@ -128,6 +145,8 @@ class ServerState : public std::enable_shared_from_this<ServerState> {
   std::optional<asio::local::stream_protocol::acceptor> unix_acceptor_;
   std::unordered_map<std::string, std::size_t> connections_of_peer_;  // touched on loop 0 only
   std::size_t next_loop_ = 0;
+  int spare_descriptor_ = -1;
+  Deadline descriptors_told_at_{};  // of the last log line
   std::chrono::milliseconds sweep_interval_{250};
   std::atomic<std::size_t> open_ = 0;
   std::atomic<std::size_t> users_ = 0;  // the acceptor and every connection; 0 ends stop()
