@@ -221,6 +221,8 @@ struct Job {
   std::optional<std::uint64_t> row_count = {}, bytes = {}, quarantine_rows = {}, invalid_lines = {}, rows_affected = {};
   std::string delete_condition = {};
   std::optional<double> progress_percentage = {};
+  std::string parameters = {};  // JSON text: what it takes to start the job again; not shown
+  std::uint64_t attempts = 0;   // starts, the first included; not shown
 };
 
 // ---- secrets ----------------------------------------------------------------------------------------------------

@@ -176,6 +176,8 @@ std::string job_text(const Job& job) {
   put(out, "rows_affected", job.rows_affected);
   put(out, "delete_condition", job.delete_condition);
   if (job.progress_percentage) out["progress_percentage"] = *job.progress_percentage;
+  put(out, "parameters", job.parameters);
+  if (job.attempts > 0) out["attempts"] = job.attempts;
   return json::write(out);
 }
 
@@ -208,6 +210,8 @@ Result<Job> job_from(std::string_view text) {
   job.rows_affected = reader.count("rows_affected");
   job.delete_condition = reader.text("delete_condition");
   job.progress_percentage = reader.number("progress_percentage");
+  job.parameters = reader.text("parameters");
+  job.attempts = reader.count("attempts").value_or(0);
   TRY_VOID(reader.status("job"));
   return job;
 }

@@ -68,6 +68,27 @@ std::span<const Migration> migrations() {
             created_at INTEGER NOT NULL,
             updated_at INTEGER NOT NULL,
             PRIMARY KEY (workspace_id, name)) WITHOUT ROWID)"},
+      // 1 -> 2: the books of each data source, and the spool segments that are in them already.
+      {R"(CREATE TABLE ledger (
+            workspace_id TEXT NOT NULL,
+            data_source_id TEXT NOT NULL,
+            accepted INTEGER NOT NULL,
+            stored INTEGER NOT NULL,
+            quarantined INTEGER NOT NULL,
+            deduplicated INTEGER NOT NULL,
+            failed INTEGER NOT NULL,
+            dropped INTEGER NOT NULL,
+            sampled_out INTEGER NOT NULL,
+            table_name TEXT NOT NULL,
+            other_rows INTEGER NOT NULL,
+            PRIMARY KEY (workspace_id, data_source_id)) WITHOUT ROWID)",
+       R"(CREATE TABLE booked_segments (
+            epoch INTEGER NOT NULL,
+            segment_id INTEGER NOT NULL,
+            PRIMARY KEY (epoch, segment_id)) WITHOUT ROWID)",
+       // Of tables that stand already the rows of before are not known: '?' has them counted.
+       "INSERT INTO ledger SELECT workspace_id, id, 0, 0, 0, 0, 0, 0, 0, '?', 0 FROM resources "
+       "WHERE kind = 'data_source'"},
   };
   return steps;
 }

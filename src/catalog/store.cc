@@ -9,29 +9,16 @@
 #include "base/check.h"
 #include "base/log.h"
 #include "catalog/record_json.h"
+#include "catalog/store_session.h"
 
-// The SOCI library hides type information that -fsanitize=vptr would need for its inline functions.
 #pragma clang attribute push(__attribute__((no_sanitize("vptr"))), apply_to = function)
-#include <soci/soci.h>
-#include <soci/sqlite3/soci-sqlite3.h>
 
 namespace kinglet::catalog::internal {
-
-struct Store::Connection {
-  soci::session sql;
-};
 
 namespace {
 
 // SQLite's primary result codes (sqlite3.h).
 enum class Sqlite : int { busy = 5, io_error = 10, corrupt = 11, full = 13, cannot_open = 14, not_a_database = 26 };
-
-long long micros(Time time) {
-  return time.time_since_epoch().count();
-}
-Time time_from(long long micros) {
-  return Time(std::chrono::microseconds(micros));
-}
 
 std::string kind_name(ResourceKind kind) {
   switch (kind) {
@@ -79,6 +66,8 @@ Error damaged(std::string_view what) {
   return Error{.code = Code::unavailable, .message = fmt::format("the catalog is damaged: {}", what)};
 }
 
+}  // namespace
+
 Error translate(const std::exception& thrown, bool& broken) {
   int code = 0;
   if (const auto* known = dynamic_cast<const soci::sqlite3_soci_error*>(&thrown)) code = known->result() & 0xff;
@@ -104,6 +93,8 @@ Error translate(const std::exception& thrown, bool& broken) {
   }
   return {.code = Code::internal, .message = "the catalog refused a change"};
 }
+
+namespace {
 
 std::string connect_text(const std::filesystem::path& file, std::string_view options) {
   // SOCI's own little syntax: a value in double quotes may hold blanks; a quote cannot be escaped.
@@ -156,18 +147,6 @@ Status make_file(const std::filesystem::path& file) {
 
 Store::Store(std::unique_ptr<Connection> connection) : connection_(std::move(connection)) {}
 Store::~Store() = default;
-
-template <class F>
-Status Store::run(F&& statements) {
-  if (broken_)
-    return fail(Code::unavailable, "the catalog cannot be written: the disk reported an error; restart the server");
-  try {
-    std::forward<F>(statements)(connection_->sql);
-    return {};
-  } catch (const std::exception& thrown) {
-    return fail(translate(thrown, broken_));
-  }
-}
 
 Result<std::unique_ptr<Store>> Store::open(const std::filesystem::path& file, std::span<const Migration> steps) {
   if (file.string().contains('"'))
@@ -276,7 +255,7 @@ Status Store::put_workspace(const WorkspaceRow& row) {
 
 Status Store::remove_workspace(const std::string& id) {
   return run([&](soci::session& sql) {
-    for (const char* table : {"tokens", "resources", "deployments", "deployment_files", "jobs", "variables"})
+    for (const char* table : {"tokens", "resources", "deployments", "deployment_files", "jobs", "variables", "ledger"})
       sql << fmt::format("DELETE FROM {} WHERE workspace_id = :id", table), soci::use(id);
     sql << "DELETE FROM workspaces WHERE id = :id", soci::use(id);
   });

@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "base/result.h"
+#include "catalog/ledger.h"
 #include "catalog/model.h"
 #include "catalog/schema.h"
 
@@ -77,6 +78,17 @@ class Store {
   Result<bool> has_variables();
   Status put_variable(const std::string& workspace_id, const Variable& variable);
   Status remove_variable(const std::string& workspace_id, const std::string& name);
+
+  // store_ledger.cc
+  Result<std::vector<LedgerEntry>> ledger();
+  /// Adds to the counts of a data source; its first change makes the entry.
+  Status add_to_ledger(const LedgerKey& key, const LedgerCounts& change);
+  Status put_baseline(const LedgerKey& key, const Baseline& baseline);
+  Status remove_from_ledger(const LedgerKey& key);
+  Result<std::vector<SegmentKey>> booked_segments();
+  Result<bool> is_booked(const SegmentKey& segment);
+  Status put_booked_segment(const SegmentKey& segment);
+  Status remove_booked_segment(const SegmentKey& segment);
 
  private:
   struct Connection;

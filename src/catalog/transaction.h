@@ -5,11 +5,13 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "base/result.h"
+#include "catalog/ledger.h"
 #include "catalog/snapshot.h"
 
 namespace kinglet::catalog {
@@ -85,6 +87,17 @@ class Transaction {
   Result<Variable> write_variable(std::string_view workspace_id, std::string_view name, std::string_view value,
                                   VariableWrite mode, std::string_view edited_by);
   Status delete_variable(std::string_view workspace_id, std::string_view name);
+
+  // The ledger: no part of the snapshot (transaction_ledger.cc).
+  Result<std::vector<LedgerEntry>> ledger();
+  Result<std::vector<SegmentKey>> booked_segments();
+  /// Adds what became of the rows of a spool segment; a segment that was booked before changes nothing. Without a
+  /// segment: what no segment tells.
+  Status book(const std::optional<SegmentKey>& segment, std::span<const LedgerChange> changes);
+  /// These segments' files are gone for good: nothing will ask for them again.
+  Status forget_booked(std::span<const SegmentKey> segments);
+  Status set_baseline(const LedgerKey& key, const Baseline& baseline);
+  Status forget_ledger(const LedgerKey& key);
 
  private:
   friend class Catalog;

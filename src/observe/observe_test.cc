@@ -67,16 +67,38 @@ TEST(Observer, AccountsForEveryRow) {
   EXPECT_EQ(observer.rows("w", "t_1", "events"), account);
   EXPECT_NE(observer.rows("v", "t_1", "events"), account);
   account->accept(10);
-  account->store(6);
-  account->quarantine(1);
-  EXPECT_EQ(observer.row_counts("w", "t_1").pending(), 3);
-  account->store(1);
+  account->add({.stored = 6});
+  account->add({.quarantined = 1});
+  EXPECT_EQ(account->read().pending(), 3);
+  account->add({.stored = 1});
   account->deduplicate(2);
-  EXPECT_EQ(observer.row_counts("w", "t_1").pending(), 0);
-  EXPECT_EQ(observer.row_counts("w", "t_2").accepted, 0U);
+  EXPECT_EQ(account->read().pending(), 0);
+  EXPECT_EQ(observer.account("w", "t_2"), nullptr);
   observer.forget("w", "t_1");
-  EXPECT_EQ(observer.row_counts("w", "t_1").accepted, 0U);
+  EXPECT_EQ(observer.account("w", "t_1"), nullptr);
   account->accept(1);  // whoever holds it may go on
+}
+
+TEST(RowAccount, TheOldestRowThatWaitsHasAnAge) {
+  using namespace std::chrono_literals;
+  RowAccount account;
+  const auto now = [] { return std::chrono::steady_clock::now(); };
+  EXPECT_EQ(account.oldest_pending(now()), 0ms);
+  const auto before = now();
+  account.accept(10);
+  EXPECT_GE(account.oldest_pending(now() + 5s), 5s);
+  EXPECT_LE(account.oldest_pending(now() + 5s), now() - before + 5s);
+  account.add({.stored = 9, .quarantined = 1});
+  EXPECT_EQ(account.oldest_pending(now() + 5s), 0ms);
+}
+
+TEST(RowAccount, ABacklogOfAnyLengthKeepsItsOldestRow) {
+  using namespace std::chrono_literals;
+  RowAccount account;
+  const auto start = std::chrono::steady_clock::now();
+  for (int i = 0; i < 100'000; ++i) account.accept(1);
+  account.add({.stored = 1});
+  EXPECT_GE(account.oldest_pending(start + 60s), 59s);
 }
 
 TEST(Observer, AReaderNeverSeesMoreStoredThanAccepted) {
@@ -85,7 +107,7 @@ TEST(Observer, AReaderNeverSeesMoreStoredThanAccepted) {
   std::thread writer([&] {
     for (int i = 0; i < 50'000; ++i) {
       account->accept(1);
-      account->store(1);
+      account->add({.stored = 1});
     }
   });
   for (int i = 0; i < 5'000; ++i) ASSERT_GE(account->read().pending(), 0);

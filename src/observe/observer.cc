@@ -19,6 +19,13 @@ void count(CallCounts& counts, const RequestRecord& request) {
   ++counts.buckets[static_cast<std::size_t>(bucket - CallCounts::bucket_seconds.begin())];
 }
 
+/// Does an operation of this kind change a table's rows beside ingestion? What is not known here is taken to do so.
+bool changes_rows(std::string_view event_type) {
+  for (const std::string_view harmless : {"append", "create", "alter", "drop", "rename"})
+    if (event_type.starts_with(harmless)) return false;
+  return !event_type.empty();
+}
+
 prometheus::MetricFamily family(std::string name, std::string help, prometheus::MetricType type) {
   prometheus::MetricFamily out;
   out.name = std::move(name);
@@ -35,16 +42,6 @@ prometheus::ClientMetric labelled(const std::string& workspace, const char* kind
 
 }  // namespace
 
-RowCounts RowAccount::read() const {
-  RowCounts out;
-  // In this order: a row is accepted before it is stored, so a reader never sees more stored than accepted.
-  out.stored = stored_.load(std::memory_order_acquire);
-  out.quarantined = quarantined_.load(std::memory_order_acquire);
-  out.deduplicated = deduplicated_.load(std::memory_order_acquire);
-  out.accepted = accepted_.load(std::memory_order_acquire);
-  return out;
-}
-
 void Observer::record(RequestRecord request) {
   calls_.with([&](auto& calls) {
     Key key{request.workspace_id, request.pipe_id};
@@ -59,6 +56,9 @@ void Observer::record(RequestRecord request) {
 }
 
 void Observer::record(OperationRecord operation) {
+  // Rows of ingestion come by the spool and its books; every other operation changes a table beside them.
+  if (changes_rows(operation.event_type))
+    rows(operation.workspace_id, operation.data_source_id, operation.data_source_name)->disturb();
   const auto bytes = byte_size(operation);
   operations_.add(std::move(operation), bytes);
 }
@@ -74,8 +74,15 @@ std::shared_ptr<RowAccount> Observer::rows(std::string_view workspace_id, std::s
     Key key{workspace_id, data_source_id};
     if (rows.size() >= accounts_max && !rows.contains(key)) key = {other, other};
     NamedRows& entry = rows[key];
+    const std::string name = key.second == other ? other : std::string(data_source_name);
+    if (!entry.account || entry.name != name) {
+      // A name that was given anew is another data source's no more: metrics have one line for it.
+      std::erase_if(rows, [&](const auto& one) {
+        return one.first.first == key.first && one.first.second != key.second && one.second.name == name;
+      });
+    }
     if (!entry.account) entry.account = std::make_shared<RowAccount>();
-    entry.name = key.second == other ? other : std::string(data_source_name);
+    entry.name = name;
     return entry.account;
   });
 }
@@ -93,10 +100,20 @@ CallCounts Observer::calls(std::string_view workspace_id, std::string_view pipe_
   });
 }
 
-RowCounts Observer::row_counts(std::string_view workspace_id, std::string_view data_source_id) const {
-  return rows_.with([&](const auto& rows) {
+std::shared_ptr<const RowAccount> Observer::account(std::string_view workspace_id,
+                                                    std::string_view data_source_id) const {
+  return rows_.with([&](const auto& rows) -> std::shared_ptr<const RowAccount> {
     const auto it = rows.find(Key{workspace_id, data_source_id});
-    return it == rows.end() ? RowCounts{} : it->second.account->read();
+    return it == rows.end() ? nullptr : it->second.account;
+  });
+}
+
+std::vector<std::pair<std::pair<std::string, std::string>, std::shared_ptr<RowAccount>>> Observer::accounts() const {
+  return rows_.with([](const auto& rows) {
+    std::vector<std::pair<Key, std::shared_ptr<RowAccount>>> out;
+    out.reserve(rows.size());
+    for (const auto& [key, entry] : rows) out.emplace_back(key, entry.account);
+    return out;
   });
 }
 
@@ -105,10 +122,17 @@ std::vector<prometheus::MetricFamily> Observer::Collect() const {
   auto pending =
       family("kinglet_data_source_rows_pending",
              "Rows accepted and not yet accounted for; negative: the books are wrong", prometheus::MetricType::Gauge);
+  auto oldest = family("kinglet_data_source_oldest_pending_seconds",
+                       "Age of the oldest row that is accepted and not stored", prometheus::MetricType::Gauge);
+  auto fresh = family("kinglet_data_source_stored_timestamp_seconds", "When rows were last stored",
+                      prometheus::MetricType::Gauge);
+  auto mismatch = family("kinglet_books_mismatch_rows", "Rows in the engine less those in the books; 0: they agree",
+                         prometheus::MetricType::Gauge);
+  const auto now = std::chrono::steady_clock::now();
   rows_.with([&](const auto& all) {
     for (const auto& [key, entry] : all) {
       const RowCounts counts = entry.account->read();
-      const auto add = [&](const char* outcome, std::uint64_t value) {
+      const auto add = [&](const char* outcome, std::int64_t value) {
         auto metric = labelled(key.first, "data_source", entry.name);
         metric.label.push_back({"outcome", outcome});
         metric.counter.value = static_cast<double>(value);
@@ -118,9 +142,18 @@ std::vector<prometheus::MetricFamily> Observer::Collect() const {
       add("stored", counts.stored);
       add("quarantined", counts.quarantined);
       add("deduplicated", counts.deduplicated);
-      auto metric = labelled(key.first, "data_source", entry.name);
-      metric.gauge.value = static_cast<double>(counts.pending());
-      pending.metric.push_back(std::move(metric));
+      add("failed", counts.failed);
+      add("dropped", counts.dropped);
+      add("sampled_out", counts.sampled_out);
+      const auto gauge = [&](prometheus::MetricFamily& of, double value) {
+        auto metric = labelled(key.first, "data_source", entry.name);
+        metric.gauge.value = value;
+        of.metric.push_back(std::move(metric));
+      };
+      gauge(pending, static_cast<double>(counts.pending()));
+      gauge(oldest, std::chrono::duration<double>(entry.account->oldest_pending(now)).count());
+      if (const auto at = entry.account->last_stored_at(); at != 0) gauge(fresh, static_cast<double>(at));
+      gauge(mismatch, static_cast<double>(entry.account->mismatch()));
     }
   });
 
@@ -165,8 +198,8 @@ std::vector<prometheus::MetricFamily> Observer::Collect() const {
   queue("requests", requests_.counts());
   queue("operations", operations_.counts());
   queue("jobs", jobs_.counts());
-  return {std::move(rows),      std::move(pending), std::move(requests),
-          std::move(durations), std::move(waiting), std::move(lost)};
+  return {std::move(rows),     std::move(pending),   std::move(oldest),  std::move(fresh), std::move(mismatch),
+          std::move(requests), std::move(durations), std::move(waiting), std::move(lost)};
 }
 
 }  // namespace kinglet::observe

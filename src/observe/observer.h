@@ -16,35 +16,10 @@
 
 #include "observe/queue.h"
 #include "observe/records.h"
+#include "observe/row_account.h"
 #include "runtime/guarded.h"
 
 namespace kinglet::observe {
-
-/// Rows of one data source since the server started. The invariant of ingestion (design.md 4):
-/// accepted = stored + quarantined + deduplicated + pending, where pending is what the spool still holds.
-struct RowCounts {
-  std::uint64_t accepted = 0;      // acknowledged to a client, good and bad rows
-  std::uint64_t stored = 0;        // the engine has them
-  std::uint64_t quarantined = 0;   // stored in the quarantine twin
-  std::uint64_t deduplicated = 0;  // sent before under the same key: counted, not stored again
-  /// Rows accepted and not yet accounted for; negative means that the books are wrong.
-  std::int64_t pending() const {
-    return static_cast<std::int64_t>(accepted) - static_cast<std::int64_t>(stored + quarantined + deduplicated);
-  }
-};
-
-/// Counters of one data source. Thread: any. Lifetime: shared; ingest keeps the pointer.
-class RowAccount {
- public:
-  void accept(std::uint64_t rows) { accepted_.fetch_add(rows, std::memory_order_release); }
-  void store(std::uint64_t rows) { stored_.fetch_add(rows, std::memory_order_release); }
-  void quarantine(std::uint64_t rows) { quarantined_.fetch_add(rows, std::memory_order_release); }
-  void deduplicate(std::uint64_t rows) { deduplicated_.fetch_add(rows, std::memory_order_release); }
-  RowCounts read() const;
-
- private:
-  std::atomic<std::uint64_t> accepted_{0}, stored_{0}, quarantined_{0}, deduplicated_{0};
-};
 
 /// Calls of one endpoint since the server started.
 struct CallCounts {
@@ -79,9 +54,14 @@ class Observer : public prometheus::Collectable {
   Queue<OperationRecord>& operations() { return operations_; }
   Queue<JobRecord>& jobs() { return jobs_; }
   CallCounts calls(std::string_view workspace_id, std::string_view pipe_id) const;
-  RowCounts row_counts(std::string_view workspace_id, std::string_view data_source_id) const;
+  /// Null when nothing came to it yet.
+  std::shared_ptr<const RowAccount> account(std::string_view workspace_id, std::string_view data_source_id) const;
+  /// All accounts: workspace id, data source id.
+  std::vector<std::pair<std::pair<std::string, std::string>, std::shared_ptr<RowAccount>>> accounts() const;
 
   /// kinglet_data_source_rows_total{workspace,data_source,outcome}, kinglet_data_source_rows_pending,
+  /// kinglet_data_source_oldest_pending_seconds, kinglet_data_source_stored_timestamp_seconds,
+  /// kinglet_books_mismatch_rows{workspace,data_source},
   /// kinglet_endpoint_requests_total{workspace,endpoint,outcome}, kinglet_endpoint_duration_seconds,
   /// kinglet_service_records_waiting{kind}, kinglet_service_records_lost_total{kind}.
   std::vector<prometheus::MetricFamily> Collect() const override;
