@@ -128,8 +128,9 @@ struct Deployer::State {
       if (missing.contains(source->name)) continue;
       const auto table = qualified(workspace.database, source->table);
       const auto quarantine = qualified(workspace.database, source->quarantine_table);
-      const std::array statements{std::pair(table, datafile::create_table_ddl(source->definition, table)),
-                                  std::pair(quarantine, datafile::quarantine_ddl(source->definition, quarantine))};
+      const std::array statements{
+          std::pair(table, datafile::create_table_ddl(source->definition, table, ddl_options())),
+          std::pair(quarantine, datafile::quarantine_ddl(source->definition, quarantine, ddl_options()))};
       for (const auto& [name, ddl] : statements) {
         made.push_back(fmt::format("DROP TABLE IF EXISTS {} SYNC", name));  // first: it may be made without an answer
         auto status = co_await execute(ddl, Clock::now() + ddl_patience);
@@ -183,6 +184,51 @@ struct Deployer::State {
           co_return status;
         }
       }
+    }
+    co_return Status{};
+  }
+
+  /// Tables sync their parts where the spool syncs its rows: it lets go of them once they are inserted.
+  datafile::DdlOptions ddl_options() const { return {.durable = spool.durability() == spool::Durability::fsync}; }
+
+  /// Tables of an older server, or of one with another durability, get the settings that exactly-once rests on
+  /// (docs/design/0004-spool.md).
+  Task<Status> settle_settings(const catalog::Snapshot& snapshot) {
+    // In the order of the columns below; a setting that a table does not have is an empty field, shown as `-`.
+    static constexpr std::array<std::string_view, 4> names{
+        "non_replicated_deduplication_window", "min_level_for_wide_part", "fsync_after_insert", "fsync_part_directory"};
+    std::string sql = "SELECT database, name";
+    for (const auto name : names)
+      sql += fmt::format(", if(match(s, '\\\\b{0} = \\\\d'), extract(s, '\\\\b{0} = (\\\\d+)'), '-')", name);
+    sql +=
+        " FROM (SELECT database, name, extract(engine_full, 'SETTINGS (.*)$') AS s FROM system.tables WHERE "
+        "startsWith(database, 'ws_') AND engine LIKE '%MergeTree')";
+    CO_TRY(const auto rows,
+           co_await engine::system_rows(runners.here().client(), std::move(sql), Clock::now() + ddl_patience));
+    std::map<std::pair<std::string, std::string>, const datafile::EngineDefinition*> known;
+    static const datafile::EngineDefinition of_quarantine;
+    for (const auto& [id, workspace] : snapshot.workspaces) {
+      for (const auto& [name, source] : workspace->resources->data_sources.by_name()) {
+        known.emplace(std::pair(workspace->database, source->table), &source->definition.engine);
+        known.emplace(std::pair(workspace->database, source->quarantine_table), &of_quarantine);
+      }
+    }
+    for (const auto& row : rows) {
+      if (row.size() != 2 + names.size()) continue;
+      const auto found = known.find({row[0], row[1]});
+      if (found == known.end()) continue;
+      const auto wanted = datafile::table_settings(*found->second, ddl_options());
+      std::string changes;
+      for (std::size_t i = 0; i < names.size(); ++i) {
+        const auto setting = std::ranges::find(wanted, names[i], &std::pair<std::string, std::string>::first);
+        const std::string_view value = setting == wanted.end() ? "0" : std::string_view(setting->second);
+        const bool same = row[2 + i] == value || (row[2 + i] == "-" && setting == wanted.end());
+        if (!same) changes += fmt::format("{}{} = {}", changes.empty() ? "" : ", ", names[i], value);
+      }
+      if (changes.empty()) continue;
+      log::info("a table of an older server gets the settings of this one", {{"table", row[1]}, {"settings", changes}});
+      CO_TRY_VOID(co_await execute(fmt::format("ALTER TABLE {} MODIFY SETTING {}", qualified(row[0], row[1]), changes),
+                                   Clock::now() + ddl_patience));
     }
     co_return Status{};
   }
@@ -267,7 +313,8 @@ struct Deployer::State {
     const auto drop = fmt::format("DROP TABLE IF EXISTS {} SYNC", beside);
     CO_TRY_VOID(co_await execute(drop, Clock::now() + ddl_patience));
     made.push_back(drop);
-    CO_TRY_VOID(co_await execute(datafile::create_table_ddl(target.definition, beside), Clock::now() + ddl_patience));
+    CO_TRY_VOID(co_await execute(datafile::create_table_ddl(target.definition, beside, ddl_options()),
+                                 Clock::now() + ddl_patience));
     auto status = co_await execute(fill(beside), Clock::now() + backfill_patience, settings);
     if (status && read_by_plan(plan, target.name))
       status = co_await move_backfill(workspace.database, view.pipe->view, target.table);
@@ -538,7 +585,11 @@ Task<Status> Deployer::reconcile() {
   const auto snapshot = state_->catalog.snapshot();
   std::set<std::string> known, databases;
   std::map<std::string, std::string> targets;  // of backfills whose deployment is live
+  std::set<std::string> replays;               // how the tables of unfinished replays of a quarantine end
   for (const auto& [id, workspace] : snapshot->workspaces) {
+    for (const auto& job : *workspace->jobs)
+      if (job->kind == "quarantine_replay" && !catalog::is_finished(job->status))
+        replays.insert("_" + job->id.substr(0, 8));
     databases.insert(workspace->database);
     CO_TRY_VOID(co_await state_->execute(fmt::format("CREATE DATABASE IF NOT EXISTS `{}`", workspace->database),
                                          Clock::now() + ddl_patience));
@@ -565,6 +616,7 @@ Task<Status> Deployer::reconcile() {
     const auto& database = row[0];
     const auto& name = row[1];
     if (known.contains(database + "." + name) || !databases.contains(database)) continue;
+    if (std::ranges::any_of(replays, [&](const auto& end) { return name.ends_with(end); })) continue;
     if (const auto target = targets.find(database + "." + name); target != targets.end()) {
       log::warning("finishing an interrupted deployment: rows of before go into a view's target", {{"table", name}});
       const auto view = name.substr(0, name.size() - backfill_suffix.size());
@@ -576,6 +628,7 @@ Task<Status> Deployer::reconcile() {
                                          Clock::now() + ddl_patience));
   }
   CO_TRY_VOID(co_await state_->drop_left_columns(*snapshot));
+  CO_TRY_VOID(co_await state_->settle_settings(*snapshot));
   // A replace that was killed between taking its views away and making them again.
   for (const auto& [id, workspace] : snapshot->workspaces) {
     CO_TRY(const auto views, live_views(*workspace->resources, workspace->database));

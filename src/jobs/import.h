@@ -5,36 +5,43 @@
 #include <functional>
 #include <memory>
 #include <string>
+#include <vector>
 
-#include "engine/process.h"
 #include "ingest/intake.h"
+#include "jobs/container_reader.h"
+#include "jobs/file_format.h"
+#include "jobs/import_control.h"
+#include "jobs/replace.h"
 #include "query/runner.h"
+#include "rows/charset.h"
+#include "rows/decompress.h"
 
 namespace kinglet::jobs {
 
-enum class FileFormat : std::uint8_t { csv, ndjson, parquet };
 enum class ImportMode : std::uint8_t { append, replace };
-
-/// By "csv", "ndjson", "jsonl", "parquet".
-std::optional<FileFormat> file_format(std::string_view name);
-/// By a file name or URL, in any case: "x.ndjson.gz" -> ndjson. Nothing when the name does not tell.
-std::optional<FileFormat> format_of_file(std::string_view file_name);
 
 struct ImportRequest {
   std::shared_ptr<const catalog::Workspace> workspace;
   std::shared_ptr<const catalog::DataSource> source;
   ImportMode mode = ImportMode::append;
-  FileFormat format = FileFormat::csv;
-  std::string request_id = {};   // for reports
-  std::string content_encoding;  // of the request; a gzip file is recognised by its first bytes, too
+  std::optional<FileFormat> format = {};  // nothing: by the first bytes of the file
+  std::string request_id = {};            // for reports
+  std::string content_encoding = {};      // of the request; a gzip or zstd file is recognised by its first bytes, too
+  rows::Charset charset = rows::Charset::utf8;  // of text formats
   rows::CsvDialect csv = {};
+  ReplaceOptions replace = {};
+  /// Each piece goes into the spool under a key made of the import's id and the piece's number: what a former start of
+  /// the same job stored is not stored again.
+  bool keyed = false;
   std::uint64_t bytes_max = 500u << 20;           // as sent
   std::uint64_t content_bytes_max = 32ull << 30;  // after decompression
 };
 
 struct ImportResult {
   std::string id;
+  FileFormat format = FileFormat::csv;
   std::uint64_t successful_rows = 0, quarantined_rows = 0, invalid_lines = 0, bytes = 0;
+  std::uint64_t dropped_rows = 0;   // of a replace: new rows outside its condition
   std::vector<std::string> errors;  // the first ones, for people
 };
 
@@ -42,15 +49,53 @@ struct ImportResult {
 struct ImportTools {
   ingest::Intake& intake;
   query::Runners& runners;
-  engine::Process* reader = nullptr;
-  engine::Address reader_address;
-  std::string scratch;  // folder that the reader engine may read
+  ReaderTools reader;
   catalog::Catalog& catalog;
   observe::Observer& observer;
+  std::function<Task<Status>(std::string plan)> write_plan;  // of a replace (Replacement::Parts)
 };
 
-/// Runs one import. `body` is read to its end. Errors: invalid (the file), too_large, unsupported, unavailable.
-Task<Result<ImportResult>> run_import(const ImportTools& tools, ImportRequest request, std::string id,
-                                      http::BodyReader& body);
+/// Reads a body piece by piece, decompressed: by its Content-Encoding, else by its first bytes.
+/// Errors: invalid, too_large, unsupported, cancelled; those of the body.
+class FileReader {
+ public:
+  struct Options {
+    std::string content_encoding = {};
+    std::uint64_t bytes_max = 0;          // as sent
+    std::uint64_t content_bytes_max = 0;  // after decompression
+  };
+  FileReader(http::BodyReader& body, Options options, std::shared_ptr<ImportControl> control);
+
+  /// The next decompressed bytes; empty at the end. The view lives until the next call.
+  Task<Result<std::string_view>> next();
+  /// The same, but first at least `format_bytes_wanted` bytes when the file has so many; next() gives them again.
+  Task<Result<std::string_view>> peek();
+
+ private:
+  Status choose_decoder();
+  Task<Result<std::string_view>> decoded();
+
+  http::BodyReader& body_;
+  Options options_;
+  std::shared_ptr<ImportControl> control_;
+  std::unique_ptr<char[]> buffer_;
+  std::unique_ptr<rows::Decompressor> decoder_;
+  std::string_view pending_;
+  std::string out_, head_, given_;
+  bool more_ = false;
+  std::uint64_t sent_ = 0;
+};
+
+/// Runs one import; `body` is read to its end. `result` says what was stored, also when the import fails in the middle.
+/// Errors: invalid (the file), too_large, unsupported, unavailable, conflict (another file than that of a former
+/// start), cancelled.
+Task<Status> run_import(const ImportTools& tools, ImportRequest request, std::string id, http::BodyReader& body,
+                        std::shared_ptr<ImportControl> control, ImportResult& result);
+
+/// A container file whose bytes a reader gives, kept in the scratch folder and checked. Errors: as FileReader's and
+/// check_container's.
+Task<Result<FileFormat>> keep_container(const ReaderTools& tools, FileReader& reader, FileFormat format,
+                                        ScratchFile& file, std::uint64_t content_bytes_max,
+                                        const std::function<void(std::size_t)>& on_bytes);
 
 }  // namespace kinglet::jobs
