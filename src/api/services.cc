@@ -30,8 +30,8 @@ void add_object(http::QueryParameters& out, const json::object& object) {
 Status check_rate(auth::RateLimiter& limiter, const auth::Access& access, auth::RateDecision& decision) {
   const auto& identity = access.identity();
   if (identity.requests_per_second <= 0) return {};
-  decision =
-      limiter.check(identity.workspace->id + "/" + identity.token_name, identity.requests_per_second, Clock::now());
+  decision = limiter.check(auth::RateScope::jwt, identity.workspace->id + "/" + identity.token_name,
+                           identity.requests_per_second, Clock::now());
   if (decision.allowed) return {};
   return fail(Code::busy, "rate limit of {} requests per second reached; retry in {} s", decision.limit,
               decision.retry_after_seconds);
@@ -56,6 +56,41 @@ Result<auth::Access> Call::authenticate_workspace() const {
   TRY(auto access, authenticate());
   TRY_VOID(access.require_workspace());
   return access;
+}
+
+namespace {
+/// The headers tell of the limit that refused, else of the one with the least left.
+void keep_tightest(auth::RateDecision& kept, const auth::RateDecision& other) {
+  if (other.limit == 0) return;
+  if (kept.limit == 0 || !other.allowed || other.remaining < kept.remaining) kept = other;
+}
+}  // namespace
+
+Result<auth::Access> Call::authenticate_append() const {
+  TRY(auto access, authenticate_workspace());
+  const double most = services.limits.token_requests_per_second;
+  if (most <= 0) return access;
+  const auto& identity = access.identity();
+  // A JWT has no id; its name is what its maker tells callers apart by.
+  const bool jwt = identity.token_id.empty();
+  const auto decision = services.limiter.check(
+      auth::RateScope::token,
+      identity.workspace->id + (jwt ? "/name/" + identity.token_name : "/id/" + identity.token_id), most, Clock::now());
+  keep_tightest(rate, decision);
+  if (decision.allowed) return access;
+  return fail(Code::busy, "rate limit of {} requests per second for this token reached; retry in {} s", decision.limit,
+              decision.retry_after_seconds);
+}
+
+Status Call::admit_append(const auth::Access& access, const catalog::DataSource& source) const {
+  const double most = services.limits.data_source_requests_per_second;
+  if (most <= 0) return {};
+  const auto decision = services.limiter.check(auth::RateScope::data_source,
+                                               access.identity().workspace->id + "/" + source.id, most, Clock::now());
+  keep_tightest(rate, decision);
+  if (decision.allowed) return {};
+  return fail(Code::busy, "rate limit of {} requests per second for the data source '{}' reached; retry in {} s",
+              decision.limit, source.name, decision.retry_after_seconds);
 }
 
 Task<Result<Fields>> read_fields(http::Request& request) {
@@ -104,10 +139,13 @@ void add_routes(Router& router, Services& services) {
   add_local_routes(router, services);
   add_event_routes(router, services);
   add_data_source_routes(router, services);
+  add_quarantine_routes(router, services);
   add_pipe_routes(router, services);
   add_sql_routes(router, services);
   add_token_routes(router, services);
+  add_spool_routes(router, services);
   add_job_routes(router, services);
+  add_analyze_routes(router, services);
   add_deploy_routes(router, services);
   add_workspace_routes(router, services);
 }

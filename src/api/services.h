@@ -29,8 +29,10 @@ class Jobs;
 namespace kinglet::api {
 
 struct Limits {
-  std::uint64_t events_body_bytes_max = 100ull << 20;
+  std::uint64_t events_body_bytes_max = 64ull << 30;  // 0: no limit
   std::uint64_t upload_bytes_max = 500ull << 20;
+  double data_source_requests_per_second = 0;                 // appends to one; 0: any number
+  double token_requests_per_second = 0;                       // appends with one; 0: any number
   static constexpr std::size_t form_bytes_max = 1 << 20;      // tokens, deletes, small forms
   static constexpr std::size_t project_bytes_max = 64 << 20;  // build and deploy
   static constexpr std::size_t sql_bytes_max = 64 << 10;      // ad-hoc SQL
@@ -63,7 +65,13 @@ struct Call {
   /// As authenticate(), and the token belongs to a workspace.
   Result<auth::Access> authenticate_workspace() const;
 
-  /// What the rate limit said to this caller, for the X-RateLimit-* headers; `limit` 0: it has none.
+  /// As authenticate_workspace(), for a route that appends rows: counted against the token's limit of those. Errors:
+  /// busy too.
+  Result<auth::Access> authenticate_append() const;
+  /// Counts one append against the data source's limit. Ask before the body is read. Errors: busy.
+  Status admit_append(const auth::Access& access, const catalog::DataSource& source) const;
+
+  /// What the tightest rate limit said to this caller, for the X-RateLimit-* headers; `limit` 0: it has none.
   mutable auth::RateDecision rate = {};
 };
 
@@ -85,10 +93,13 @@ void add_routes(Router& router, Services& services);
 void add_local_routes(Router& router, Services& services);  // /health /metrics /tokens /version
 void add_event_routes(Router& router, Services& services);  // /v0/events
 void add_data_source_routes(Router& router, Services& services);
-void add_pipe_routes(Router& router, Services& services);  // lists, details, endpoints
-void add_sql_routes(Router& router, Services& services);   // /v0/sql
+void add_quarantine_routes(Router& router, Services& services);  // /v0/datasources/{name}/quarantine
+void add_pipe_routes(Router& router, Services& services);        // lists, details, endpoints
+void add_sql_routes(Router& router, Services& services);         // /v0/sql
 void add_token_routes(Router& router, Services& services);
+void add_spool_routes(Router& router, Services& services);  // /v0/spool/failed
 void add_job_routes(Router& router, Services& services);
+void add_analyze_routes(Router& router, Services& services);
 void add_deploy_routes(Router& router, Services& services);  // /v1/build, /v1/deploy, /v1/deployments
 void add_workspace_routes(Router& router, Services& services);
 

@@ -3,36 +3,13 @@
 
 #include <CLI/CLI.hpp>
 #include <charconv>
-#include <filesystem>
-#include <fstream>
+
+#include "cli/file_commands.h"
+#include "cli/online.h"
+#include "cli/quarantine_command.h"
 
 namespace kinglet::cli {
 namespace {
-
-/// Runs `body` with an open session; its error is shown and becomes status 1.
-int with_session(const GlobalFlags& flags, const std::function<Status(const Session&, const Terminal&)>& body) {
-  const Terminal terminal(flags.output);
-  const auto session = Session::open(flags);
-  const auto status = session ? body(*session, terminal) : Status(fail(session.error()));
-  if (status) return 0;
-  terminal.failed(status.error());
-  return 1;
-}
-
-std::string text(const json::object& o, std::string_view key) {
-  const auto* v = o.if_contains(key);
-  if (v == nullptr || v->is_null()) return {};
-  if (v->is_double()) return fmt::format("{}", v->get_double());
-  return v->is_string() ? std::string(v->get_string()) : json::write(*v);
-}
-
-std::uint64_t number(const json::value* v) {
-  return v != nullptr && v->is_number() ? v->to_number<std::uint64_t>() : 0;
-}
-
-std::string rows_text(std::uint64_t n) {
-  return grouped(n) + (n == 1 ? " row" : " rows");
-}
 
 /// The rows of a query reply as a table with names and types, then its statistics.
 void print_result(const Terminal& terminal, const json::object& reply) {
@@ -123,98 +100,6 @@ Status list_data_sources(const Session& session, const Terminal& terminal) {
     terminal.line("no data sources; `kinglet deploy` makes those of a project");
   else
     terminal.table({"name", "rows", "size", "quarantined", "updated"}, rows);
-  return {};
-}
-
-/// Reads a file while it is sent.
-class FileBody final : public http::BodySource {
- public:
-  FileBody(const std::string& path, Progress& progress) : in_(path, std::ios::binary), progress_(progress) {}
-  Task<Result<std::string>> next() override {
-    std::string piece(256u << 10, '\0');
-    in_.read(piece.data(), static_cast<std::streamsize>(piece.size()));
-    if (in_.bad()) co_return fail(Code::invalid, "the file cannot be read");
-    piece.resize(static_cast<std::size_t>(in_.gcount()));
-    progress_.advance(piece.size());
-    co_return piece;
-  }
-
- private:
-  std::ifstream in_;
-  Progress& progress_;
-};
-
-std::string media_type(std::string_view name) {
-  for (const std::string_view packed : {".gz", ".zst"})
-    if (name.ends_with(packed)) name.remove_suffix(packed.size());
-  if (name.ends_with(".ndjson") || name.ends_with(".jsonl") || name.ends_with(".json")) return "application/x-ndjson";
-  if (name.ends_with(".parquet")) return "application/vnd.apache.parquet";
-  return "text/csv";
-}
-
-struct AppendOptions {
-  std::string name, file, url, events;
-};
-
-Status append(const Session& session, const Terminal& terminal, const AppendOptions& options, const std::string& mode) {
-  const auto given = static_cast<int>(!options.file.empty()) + static_cast<int>(!options.url.empty()) +
-                     static_cast<int>(!options.events.empty());
-  if (given != 1) return fail(Code::invalid, "give one of: a file, --url, --events");
-  const auto started = std::chrono::steady_clock::now();
-  json::value reply;
-  if (!options.url.empty()) {
-    Session::Request request{.method = "POST",
-                             .path = "/v0/datasources",
-                             .query = {{"name", options.name}, {"mode", mode}, {"url", options.url}}};
-    TRY(const auto begun, session.json(std::move(request)));
-    const auto id = text(begun.as_object(), "id");
-    terminal.step(fmt::format("job {} imports {}", id, options.url));
-    for (;;) {
-      TRY(reply, session.get("/v0/jobs/" + id));
-      const auto status = text(reply.as_object(), "status");
-      if (status == "error" || status == "cancelled")
-        return fail(Code::invalid, "{}", text(reply.as_object(), "error"));
-      if (status == "done") break;
-      std::this_thread::sleep_for(std::chrono::milliseconds(250));
-    }
-    auto& o = reply.as_object();
-    o["successful_rows"] = o["statistics"].is_object() ? o["statistics"].as_object()["row_count"] : json::value(0);
-    o["quarantined_rows"] = o["quarantine_rows"];
-  } else {
-    Session::Request request{
-        .method = "POST", .path = "/v0/datasources", .query = {{"name", options.name}, {"mode", mode}}};
-    request.patience = std::chrono::seconds(3600);
-    std::uint64_t size = options.events.size();
-    if (!options.file.empty()) {
-      std::error_code error;
-      size = std::filesystem::file_size(options.file, error);
-      if (error) return fail(Code::invalid, "{}: {}", options.file, error.message());
-    }
-    Progress progress(terminal, options.name, size);
-    if (options.file.empty()) {
-      request.body = options.events;
-      request.content_type = "application/x-ndjson";
-    } else {
-      request.content_type = media_type(options.file);
-      request.stream = std::make_unique<FileBody>(options.file, progress);
-      request.stream_length = size;
-    }
-    TRY(reply, session.json(std::move(request)));
-  }
-  if (terminal.output() == Output::json) {
-    terminal.line(json::write(reply));
-    return {};
-  }
-  const auto& o = reply.as_object();
-  const auto good = number(o.if_contains("successful_rows")), bad = number(o.if_contains("quarantined_rows"));
-  terminal.done(fmt::format("{} {} {} in {}", rows_text(good), mode == "append" ? "appended to" : "now make up",
-                            options.name, duration_text(std::chrono::steady_clock::now() - started)));
-  if (bad > 0) {
-    terminal.warn(
-        fmt::format("{} {} not fit: see {}_quarantine", rows_text(bad), bad == 1 ? "does" : "do", options.name));
-    if (const auto* errors = o.if_contains("errors"); errors != nullptr && errors->is_array())
-      for (const auto& e : errors->get_array()) terminal.line("  " + std::string(e.as_string()));
-  }
   return {};
 }
 
@@ -324,6 +209,39 @@ Status list_tokens(const Session& session, const Terminal& terminal, bool show) 
   return {};
 }
 
+Status list_failed(const Session& session, const Terminal& terminal) {
+  TRY(const auto reply, session.get("/v0/spool/failed"));
+  if (terminal.output() == Output::json) {
+    terminal.line(json::write(reply));
+    return {};
+  }
+  std::vector<std::vector<std::string>> rows;
+  for (const auto& entry : reply.as_object().at("batches").as_array()) {
+    const auto& o = entry.as_object();
+    const auto source = text(o, "data_source") + (text(o, "quarantine") == "true" ? "_quarantine" : "");
+    rows.push_back({text(o, "id"), source, grouped(number(o.if_contains("rows"))),
+                    text(o, "rows_stored") == "true" ? "stored, not in a view" : "not stored", text(o, "failed_at"),
+                    text(o, "error").substr(0, 120)});
+  }
+  if (rows.empty())
+    terminal.line("no batch was refused by the engine");
+  else
+    terminal.table({"batch", "data source", "rows", "state", "failed", "error"}, rows);
+  return {};
+}
+
+Status change_failed(const Session& session, const Terminal& terminal, const std::string& batch, bool again) {
+  Session::Request request{.method = again ? "POST" : "DELETE",
+                           .path = "/v0/spool/failed/" + http::percent_encode(batch) + (again ? "/retry" : "")};
+  TRY(const auto reply, session.json(std::move(request)));
+  if (terminal.output() == Output::json)
+    terminal.line(json::write(reply));
+  else
+    terminal.done(again ? fmt::format("batch {} is on its way to the engine again", batch)
+                        : fmt::format("batch {} is gone", batch));
+  return {};
+}
+
 Status info(const Session& session, const Terminal& terminal) {
   TRY(const auto workspace, session.get("/v1/workspace"));
   TRY(const auto health, session.get("/health"));
@@ -357,22 +275,12 @@ void add_data_commands(Registrar& registrar) {
   sql_command->add_option("--rows-limit", *limit, "most rows to show")->capture_default_str();
   on(sql_command, [query, limit](const Session& s, const Terminal& t) { return sql(s, t, *query, *limit); });
 
-  auto* data_source = app.add_subcommand("datasource", "data sources: ls, append, replace, truncate");
+  auto* data_source =
+      app.add_subcommand("datasource", "data sources: ls, append, replace, analyze, create, truncate, quarantine");
   data_source->require_subcommand(1);
   on(data_source->add_subcommand("ls", "list them, with rows and size"), list_data_sources);
-  for (const auto* mode : {"append", "replace"}) {
-    auto options = std::make_shared<AppendOptions>();
-    auto* command = data_source->add_subcommand(mode, std::string(mode) == "append"
-                                                          ? "add the rows of a file, address or text"
-                                                          : "put the rows of a file or address in place of all rows");
-    command->add_option("name", options->name, "the data source")->required();
-    command->add_option("file,--file", options->file, "CSV, NDJSON or Parquet; .gz and .zst too");
-    command->add_option("--url", options->url, "address that the server fetches");
-    command->add_option("--events", options->events, "JSON rows as text");
-    on(command, [options, mode = std::string(mode)](const Session& s, const Terminal& t) {
-      return append(s, t, *options, mode);
-    });
-  }
+  add_file_commands(registrar, *data_source);
+  add_quarantine_command(registrar, *data_source);
   auto truncated = std::make_shared<std::string>();
   auto confirmed = std::make_shared<bool>(false);
   auto* truncate = data_source->add_subcommand("truncate", "delete all rows");
@@ -411,6 +319,18 @@ void add_data_commands(Registrar& registrar) {
   auto* tokens = token->add_subcommand("ls", "list them with their scopes");
   tokens->add_flag("--show", *show, "print whole tokens");
   on(tokens, [show](const Session& s, const Terminal& t) { return list_tokens(s, t, *show); });
+
+  auto* spool = app.add_subcommand("spool", "accepted rows on their way to the engine: failed");
+  spool->require_subcommand(1);
+  auto* failed = spool->add_subcommand("failed", "batches that the engine refused for good: list, try again, drop");
+  auto again = std::make_shared<std::string>();
+  auto dropped = std::make_shared<std::string>();
+  auto* retry_flag = failed->add_option("--retry", *again, "send this batch to the engine once more");
+  failed->add_option("--drop", *dropped, "delete this batch: its rows are gone")->excludes(retry_flag);
+  on(failed, [again, dropped](const Session& s, const Terminal& t) {
+    if (again->empty() && dropped->empty()) return list_failed(s, t);
+    return change_failed(s, t, again->empty() ? *dropped : *again, !again->empty());
+  });
 
   on(app.add_subcommand("info", "which server, which workspace, how it is"), info);
 }

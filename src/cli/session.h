@@ -3,6 +3,7 @@
 #pragma once
 
 #include <functional>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -49,7 +50,7 @@ class Session {
     std::string body = {};
     std::string content_type = {};
     std::unique_ptr<http::BodySource> stream = {};
-    std::uint64_t stream_length = 0;
+    std::optional<std::uint64_t> stream_length = {};  // unknown: sent in chunks
     std::chrono::seconds patience{300};
   };
   /// Any status is a Reply. Errors: unavailable, timeout.

@@ -12,10 +12,12 @@
 #include "catalog/catalog.h"
 #include "deploy/deployer.h"
 #include "engine/process.h"
+#include "ingest/books_watch.h"
 #include "ingest/intake.h"
 #include "jobs/jobs.h"
 #include "query/runner.h"
 #include "runtime/deadline.h"
+#include "server/descriptors.h"
 #include "server/status.h"
 #include "service/writer.h"
 #include "spool/landing_engine.h"
@@ -29,6 +31,7 @@ constexpr auto engine_start_patience = std::chrono::seconds(60);
 /// A start goes on without an engine behind a URL that is away this long.
 constexpr auto engine_url_patience = std::chrono::seconds(3);
 constexpr auto reader_idle_seconds = "60";
+constexpr auto reader_memory_bytes = "1073741824";  // of all its decoders; its process has a hard limit above it
 constexpr auto engine_stop_grace = std::chrono::milliseconds(5000);
 /// sun_path holds 108 bytes with its end; a longer data folder gets its sockets under the system's folder for such
 /// files.
@@ -83,6 +86,13 @@ class GatedLanding final : public spool::Landing {
     auto answer = co_await inner_->land(part, deadline);
     co_return answer;
   }
+  Task<Result<std::vector<spool::CrowdedTable>>> crowded(std::uint64_t in_partition, std::uint64_t in_all,
+                                                         Deadline deadline) override {
+    return inner_->crowded(in_partition, in_all, deadline);
+  }
+  Task<Result<std::uint64_t>> partitions(std::string database, Deadline deadline) override {
+    return inner_->partitions(std::move(database), deadline);
+  }
 
  private:
   std::unique_ptr<spool::Landing> inner_;
@@ -100,15 +110,18 @@ struct App::Parts {
   std::unique_ptr<engine::Process> store, reader;  // null with an engine behind a URL; the reader is always ours
   std::unique_ptr<query::Runners> runners;
   std::atomic<bool> tables_known{false};  // what a killed deployment left is gone: rows may land
+  std::unique_ptr<ingest::Books> books;
   std::unique_ptr<spool::Spool> spool;
   std::unique_ptr<deploy::Deployer> deployer;
   std::unique_ptr<ingest::Intake> intake;
+  std::unique_ptr<ingest::BooksWatch> books_watch;
   std::unique_ptr<jobs::Jobs> jobs;
   std::unique_ptr<service::Writer> service_writer;
   std::unique_ptr<StatusPage> status_page;
   std::unique_ptr<api::Services> services;
   std::unique_ptr<api::Gateway> gateway;
   std::unique_ptr<http::Server> server, clickhouse_server;
+  engine::Address engine_address;
   std::string url, clickhouse_url;
   bool stopped = false;
 
@@ -145,7 +158,9 @@ struct App::Parts {
         .on_demand = on_demand,
         .on_up = {}};
     options.address.socket_path = socket;
-    if (on_demand) options.arguments.insert(options.arguments.end(), {"--idle-seconds", reader_idle_seconds});
+    if (on_demand)
+      options.arguments.insert(options.arguments.end(),
+                               {"--idle-seconds", reader_idle_seconds, "--memory-max", reader_memory_bytes});
     if (!config.libchdb.empty()) options.arguments.insert(options.arguments.end(), {"--libchdb", config.libchdb});
     return std::make_unique<engine::Process>(threads->executor(0), std::move(options));
   }
@@ -179,6 +194,7 @@ struct App::Parts {
     runners = std::make_unique<query::Runners>(*threads, address, store.get(), limits);
     service_writer =
         std::make_unique<service::Writer>(*threads, *catalog, observer, service::WriterOptions{.address = address});
+    engine_address = address;
     return open_spool(address);
   }
 
@@ -186,11 +202,13 @@ struct App::Parts {
     TRY(const auto folder, make_folder(data / "spool"));
     spool::SpoolOptions options;
     options.folder = folder.string();
+    options.durability = *spool::parse_durability(config.durability);  // checked by the flag
     options.flush_interval = std::chrono::milliseconds(config.flush_interval_ms);
     options.wait_flush = std::chrono::milliseconds(config.wait_flush_ms);
     options.spool_bytes_max = config.spool_bytes_max;
     options.table_bytes_max = std::max<std::uint64_t>(config.spool_bytes_max / 2, 64u << 20);
-    auto callbacks = ingest::Intake::spool_callbacks(*catalog, observer);
+    TRY(books, ingest::Books::open(*threads, *catalog, observer));
+    auto callbacks = books->spool_callbacks();
     auto landing = [this, address](asio::any_io_executor executor) -> std::unique_ptr<spool::Landing> {
       const auto make = spool::engine_landing({.client = {.address = address}});
       return std::make_unique<GatedLanding>(make(std::move(executor)), tables_known);
@@ -221,6 +239,13 @@ struct App::Parts {
       const bool answers = co_await runner.client().ping(Clock::now() + engine_url_patience);
       if (!answers) co_return fail(Code::unavailable, "no answer from the engine's URL");
     }
+    auto status = co_await reconcile();
+    co_return status;
+  }
+
+  /// Half-done replaces first: what they still need, reconciling would drop.
+  Task<Status> reconcile() {
+    CO_TRY_VOID(co_await jobs::finish_replacements(*catalog, *runners));
     auto status = co_await deployer->reconcile();
     co_return status;
   }
@@ -228,7 +253,7 @@ struct App::Parts {
   Task<void> settle_later() {
     while (!tables_known) {
       co_await sleep_until(Clock::now() + std::chrono::seconds(1));
-      const auto settled = co_await deployer->reconcile();
+      const auto settled = co_await reconcile();
       if (settled) tables_known = true;
     }
   }
@@ -237,6 +262,18 @@ struct App::Parts {
     http::ServerOptions options;
     options.ip = config.listen;
     options.port = config.port;
+    const std::size_t connections = descriptors_for_connections(raise_descriptor_limit());
+    auto& limits = options.limits;
+    limits.connections_max = std::min<std::size_t>(config.connections_max, connections);
+    limits.connections_per_peer_max = config.connections_per_peer_max;
+    limits.head_timeout = std::chrono::milliseconds(config.head_timeout_ms);
+    limits.body_idle_timeout = std::chrono::milliseconds(config.body_timeout_ms);
+    limits.body_bytes_per_second_min = config.body_bytes_per_second_min;
+    limits.keep_alive_timeout = std::chrono::milliseconds(config.keep_alive_timeout_ms);
+    limits.write_idle_timeout = std::chrono::milliseconds(config.reply_timeout_ms);
+    if (limits.connections_max < config.connections_max)
+      log::info("the limit of open files leaves room for fewer connections than --connections-max",
+                {{"connections", limits.connections_max}});
     TRY(server, http::Server::listen(*threads, options, [this](http::Request& r) { return gateway->handle(r); }));
     const std::string host = config.listen.find(':') == std::string::npos ? config.listen : "[" + config.listen + "]";
     const std::string shown = config.listen == "0.0.0.0" || config.listen == "::" ? "localhost" : host;
@@ -262,7 +299,23 @@ struct App::Parts {
     deployer = std::make_unique<deploy::Deployer>(*catalog, *runners, *spool);
     TRY_VOID(settle_tables());
     service_writer->start();
-    intake = std::make_unique<ingest::Intake>(*catalog, *spool, observer);
+    ingest::IntakeOptions intake_options;
+    intake_options.workers = config.row_threads == 0 ? cores : config.row_threads;
+    intake_options.memory.total_bytes_max = config.intake_memory_bytes_max;
+    if (config.invalid_text == "replace") intake_options.mapping.invalid_text = rows::InvalidText::replace;
+    intake_options.quarantine = {.rows_per_second = config.quarantine_rows_per_second,
+                                 .rows_burst = config.quarantine_rows_burst,
+                                 .bytes_per_second = config.quarantine_bytes_per_second,
+                                 .bytes_burst = config.quarantine_bytes_burst,
+                                 .table_bytes_max = config.quarantine_bytes_max};
+    intake = std::make_unique<ingest::Intake>(*catalog, *spool, observer, intake_options);
+    if (config.books_interval_ms > 0) {
+      books_watch = std::make_unique<ingest::BooksWatch>(
+          *threads, *catalog, observer, *books, intake->quarantine_limit(),
+          ingest::BooksWatchOptions{.address = engine_address,
+                                    .interval = std::chrono::milliseconds(config.books_interval_ms)});
+      books_watch->start();
+    }
     jobs = std::make_unique<jobs::Jobs>(jobs::Jobs::Parts{.threads = *threads,
                                                           .catalog = *catalog,
                                                           .runners = *runners,
@@ -279,8 +332,11 @@ struct App::Parts {
                                                                  .reader = reader.get(),
                                                                  .runners = *runners,
                                                                  .spool = *spool,
+                                                                 .intake = *intake,
                                                                  .observer = observer,
+                                                                 .books_watch = books_watch.get(),
                                                                  .catalog = *catalog,
+                                                                 .limiter = limiter,
                                                                  .tables_known = tables_known});
     services = std::make_unique<api::Services>(api::Services{
         .catalog = *catalog,
@@ -291,7 +347,10 @@ struct App::Parts {
         .deployer = *deployer,
         .jobs = *jobs,
         .public_url = config.public_url,
-        .limits = {.events_body_bytes_max = config.events_body_bytes_max, .upload_bytes_max = config.upload_bytes_max},
+        .limits = {.events_body_bytes_max = config.events_body_bytes_max,
+                   .upload_bytes_max = config.upload_bytes_max,
+                   .data_source_requests_per_second = static_cast<double>(config.data_source_requests_per_second),
+                   .token_requests_per_second = static_cast<double>(config.token_requests_per_second)},
         .health = [this] { return status_page->health(); },
         .metrics = [this] { return status_page->metrics(server ? server->statistics() : http::ServerStatistics{}); }});
     gateway = std::make_unique<api::Gateway>(*services);
@@ -305,9 +364,12 @@ struct App::Parts {
     if (server) server->stop(deadline);
     if (clickhouse_server) clickhouse_server->stop(deadline);
     if (jobs) jobs->stop(deadline);
+    if (books_watch) books_watch->stop(deadline);
     if (spool) {
       const auto left = threads->run(0, [this, deadline] { return spool->drain(deadline); });
       if (left > 0) log::info("accepted rows wait in the spool for the next start", {{"bytes", left}});
+      if (const auto kept = threads->run(0, [this] { return books->write_repeats(); }); !kept)
+        log::warning("counts of repeated requests are not in the books on disk", {{"error", kept.error().message}});
       spool->stop();
     }
     if (service_writer) service_writer->stop(deadline);
@@ -324,6 +386,7 @@ App::~App() {
 }
 
 Result<std::unique_ptr<App>> App::start(const Config& config) {
+  raise_descriptor_limit();  // before the engine starts, which inherits it
   auto parts = std::make_unique<Parts>();
   parts->config = config;
   const auto status = parts->start();

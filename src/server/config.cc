@@ -59,8 +59,12 @@ void add_serve_options(CLI::App& serve, Config& c, std::string& config_file) {
   add(serve, "libchdb", c.libchdb, "path of libchdb.so; default where kinglet-engine looks")->group(engine);
 
   add(serve, "events-body-bytes-max", c.events_body_bytes_max,
-      "largest body of POST /v0/events, compressed and not (413)")
+      "largest body of POST /v0/events, compressed and not (413); 0: no limit")
       ->group(limits);
+  add(serve, "intake-memory-bytes-max", c.intake_memory_bytes_max,
+      "memory of all bodies that are being read (they wait, then 503)")
+      ->group(limits)
+      ->check(CLI::Range(std::uint64_t{64} << 20, std::uint64_t{1} << 40));
   add(serve, "upload-bytes-max", c.upload_bytes_max, "largest uploaded file (413)")->group(limits);
   add(serve, "import-bytes-max", c.import_bytes_max, "largest file imported by URL, after decompression")
       ->group(limits);
@@ -73,6 +77,10 @@ void add_serve_options(CLI::App& serve, Config& c, std::string& config_file) {
       ->group(limits)
       ->check(CLI::Range(1, 64));
   add(serve, "response-bytes-max", c.response_bytes_max, "largest reply of one query")->group(limits);
+  add(serve, "durability", c.durability,
+      "what an accepted row survives: fsync (the machine's end), os (the process's end), memory (neither)")
+      ->group(limits)
+      ->check(CLI::IsMember({"fsync", "os", "memory"}));
   add(serve, "flush-interval-ms", c.flush_interval_ms, "accepted rows are sent to the engine after this time")
       ->group(limits)
       ->check(CLI::Range(1, 600000));
@@ -81,13 +89,67 @@ void add_serve_options(CLI::App& serve, Config& c, std::string& config_file) {
       ->check(CLI::Range(0, 60000));
   add(serve, "spool-bytes-max", c.spool_bytes_max, "accepted rows that may wait for the engine (503 beyond)")
       ->group(limits);
+  add(serve, "books-interval-ms", c.books_interval_ms,
+      "rows in the engine are compared with the books so often; 0: never")
+      ->group(limits)
+      ->check(CLI::Range(0, 3'600'000));
+  add(serve, "quarantine-rows-per-second", c.quarantine_rows_per_second,
+      "bad rows of a data source that are kept; more are counted and not kept")
+      ->group(limits);
+  add(serve, "quarantine-rows-burst", c.quarantine_rows_burst, "bad rows of a data source that are kept at once")
+      ->group(limits);
+  add(serve, "quarantine-bytes-per-second", c.quarantine_bytes_per_second, "the same in bytes, before compression")
+      ->group(limits);
+  add(serve, "quarantine-bytes-burst", c.quarantine_bytes_burst, "bytes of bad rows that are kept at once")
+      ->group(limits);
+  add(serve, "quarantine-bytes-max", c.quarantine_bytes_max,
+      "size of a quarantine on disk beyond which no more is kept")
+      ->group(limits);
   add(serve, "shutdown-seconds", c.shutdown_seconds, "time to finish requests and flush at SIGTERM")->group(limits);
+  const auto milliseconds = CLI::Range(1, 86'400'000);
+  add(serve, "connections-max", c.connections_max,
+      "connections of clients, each port (503 beyond); the file descriptors may allow fewer")
+      ->group(limits)
+      ->check(CLI::Range(1, 10'000'000));
+  add(serve, "connections-per-peer-max", c.connections_per_peer_max,
+      "of them from one address, or one IPv6 /64 (503 beyond)")
+      ->group(limits)
+      ->check(CLI::Range(1, 10'000'000));
+  add(serve, "head-timeout-ms", c.head_timeout_ms, "time for the head of a request from its first byte on (408)")
+      ->group(limits)
+      ->check(milliseconds);
+  add(serve, "body-timeout-ms", c.body_timeout_ms, "pauses of a body that is below its least rate, in all (408)")
+      ->group(limits)
+      ->check(milliseconds);
+  add(serve, "body-bytes-per-second-min", c.body_bytes_per_second_min, "least rate of a body; 0: any (408)")
+      ->group(limits);
+  add(serve, "keep-alive-timeout-ms", c.keep_alive_timeout_ms, "a connection without a request is closed after this")
+      ->group(limits)
+      ->check(milliseconds);
+  add(serve, "reply-timeout-ms", c.reply_timeout_ms, "a peer that takes no byte of its reply is left after this")
+      ->group(limits)
+      ->check(milliseconds);
+  add(serve, "data-source-requests-per-second", c.data_source_requests_per_second,
+      "appends (events and files) to one data source (429 beyond); 0: any number")
+      ->group(limits)
+      ->check(CLI::Range(0, 1'000'000));
+  add(serve, "token-requests-per-second", c.token_requests_per_second,
+      "appends with one token (429 beyond); 0: any number")
+      ->group(limits)
+      ->check(CLI::Range(0, 1'000'000));
   serve
       .add_flag("--import-private-addresses", c.import_private_addresses,
                 "imports by URL may read from loopback and private addresses")
       ->envname(variable_name("import-private-addresses"))
       ->group(limits);
 
+  add(serve, "row-threads", c.row_threads, "threads that read rows of larger bodies; 0: one per core")
+      ->group(other)
+      ->check(CLI::Range(0, 256));
+  add(serve, "invalid-text", c.invalid_text,
+      "lone surrogates and invalid UTF-8 in rows: reject (to the quarantine) or replace (by U+FFFD)")
+      ->group(other)
+      ->check(CLI::IsMember({"reject", "replace"}));
   add(serve, "io-threads", c.io_threads, "event loops; 0: one per core")->group(other)->check(CLI::Range(0, 256));
   add(serve, "log-level", c.log_level, "debug, info, warning or error")
       ->group(other)

@@ -28,17 +28,35 @@ struct Config {
   std::uint32_t io_threads = 0;  // 0: one per core
   std::string public_url;        // empty: http://<listen>:<port>
 
-  std::uint64_t events_body_bytes_max = 100ull << 20;
+  std::uint64_t events_body_bytes_max = 64ull << 30;
+  std::uint64_t intake_memory_bytes_max = 256ull << 20;
+  std::uint32_t row_threads = 0;        // 0: one per core
+  std::string invalid_text = "reject";  // or replace
   std::uint64_t upload_bytes_max = 500ull << 20;
   std::uint64_t import_bytes_max = 32ull << 30;
   std::uint32_t query_seconds_max = 10;
   std::uint64_t query_memory_bytes_max = 2ull << 30;
   std::uint32_t query_threads_max = 4;
   std::uint64_t response_bytes_max = 100ull << 20;
-  std::uint32_t flush_interval_ms = 1000;
+  std::string durability = "fsync";
+  std::uint32_t flush_interval_ms = 200;
   std::uint32_t wait_flush_ms = 20;
   std::uint64_t spool_bytes_max = 4ull << 30;
+  std::uint32_t books_interval_ms = 30'000;
+  std::uint64_t quarantine_rows_per_second = 1'000, quarantine_rows_burst = 100'000;
+  std::uint64_t quarantine_bytes_per_second = 1u << 20, quarantine_bytes_burst = 64u << 20;
+  std::uint64_t quarantine_bytes_max = 2ull << 30;
   std::uint32_t shutdown_seconds = 10;
+
+  std::uint32_t connections_max = 100'000;
+  std::uint32_t connections_per_peer_max = 20'000;
+  std::uint32_t head_timeout_ms = 10'000;
+  std::uint32_t body_timeout_ms = 30'000;
+  std::uint64_t body_bytes_per_second_min = 2'048;
+  std::uint32_t keep_alive_timeout_ms = 75'000;
+  std::uint32_t reply_timeout_ms = 30'000;
+  std::uint32_t data_source_requests_per_second = 0;  // 0: no limit
+  std::uint32_t token_requests_per_second = 0;
   bool import_private_addresses = false;
 };
 

@@ -5,9 +5,12 @@
 #include <atomic>
 #include <string>
 
+#include "auth/rate_limit.h"
 #include "catalog/catalog.h"
 #include "engine/process.h"
 #include "http/server.h"
+#include "ingest/books_watch.h"
+#include "ingest/intake.h"
 #include "json/document.h"
 #include "observe/observer.h"
 #include "query/runner.h"
@@ -23,8 +26,11 @@ class StatusPage {
     engine::Process* reader;
     const query::Runners& runners;
     spool::Spool& spool;
+    const ingest::Intake& intake;
     observe::Observer& observer;
+    const ingest::BooksWatch* books_watch;  // null: the books are not compared
     catalog::Catalog& catalog;
+    const auth::RateLimiter& limiter;
     std::atomic<bool>& tables_known;
   };
   explicit StatusPage(Parts parts) : parts_(parts), started_at_(Clock::now()) {}

@@ -4,15 +4,14 @@
 #include "api/reply.h"
 #include "api/services.h"
 #include "api/v0/jobs.h"
+#include "api/v0/uploads.h"
 #include "engine/system_rows.h"
-#include "http/multipart.h"
 #include "jobs/jobs.h"
 #include "query/runner.h"
 
 namespace kinglet::api {
 namespace {
 
-using jobs::FileFormat;
 using jobs::ImportMode;
 
 struct Size {
@@ -121,14 +120,38 @@ json::object show(query::PipeCache& cache, const catalog::Workspace& workspace, 
           {"used_by", used_by(cache, workspace, source)}};
 }
 
+/// What became of every accepted row, and how far behind the table is (docs/design/0009-accounting.md).
+void add_books(json::object& shown, const Services& services, const catalog::Workspace& workspace,
+               const catalog::DataSource& source) {
+  const auto account = services.observer.account(workspace.id, source.id);
+  const auto counts = account ? account->read() : observe::RowCounts{};
+  shown["rows"] = json::object{{"accepted", counts.accepted},         {"stored", counts.stored},
+                               {"quarantined", counts.quarantined},   {"sampled_out", counts.sampled_out},
+                               {"deduplicated", counts.deduplicated}, {"failed", counts.failed},
+                               {"dropped", counts.dropped},           {"waiting", counts.pending()}};
+  const auto stored_at = account ? account->last_stored_at() : 0;
+  const auto waiting = account ? account->oldest_pending(Clock::now()) : std::chrono::milliseconds(0);
+  shown["freshness"] =
+      json::object{{"last_stored_at",
+                    stored_at == 0 ? json::value(nullptr)
+                                   : json::value(catalog::format_time(catalog::Time(std::chrono::seconds(stored_at))))},
+                   {"oldest_waiting_seconds", std::chrono::duration<double>(waiting).count()}};
+}
+
+json::object show_with_books(Call& call, const catalog::Workspace& workspace, const catalog::DataSource& source,
+                             const std::map<std::string, Size, std::less<>>& all_sizes) {
+  auto shown = show(call.services.runners.here().pipes(), workspace, source, all_sizes);
+  add_books(shown, call.services, workspace, source);
+  return shown;
+}
+
 Task<Result<http::Response>> list(Call& call) {
   CO_TRY(const auto access, call.authenticate_workspace());
   CO_TRY_VOID(access.may_read_workspace());  // JWTs call endpoints and run queries, nothing else (platform.md 2.7)
   const auto all_sizes = co_await sizes(call.services, access.workspace());
   json::array sources;
   for (const auto& [name, source] : access.workspace().resources->data_sources.by_name())
-    if (access.reads(*source))
-      sources.push_back(show(call.services.runners.here().pipes(), access.workspace(), *source, all_sizes));
+    if (access.reads(*source)) sources.push_back(show_with_books(call, access.workspace(), *source, all_sizes));
   co_return json_reply(json::object{{"datasources", std::move(sources)}});
 }
 
@@ -141,7 +164,7 @@ Task<Result<http::Response>> get(Call& call) {
   CO_TRY(const auto source, access.readable_data_source(name));
   if (by_suffix || call.request.query.get("format") == "datasource") co_return text_reply(source->text);
   const auto all_sizes = co_await sizes(call.services, access.workspace());
-  co_return json_reply(show(call.services.runners.here().pipes(), access.workspace(), *source, all_sizes));
+  co_return json_reply(show_with_books(call, access.workspace(), *source, all_sizes));
 }
 
 /// Where an upload's rows come from, once the request is understood.
@@ -150,37 +173,26 @@ struct Upload {
   std::string url;
 };
 
-Result<FileFormat> wanted_format(std::optional<std::string_view> named, std::string_view file_name,
-                                 std::string_view media_type) {
-  if (named && !named->empty()) {
-    const auto format = jobs::file_format(*named);
-    if (!format) return fail(Code::invalid, "format is csv, ndjson or parquet, not '{}'", named->substr(0, 32));
-    return *format;
-  }
-  if (const auto format = jobs::format_of_file(file_name)) return *format;
-  if (media_type == "application/x-ndjson" || media_type == "application/json") return FileFormat::ndjson;
-  if (media_type == "application/vnd.apache.parquet") return FileFormat::parquet;
-  return FileFormat::csv;
-}
-
 Result<jobs::ImportRequest> import_request(const Call& call, const auth::Access& access, std::string_view name,
                                            ImportMode mode, const http::QueryParameters& fields) {
   if (name.empty()) return fail(Code::invalid, "the parameter `name` is missing: the data source");
   TRY(auto source, access.appendable_data_source(name));
+  TRY_VOID(call.admit_append(access, *source));
   if (mode == ImportMode::replace) TRY_VOID(access.may_create_data_sources());
-  if (const auto condition = fields.get("replace_condition"); condition && !condition->empty())
-    return fail(Code::invalid,
-                "replace_condition is not available yet: replace all rows, or delete the old ones first");
-  TRY(const auto csv, rows::parse_csv_dialect(fields.get("dialect_delimiter").value_or(""),
-                                              fields.get("dialect_escapechar").value_or(""),
-                                              fields.get("dialect_new_line").value_or("")));
+  jobs::ReplaceOptions replace{.condition = std::string(fields.get("replace_condition").value_or(""))};
+  if (!replace.condition.empty() && mode != ImportMode::replace)
+    return fail(Code::invalid, "replace_condition goes with mode=replace");
+  TRY(replace.truncate_when_empty, flag(fields, "replace_truncate_when_empty", false));
+  TRY(replace.skip_incompatible, flag(fields, "skip_incompatible_partition_key", false));
+  // Types come from the data source; the parameter is checked, and has an effect in /v0/analyze.
+  TRY_VOID(flag(fields, "type_guessing", true));
+  TRY(const auto csv, csv_dialect(fields));
   return jobs::ImportRequest{.workspace = access.identity().workspace,
                              .source = std::move(source),
                              .mode = mode,
-                             .format = FileFormat::csv,
                              .request_id = call.request.id,
-                             .content_encoding = {},
                              .csv = csv,
+                             .replace = std::move(replace),
                              .bytes_max = call.services.limits.upload_bytes_max};
 }
 
@@ -192,6 +204,7 @@ http::Response import_reply(const catalog::DataSource& source, const jobs::Impor
                     {"quarantine_rows", result.quarantined_rows},
                     {"invalid_lines", result.invalid_lines},
                     {"error", false}};
+  if (result.dropped_rows > 0) body["dropped_rows"] = result.dropped_rows;
   if (!result.errors.empty()) body["errors"] = json::array(result.errors.begin(), result.errors.end());
   body["datasource"] = json::object{{"id", source.id}, {"name", source.name}, {"headers", json::object{}}};
   return json_reply(body);
@@ -225,26 +238,6 @@ Task<Result<http::Response>> run_upload(Call& call, const auth::Access& access, 
   co_return import_reply(*source, result);
 }
 
-/// The bytes of one part, read like a body.
-class PartBody final : public http::BodyReader {
- public:
-  explicit PartBody(http::MultipartReader& reader) : reader_(reader) {}
-  Task<Result<std::size_t>> read_some(std::span<char> to) override {
-    if (pending_.empty()) {
-      CO_TRY(pending_, co_await reader_.read_some());
-    }
-    const auto count = std::min(to.size(), pending_.size());
-    std::memcpy(to.data(), pending_.data(), count);
-    pending_.remove_prefix(count);
-    co_return count;
-  }
-  std::optional<std::uint64_t> content_length() const override { return std::nullopt; }
-
- private:
-  http::MultipartReader& reader_;
-  std::string_view pending_;
-};
-
 ImportMode mode_of(const http::QueryParameters& fields) {
   return fields.get("mode") == "replace" ? ImportMode::replace : ImportMode::append;
 }
@@ -256,16 +249,15 @@ Task<Result<http::Response>> upload_multipart(Call& call, const auth::Access& ac
   for (;;) {
     CO_TRY(const auto part, co_await reader.next_part());
     if (!part) break;
-    const bool file = part->filename || part->name == "csv" || part->name == "ndjson" || part->name == "parquet";
-    if (!file) {
+    if (!is_file(*part)) {
       CO_TRY(auto value, co_await reader.read_part(Limits::form_bytes_max));
       if (!fields.contains(part->name)) fields.add(part->name, std::move(value));
       continue;
     }
     Upload upload;
     CO_TRY(upload.request, import_request(call, access, fields.get("name").value_or(""), mode_of(fields), fields));
-    CO_TRY(upload.request.format,
-           wanted_format(fields.get("format"), part->filename.value_or(""), http::media_type(part->content_type)));
+    CO_TRY(upload.request.format, wanted_format(fields.get("format"), part->filename.value_or(""), part->content_type));
+    CO_TRY(upload.request.charset, charset_of(part->content_type));
     PartBody body(reader);
     auto reply = co_await run_upload(call, access, std::move(upload), body);
     co_return reply;
@@ -282,7 +274,7 @@ Task<Result<http::Response>> upload_multipart(Call& call, const auth::Access& ac
 
 /// POST /v0/datasources
 Task<Result<http::Response>> upload(Call& call) {
-  CO_TRY(const auto access, call.authenticate_workspace());
+  CO_TRY(const auto access, call.authenticate_append());
   auto fields = call.request.query;
   const std::string content_type(call.request.headers.get("Content-Type").value_or(""));
   const auto media_type = http::media_type(content_type);
@@ -316,20 +308,27 @@ Task<Result<http::Response>> upload(Call& call) {
   CO_TRY(wanted.request, import_request(call, access, fields.get("name").value_or(""),
                                         mode == "replace" ? ImportMode::replace : ImportMode::append, fields));
   wanted.url = fields.get("url").value_or("");
-  CO_TRY(wanted.request.format, wanted_format(fields.get("format"), wanted.url, media_type));
-  wanted.request.content_encoding = call.request.headers.get("Content-Encoding").value_or("");
+  CO_TRY(wanted.request.format,
+         wanted_format(fields.get("format"), wanted.url, wanted.url.empty() ? content_type : ""));
+  if (wanted.url.empty()) {
+    CO_TRY(wanted.request.charset, charset_of(content_type));
+  }
+  if (wanted.url.empty()) wanted.request.content_encoding = call.request.headers.get("Content-Encoding").value_or("");
   auto reply = co_await run_upload(call, access, std::move(wanted), *call.request.body);
   co_return reply;
 }
 
 /// POST /v1/datasources/{name}/append|replace: always a job (tb-client.md 4.1).
 Task<Result<http::Response>> import_v1(Call& call, ImportMode mode) {
-  CO_TRY(const auto access, call.authenticate_workspace());
+  CO_TRY(const auto access, call.authenticate_append());
   const auto& fields = call.request.query;
   CO_TRY(auto request, import_request(call, access, call.path[0], mode, fields));
   const std::string url(fields.get("url").value_or(""));
-  const auto media_type = http::media_type(call.request.headers.get("Content-Type").value_or(""));
-  CO_TRY(request.format, wanted_format(fields.get("format"), url, media_type));
+  const std::string content_type(call.request.headers.get("Content-Type").value_or(""));
+  CO_TRY(request.format, wanted_format(fields.get("format"), url, url.empty() ? content_type : ""));
+  if (url.empty()) {
+    CO_TRY(request.charset, charset_of(content_type));
+  }
   if (url.empty()) request.content_encoding = call.request.headers.get("Content-Encoding").value_or("");
   auto started =
       url.empty()

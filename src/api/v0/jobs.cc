@@ -32,6 +32,20 @@ json::object show_job(const Services& services, const catalog::Job& job) {
     o["statistics"] =
         job.row_count ? json::value(json::object{{"bytes", number(job.bytes)}, {"row_count", number(job.row_count)}})
                       : json::value(nullptr);
+    if (const auto progress = catalog::is_finished(job.status) ? std::nullopt : services.jobs.progress(job.id)) {
+      if (job.status != catalog::JobStatus::waiting)
+        o["statistics"] = json::object{{"bytes", progress->content_bytes}, {"row_count", progress->rows}};
+      o["quarantine_rows"] = progress->quarantined;
+      o["invalid_lines"] = progress->invalid_lines;
+      if (progress->percentage) o["progress_percentage"] = *progress->percentage;
+      if (progress->cancelling) o["status"] = catalog::job_status_name(catalog::JobStatus::cancelling);
+    }
+  }
+  if (job.kind == jobs::replay_job_kind) {
+    o["rows_chosen"] = job.rows_affected.value_or(0);
+    o["successful_rows"] = job.row_count.value_or(0);
+    o["quarantined_rows"] = job.quarantine_rows.value_or(0);
+    if (job.progress_percentage) o["progress_percentage"] = *job.progress_percentage;
   }
   if (job.kind == "delete_data") {
     o["delete_id"] = job.id;
@@ -87,12 +101,23 @@ Task<Result<http::Response>> cancel(Call& call) {
   co_return json_reply(show_job(call.services, *after));
 }
 
+Task<Result<http::Response>> retry(Call& call) {
+  CO_TRY(const auto access, call.authenticate_workspace());
+  CO_TRY(const auto job, visible_job(access, call.path[0]));
+  CO_TRY(const auto source, access.appendable_data_source(job->data_source_name));
+  if (job->mode == "replace") CO_TRY_VOID(access.may_create_data_sources());
+  CO_TRY(const auto started,
+         co_await call.services.jobs.retry(access.identity().workspace, job->id, access.identity().token_id));
+  co_return json_reply(show_job(call.services, *started));
+}
+
 }  // namespace
 
 void add_job_routes(Router& router, Services& services) {
   router.add(http::Method::get, "/v0/jobs", handle(services, list));
   router.add(http::Method::get, "/v0/jobs/{id}", handle(services, get));
   router.add(http::Method::post, "/v0/jobs/{id}/cancel", handle(services, cancel));
+  router.add(http::Method::post, "/v0/jobs/{id}/retry", handle(services, retry));
 }
 
 }  // namespace kinglet::api
