@@ -292,3 +292,14 @@ def zstd(data):
     out = ctypes.create_string_buffer(library.ZSTD_compressBound(len(data)))
     size = library.ZSTD_compress(out, len(out), data, len(data), 3)
     return out.raw[:size]
+
+
+def lz4(data):
+    """One lz4 frame, by the system's liblz4."""
+    library = ctypes.CDLL(ctypes.util.find_library("lz4") or "liblz4.so.1")
+    library.LZ4F_compressFrameBound.restype = library.LZ4F_compressFrame.restype = ctypes.c_size_t
+    library.LZ4F_compressFrameBound.argtypes = [ctypes.c_size_t, ctypes.c_void_p]
+    library.LZ4F_compressFrame.argtypes = [ctypes.c_char_p, ctypes.c_size_t, ctypes.c_char_p, ctypes.c_size_t, ctypes.c_void_p]
+    out = ctypes.create_string_buffer(library.LZ4F_compressFrameBound(len(data), None))
+    size = library.LZ4F_compressFrame(out, len(out), data, len(data), None)
+    return out.raw[:size]

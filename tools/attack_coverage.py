@@ -51,7 +51,7 @@ DEMANDS = {
         "I5": "dates and times at the edges: stated results",
         "I6": "null, missing and unexpected fields: no silent default",
         "I7": "compression bombs, repeated or lying encodings, cut streams: bounded, refused",
-        "I8": "hostile Parquet files: refused, decoded in a process apart",
+        "I8": "hostile Parquet, Arrow, ORC and Avro files: refused, decoded in a process apart",
         "I9": "slow, silent and very many peers: each ends, memory level",
         "I10": "bodies framed in two ways: refused, connection closed",
         "I11": "floods of headers, long and odd URLs: refused, and the same route for us as for a proxy",

@@ -40,22 +40,10 @@ std::string engine_text(const EngineDefinition& engine) {
   return arguments.empty() ? engine.name : fmt::format("{}({})", engine.name, arguments);
 }
 
-/// The file's settings win over min_level_for_wide_part, which keeps small inserts in one file instead of two a column.
 std::string settings_text(const EngineDefinition& engine, const DdlOptions& options) {
   std::string out;
-  const auto add = [&](std::string_view name, std::string_view value) {
+  for (const auto& [name, value] : table_settings(engine, options))
     out += fmt::format("{}{} = {}", out.empty() ? "" : ", ", name, value);
-  };
-  const auto given = [&](std::string_view name) {
-    return std::any_of(engine.settings.begin(), engine.settings.end(), [&](const auto& s) { return s.first == name; });
-  };
-  if (options.deduplication_window > 0)
-    add("non_replicated_deduplication_window", std::to_string(options.deduplication_window));
-  if (!given("min_level_for_wide_part")) add("min_level_for_wide_part", "1");
-  if (options.durable)
-    for (const std::string_view name : {"fsync_after_insert", "fsync_part_directory"})
-      if (!given(name)) add(name, "1");
-  for (const auto& [name, value] : engine.settings) add(name, value);
   return out;
 }
 
@@ -68,6 +56,24 @@ std::string quote_identifier(std::string_view name) {
     out += c;
   }
   return out + '`';
+}
+
+/// min_level_for_wide_part keeps small inserts in one file instead of two a column.
+std::vector<std::pair<std::string, std::string>> table_settings(const EngineDefinition& engine,
+                                                                const DdlOptions& options) {
+  std::vector<std::pair<std::string, std::string>> out;
+  const auto add = [&](std::string_view name, std::string value) {
+    const bool given =
+        std::any_of(engine.settings.begin(), engine.settings.end(), [&](const auto& s) { return s.first == name; });
+    if (!given) out.emplace_back(name, std::move(value));
+  };
+  if (options.deduplication_window > 0)
+    add("non_replicated_deduplication_window", std::to_string(options.deduplication_window));
+  add("min_level_for_wide_part", "1");
+  if (options.durable)
+    for (const std::string_view name : {"fsync_after_insert", "fsync_part_directory"}) add(name, "1");
+  out.insert(out.end(), engine.settings.begin(), engine.settings.end());
+  return out;
 }
 
 std::vector<ColumnDefinition> table_columns(const DataSource& source) {

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "datafile/model.h"
@@ -21,6 +22,11 @@ struct DdlOptions {
   /// An acknowledged insert survives a power cut: the spool lets go of its rows then (docs/design/0004-spool.md).
   bool durable = true;
 };
+
+/// Names and values of the settings of a data source's table; of its quarantine table those of an empty definition. The
+/// file's own win.
+std::vector<std::pair<std::string, std::string>> table_settings(const EngineDefinition& engine,
+                                                                const DdlOptions& options = {});
 
 /// All columns of the table in order: as declared, then those of the connector (metadata_columns.h).
 std::vector<ColumnDefinition> table_columns(const DataSource& source);

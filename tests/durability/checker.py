@@ -95,3 +95,15 @@ def assert_holds(ws, history, first=0, set_aside=False, ask=None):
     if not set_aside and kept:
         found.append(f"batches were set aside: {kept}")
     assert not found, f"{len(found)} violations:\n  " + "\n  ".join(found[:SHOWN_MAX])
+
+
+def assert_books(ws, sources):
+    """accepted = stored + quarantined + deduplicated + …, and stored and quarantined are what the engine has. Nothing may be on its way."""
+    tables = physical_tables(at_new_address(ws), sources, ws.server.engine)
+    for name in sources:
+        books = ws.get(f"/v0/datasources/{name}").json()["rows"]
+        assert books["accepted"] == sum(v for k, v in books.items() if k != "accepted"), (name, books)
+        assert books["waiting"] == 0, (name, books)
+        for table, counted in zip(tables[name], ("stored", "quarantined")):
+            found = _read(ws.server.engine, f"SELECT count() FROM {table}")[0][0]
+            assert found == books[counted], f"{name}: {found} rows in the engine, {counted} by the books: {books}"

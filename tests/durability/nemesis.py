@@ -6,7 +6,7 @@ import random
 import signal
 import time
 
-from .checker import assert_holds
+from .checker import assert_books, assert_holds
 from .load import health, wait_until_stored
 
 # Which process dies. "again": the server, and once more while it starts.
@@ -98,6 +98,9 @@ class Rounds:
         wait_until_stored(self.server, 120)
         self.worst_drain = max(self.worst_drain, time.monotonic() - begun)
         assert_holds(self.ws, self.load.history, self.checked)
+        with self.load.lock:
+            sources = sorted({r.source for r in self.load.history.requests.values()})
+        assert_books(self.ws, sources)
         self.checked = self.load.first + self.load.next
 
     def figures(self):

@@ -4,6 +4,8 @@ import json
 
 import pytest
 
+from kinglet_server import Server
+
 from .checker import assert_holds, physical_tables, violations
 from .history import WIDE_PROJECT, History, Mix
 from .load import Load, wait_until_stored, workspace_of
@@ -43,8 +45,10 @@ class Loaded:
 
 
 @pytest.fixture(scope="module")
-def loaded(server):
-    return Loaded(server)
+def loaded():
+    server = Server()
+    yield Loaded(server)
+    server.remove()
 
 
 def test_it_sees_a_row_that_is_gone(loaded):

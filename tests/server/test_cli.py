@@ -1,12 +1,15 @@
 # SPDX-License-Identifier: Apache-2.0
 """The command line client, as a person and as a script use it: exit status 0, 1, 2, JSON that is nothing but JSON, errors that lead to
 their place."""
+import functools
 import gzip
+import http.server
 import json
 import os
 import pty
 import re
 import subprocess
+import threading
 
 import pytest
 import requests
@@ -215,8 +218,53 @@ def test_append_a_file(live, name, content):
 
 def test_append_text_and_what_does_not_fit(live):
     told = live("datasource", "append", "events", "--events", NDJSON + '{"day":"x","kind":"c","n":-1}\n')
-    assert told.returncode == 0 and "3 rows appended" in told.stdout and "events_quarantine" in told.stdout, told
+    assert told.returncode == 1 and "3 rows appended" in told.stdout and "events_quarantine" in told.stdout, told
+    assert told.stderr.rstrip().endswith("1 row in quarantine"), told
     assert live.ws.value("SELECT count() AS c FROM events_quarantine FORMAT JSON") == 1
+
+
+@pytest.fixture
+def served(tmp_path_factory):
+    """Serves a folder on loopback, from where the shared server may import."""
+    folder = tmp_path_factory.mktemp("served")
+    handler = functools.partial(http.server.SimpleHTTPRequestHandler, directory=str(folder))
+    web = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)
+    threading.Thread(target=web.serve_forever, daemon=True).start()
+    yield folder, f"http://127.0.0.1:{web.server_port}"
+    web.shutdown()
+    web.server_close()
+
+
+def test_append_an_address_and_standard_input(live, served):
+    folder, base = served
+    (folder / "rows.ndjson").write_text(NDJSON)
+    assert "3 rows appended to events" in live.ok("datasource", "append", "events", base + "/rows.ndjson")
+    assert "3 rows appended to events" in live.ok("datasource", "append", "events", "--url", base + "/rows.ndjson")
+    assert "404" in live.fails("datasource", "append", "events", base + "/nowhere.csv")
+    told = subprocess.run([str(binary()), "datasource", "append", "events", "-"], input=NDJSON.encode(), capture_output=True,
+                          env=live.environment, cwd=live.folder, timeout=60)
+    assert told.returncode == 0 and b"3 rows appended" in told.stdout, told
+    assert live.ws.value("SELECT count() AS c FROM events FORMAT JSON") == 12
+
+
+def test_replace_by_condition(live):
+    (live.folder / "new.ndjson").write_text(json.dumps({**ROWS[0], "kind": "new"}) + "\n" + json.dumps({**ROWS[0], "kind": "other"}) + "\n")
+    told = live("datasource", "replace", "events", "new.ndjson", "--condition", f"kind IN ('new', '{ROWS[0]['kind']}')")
+    assert told.returncode == 0 and "1 row replaced in events" in told.stdout and "outside the condition" in told.stdout, told
+    kinds = [r[0] for r in live.ws.rows("SELECT kind FROM events ORDER BY kind")]
+    assert "new" in kinds and "other" not in kinds and ROWS[0]["kind"] not in kinds
+
+
+def test_analyze_shows_columns_and_a_datafile_that_works(live):
+    (live.folder / "rows.ndjson").write_text('{"id":1,"tags":["a"],"who":{"name":"x"}}\n{"id":2,"who":{"name":null}}\n')
+    shown = live.ok("datasource", "analyze", "rows.ndjson")
+    assert "who_name" in shown and "Nullable(String)" in shown and "50 %" in shown
+    assert "`tags` Array(String) `json:$.tags[:]` DEFAULT []" in shown
+    assert [c["name"] for c in live.json("datasource", "analyze", "rows.ndjson")["analysis"]["columns"]] == ["id", "tags", "who_name"]
+    assert "datasources/made.datasource" in live.ok("datasource", "create", "--name", "made", "--file", "rows.ndjson")
+    assert "there already" in live.fails("datasource", "create", "--name", "made", "rows.ndjson")
+    live.ok("deploy")
+    assert "2 rows appended to made" in live.ok("datasource", "append", "made", "rows.ndjson")
 
 
 def test_replace_and_truncate(live):

@@ -13,8 +13,11 @@ VALUES = {  # one value for each flag that it takes; those that make a differenc
     "data": "DATA", "listen": "127.0.0.1", "port": "0", "clickhouse-port": "0", "public-url": "https://kinglet.example", "ready-file": "READY",
     "engine": "embedded", "engine-binary": "ENGINE", "libchdb": "", "events-body-bytes-max": "1000", "upload-bytes-max": "1000",
     "import-bytes-max": "1000", "query-seconds-max": "7", "query-memory-bytes-max": "100000000", "query-threads-max": "2", "response-bytes-max": "10000000",
-    "flush-interval-ms": "50", "wait-flush-ms": "0", "spool-bytes-max": "200000000", "shutdown-seconds": "1",
-    "import-private-addresses": "true", "io-threads": "1", "log-level": "debug", "log-format": "json",
+    "durability": "os", "flush-interval-ms": "50", "wait-flush-ms": "0", "spool-bytes-max": "200000000", "shutdown-seconds": "1", "books-interval-ms": "1000", "quarantine-rows-per-second": "5", "quarantine-rows-burst": "50",
+    "quarantine-bytes-per-second": "5000", "quarantine-bytes-burst": "50000", "quarantine-bytes-max": "5000000",
+    "import-private-addresses": "true", "intake-memory-bytes-max": "100000000", "row-threads": "1", "invalid-text": "replace", "connections-max": "100", "connections-per-peer-max": "90", "head-timeout-ms": "5000",
+    "body-timeout-ms": "5000", "body-bytes-per-second-min": "10", "keep-alive-timeout-ms": "5000", "reply-timeout-ms": "5000",
+    "data-source-requests-per-second": "1000", "token-requests-per-second": "1000", "io-threads": "1", "log-level": "debug", "log-format": "json",
 }
 
 
@@ -182,6 +185,7 @@ def test_a_file_that_is_not_there(tmp_path):
     (["--log-format", "xml"], {}, "json"),
     (["--query-seconds-max", "0"], {}, "3600"),
     (["--flush-interval-ms", "0"], {}, "--flush-interval-ms"),
+    (["--durability", "disk"], {}, "--durability"),
     (["--io-threads", "1000"], {}, "256"),
     (["word"], {}, "word"),
     ([], {"KINGLET_PORT": "abc"}, "abc"),
