@@ -3,6 +3,7 @@
 
 #include <cstring>
 
+#include "spool/fixed_fields.h"
 #include "spool/segment_checksum.h"
 
 namespace kinglet::spool::internal {
@@ -15,35 +16,24 @@ constexpr std::size_t note_size = 24;
 /// One segment's notes are a few; a larger file is not one of ours.
 constexpr std::uint64_t notes_bytes_max = 64u << 20;
 
-template <class T>
-void put(std::string& out, std::size_t at, T value) {
-  std::memcpy(out.data() + at, &value, sizeof value);
-}
-template <class T>
-T get(std::string_view bytes, std::size_t at) {
-  T value;
-  std::memcpy(&value, bytes.data() + at, sizeof value);
-  return value;
-}
-
 std::string encode_head(const SegmentHeader& header) {
   std::string out(head_size, '\0');
   std::memcpy(out.data(), notes_magic.data(), notes_magic.size());
-  put(out, 8, notes_version);
-  put(out, 12, std::uint32_t{0});
-  put(out, 16, header.spool_epoch);
-  put(out, 24, header.segment_id);
+  put_at(out, 8, notes_version);
+  put_at(out, 12, std::uint32_t{0});
+  put_at(out, 16, header.spool_epoch);
+  put_at(out, 24, header.segment_id);
   return out;
 }
 
 std::string encode_note(const Note& note, std::string_view head) {
   std::string out(note_size, '\0');
-  put(out, 0, note.part);
-  put(out, 4, note.range.begin);
-  put(out, 8, note.range.end);
-  put(out, 12, static_cast<std::uint8_t>(note.kind));
-  put(out, 16, note.value);
-  put(out, 20, crc32c(std::string_view(out).substr(0, 20), crc32c(head)));
+  put_at(out, 0, note.part);
+  put_at(out, 4, note.range.begin);
+  put_at(out, 8, note.range.end);
+  put_at(out, 12, static_cast<std::uint8_t>(note.kind));
+  put_at(out, 16, note.value);
+  put_at(out, 20, crc32c(std::string_view(out).substr(0, 20), crc32c(head)));
   return out;
 }
 
@@ -59,22 +49,22 @@ Status FlushNotes::load(SpoolFolder& folder) {
   const std::string head = encode_head(header_);
   // A head that was not written whole: no note was durable yet. One of another segment: a leftover of another epoch.
   if (bytes.size() < head_size || (bytes.starts_with(notes_magic) && bytes.substr(0, head_size) != head &&
-                                   get<std::uint8_t>(bytes, 8) == notes_version))
+                                   get_at<std::uint8_t>(bytes, 8) == notes_version))
     return {};
-  if (bytes.starts_with(notes_magic) && get<std::uint8_t>(bytes, 8) != notes_version)
+  if (bytes.starts_with(notes_magic) && get_at<std::uint8_t>(bytes, 8) != notes_version)
     return fail(Code::unsupported, "the notes of a spool segment have format version {}, this build reads version {}",
-                get<std::uint8_t>(bytes, 8), notes_version);
+                get_at<std::uint8_t>(bytes, 8), notes_version);
   if (bytes.substr(0, head_size) != head) return {};
   std::uint64_t at = head_size;
   for (; at + note_size <= bytes.size(); at += note_size) {
     const std::string_view raw = std::string_view(bytes).substr(at, note_size);
-    if (get<std::uint32_t>(raw, 20) != crc32c(raw.substr(0, 20), crc32c(head))) break;
-    const auto kind = get<std::uint8_t>(raw, 12);
+    if (get_at<std::uint32_t>(raw, 20) != crc32c(raw.substr(0, 20), crc32c(head))) break;
+    const auto kind = get_at<std::uint8_t>(raw, 12);
     if (kind < static_cast<std::uint8_t>(NoteKind::done) || kind > static_cast<std::uint8_t>(NoteKind::healing)) break;
-    remember({.part = get<std::uint32_t>(raw, 0),
-              .range = {.begin = get<std::uint32_t>(raw, 4), .end = get<std::uint32_t>(raw, 8)},
+    remember({.part = get_at<std::uint32_t>(raw, 0),
+              .range = {.begin = get_at<std::uint32_t>(raw, 4), .end = get_at<std::uint32_t>(raw, 8)},
               .kind = static_cast<NoteKind>(kind),
-              .value = get<std::uint32_t>(raw, 16)});
+              .value = get_at<std::uint32_t>(raw, 16)});
   }
   size_ = at;
   file_ = std::move(file);

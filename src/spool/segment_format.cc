@@ -2,9 +2,9 @@
 #include "spool/segment_format.h"
 
 #include <algorithm>
-#include <bit>
 #include <cstring>
 
+#include "spool/fixed_fields.h"
 #include "spool/segment_checksum.h"
 
 namespace kinglet::spool {
@@ -30,8 +30,6 @@ LayoutRef::LayoutRef(Layout layout)
 namespace kinglet::spool::internal {
 namespace {
 
-static_assert(std::endian::native == std::endian::little, "the spool is written in the machine's order");
-
 constexpr std::string_view segment_magic = "KLSPOOL\n";
 constexpr std::string_view record_magic{"KSR\x01", 4};
 /// At most this many sections, columns: far above any request; a larger count in a valid record is a bug of its writer.
@@ -39,17 +37,6 @@ constexpr std::uint64_t sections_max = 65'536;
 constexpr std::uint64_t columns_max = 65'536;
 /// So much of an engine's error text is kept.
 constexpr std::size_t error_text_max = 8'192;
-
-template <class T>
-void put(std::string& out, std::size_t at, T value) {
-  std::memcpy(out.data() + at, &value, sizeof value);
-}
-template <class T>
-T get(std::string_view bytes, std::size_t at) {
-  T value;
-  std::memcpy(&value, bytes.data() + at, sizeof value);
-  return value;
-}
 
 void put_varint(std::string& out, std::uint64_t value) {
   while (value >= 0x80) {
@@ -97,7 +84,7 @@ class Fields {
       failed();
       return T{};
     }
-    const T value = get<T>(rest_, 0);
+    const T value = get_at<T>(rest_, 0);
     rest_.remove_prefix(sizeof(T));
     return value;
   }
@@ -122,48 +109,47 @@ std::uint32_t frame_checksum(std::string_view header, const SegmentHeader& segme
 std::string encode_segment_header(const SegmentHeader& header) {
   std::string out(segment_header_size, '\0');
   std::memcpy(out.data(), segment_magic.data(), segment_magic.size());
-  put(out, 8, segment_version);
-  put(out, 16, header.spool_epoch);
-  put(out, 24, header.segment_id);
-  put(out, 32, header.created_at_ms);
-  put(out, 40, header.part_rows_max);
-  put(out, 48, header.part_bytes_max);
-  put(out, 60, crc32c(std::string_view(out).substr(0, 60)));
+  put_at(out, 8, segment_version);
+  put_at(out, 16, header.spool_epoch);
+  put_at(out, 24, header.segment_id);
+  put_at(out, 32, header.created_at_ms);
+  put_at(out, 40, header.part_rows_max);
+  put_at(out, 48, header.part_bytes_max);
+  put_at(out, 60, crc32c(std::string_view(out).substr(0, 60)));
   return out;
 }
 
 Result<SegmentHeader> decode_segment_header(std::string_view bytes) {
   if (bytes.size() < segment_header_size) return fail(Code::invalid, "the file is too short for a segment header");
   if (!bytes.starts_with(segment_magic)) return fail(Code::invalid, "the file does not start as a spool segment");
-  if (get<std::uint32_t>(bytes, 60) != crc32c(bytes.substr(0, 60)))
+  if (get_at<std::uint32_t>(bytes, 60) != crc32c(bytes.substr(0, 60)))
     return fail(Code::invalid, "the checksum of the segment header is wrong");
-  const auto version = get<std::uint8_t>(bytes, 8);
+  const auto version = get_at<std::uint8_t>(bytes, 8);
   if (version != segment_version) {
     return fail(Error{.code = Code::unsupported,
                       .message = fmt::format("the spool segment has format version {}, this build reads version {}",
                                              version, segment_version),
                       .hint = "start the version of the server that wrote it and let it store its spool first"});
   }
-  SegmentHeader header{.spool_epoch = get<std::uint64_t>(bytes, 16),
-                       .segment_id = get<std::uint64_t>(bytes, 24),
-                       .created_at_ms = get<std::int64_t>(bytes, 32),
-                       .part_rows_max = get<std::uint32_t>(bytes, 40),
-                       .part_bytes_max = get<std::uint64_t>(bytes, 48)};
+  SegmentHeader header{.spool_epoch = get_at<std::uint64_t>(bytes, 16),
+                       .segment_id = get_at<std::uint64_t>(bytes, 24),
+                       .created_at_ms = get_at<std::int64_t>(bytes, 32),
+                       .part_rows_max = get_at<std::uint32_t>(bytes, 40),
+                       .part_bytes_max = get_at<std::uint64_t>(bytes, 48)};
   if (header.part_rows_max == 0 || header.part_bytes_max == 0)
     return fail(Code::invalid, "the segment header has a part limit of zero");
   return header;
 }
 
 void write_record_header(char* out, const RecordHeader& record, const SegmentHeader& segment, std::uint64_t offset) {
-  const auto put_at = [out](std::size_t at, auto value) { std::memcpy(out + at, &value, sizeof value); };
   std::memset(out, 0, record_header_size);
   std::memcpy(out, record_magic.data(), record_magic.size());
-  put_at(4, static_cast<std::uint8_t>(record.type));
-  put_at(8, record.meta_size);
-  put_at(12, record.meta_checksum);
-  put_at(16, record.blocks_size);
-  put_at(24, record.blocks_checksum);
-  put_at(32, frame_checksum({out, record_header_size}, segment, offset));
+  put_at(out, 4, static_cast<std::uint8_t>(record.type));
+  put_at(out, 8, record.meta_size);
+  put_at(out, 12, record.meta_checksum);
+  put_at(out, 16, record.blocks_size);
+  put_at(out, 24, record.blocks_checksum);
+  put_at(out, 32, frame_checksum({out, record_header_size}, segment, offset));
 }
 
 std::string encode_record_header(const RecordHeader& record, const SegmentHeader& segment, std::uint64_t offset) {
@@ -175,16 +161,16 @@ std::string encode_record_header(const RecordHeader& record, const SegmentHeader
 Result<RecordHeader> decode_record_header(std::string_view bytes, const SegmentHeader& segment, std::uint64_t offset) {
   if (bytes.size() < record_header_size) return fail(Code::invalid, "the file ends inside a record header");
   if (!bytes.starts_with(record_magic)) return fail(Code::invalid, "no record starts here");
-  if (get<std::uint32_t>(bytes, 32) != frame_checksum(bytes, segment, offset))
+  if (get_at<std::uint32_t>(bytes, 32) != frame_checksum(bytes, segment, offset))
     return fail(Code::invalid, "the checksum of the record header is wrong");
-  const auto type = get<std::uint8_t>(bytes, 4);
+  const auto type = get_at<std::uint8_t>(bytes, 4);
   if (type < static_cast<std::uint8_t>(RecordType::layout) || type > static_cast<std::uint8_t>(RecordType::failure))
     return fail(Code::invalid, "the record has the unknown type {}", type);
   RecordHeader record{.type = static_cast<RecordType>(type),
-                      .meta_size = get<std::uint32_t>(bytes, 8),
-                      .meta_checksum = get<std::uint32_t>(bytes, 12),
-                      .blocks_size = get<std::uint64_t>(bytes, 16),
-                      .blocks_checksum = get<std::uint32_t>(bytes, 24)};
+                      .meta_size = get_at<std::uint32_t>(bytes, 8),
+                      .meta_checksum = get_at<std::uint32_t>(bytes, 12),
+                      .blocks_size = get_at<std::uint64_t>(bytes, 16),
+                      .blocks_checksum = get_at<std::uint32_t>(bytes, 24)};
   if (record.meta_size > record_meta_size_max || record.blocks_size > (1ull << 48))
     return fail(Code::invalid, "the record names an impossible size");
   return record;
@@ -192,7 +178,7 @@ Result<RecordHeader> decode_record_header(std::string_view bytes, const SegmentH
 
 std::string encode_layout(const Layout& layout) {
   std::string out(8, '\0');
-  put(out, 0, layout.shape);
+  put_at(out, 0, layout.shape);
   put_text(out, layout.table.database);
   put_text(out, layout.table.table);
   put_varint(out, layout.columns.size());
@@ -217,8 +203,8 @@ void append_request(std::string& out, const RequestMeta& meta, const std::vector
   const std::size_t at = out.size();
   out.append(reinterpret_cast<const char*>(meta.request_id.data()), meta.request_id.size());
   out.resize(at + 32);
-  put(out, at + 16, meta.accepted_at_ms);
-  put(out, at + 24, meta.content_hash);
+  put_at(out, at + 16, meta.accepted_at_ms);
+  put_at(out, at + 24, meta.content_hash);
   put_text(out, meta.source);
   put_text(out, meta.idempotency_key);
   put_text(out, meta.import_id);
@@ -271,9 +257,9 @@ Result<RequestRecord> decode_request(std::string_view meta) {
 
 std::string encode_failure(const FailureRecord& failure) {
   std::string out(16, '\0');
-  put(out, 0, failure.failed_at_ms);
-  put(out, 8, failure.engine_code);
-  put(out, 12, static_cast<std::uint32_t>(failure.rows_stored ? 1 : 0));
+  put_at(out, 0, failure.failed_at_ms);
+  put_at(out, 8, failure.engine_code);
+  put_at(out, 12, static_cast<std::uint32_t>(failure.rows_stored ? 1 : 0));
   put_text(out, failure.token);
   put_text(out, std::string_view(failure.error).substr(0, error_text_max));
   put_text(out, failure.table.database);

@@ -8,6 +8,7 @@
 #include <cstring>
 
 #include "base/log.h"
+#include "spool/fixed_fields.h"
 #include "spool/segment_checksum.h"
 
 namespace kinglet::spool::internal {
@@ -21,17 +22,6 @@ const std::string log_name = "keys.log";
 const std::string new_log_name = "keys.log.new";
 /// keys.log is written anew when it holds twice the live keys and this many more.
 constexpr std::size_t stale_entries_max = 65'536;
-
-template <class T>
-void put_at(std::string& out, std::size_t at, T value) {
-  std::memcpy(out.data() + at, &value, sizeof value);
-}
-template <class T>
-T get_at(std::string_view bytes, std::size_t at) {
-  T value;
-  std::memcpy(&value, bytes.data() + at, sizeof value);
-  return value;
-}
 
 std::string encode_head() {
   std::string out(head_size, '\0');
