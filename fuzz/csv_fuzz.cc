@@ -8,19 +8,10 @@
 #include "base/check.h"
 #include "rows/decompress.h"
 #include "rows/row_testing.h"
+#include "rows_outcome.h"
 
-namespace {
 using namespace kinglet;
 using namespace kinglet::rows;
-
-std::string seen(const testing::Outcome& out) {
-  std::string text = fmt::format("{} {} {} {}", out.batch.counts.successful, out.batch.counts.quarantined,
-                                 out.batch.counts.malformed, out.fault);
-  for (const auto& block : out.batch.rows) block.encode(text);
-  if (!out.batch.quarantine.empty()) out.batch.quarantine.encode(text);
-  return text;
-}
-}  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   if (size < 2) return 0;
@@ -41,20 +32,9 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   auto& rows_to_columns = compiled[data[0]];
   if (!rows_to_columns) rows_to_columns = RowMapping::compile(source, mapping).value();
   const testing::Outcome whole = testing::read_with(rows_to_columns, text, options);
-  CHECK(seen(whole) == seen(testing::read_with(rows_to_columns, text, options, data[1] % 32 + 1u)),
+  CHECK(testing::seen(whole) == testing::seen(testing::read_with(rows_to_columns, text, options, data[1] % 32 + 1u)),
         "the cuts of a stream change nothing");
-  std::uint64_t rows = 0;
-  for (const auto& block : whole.batch.rows) {
-    rows += block.row_count();
-    std::string bytes, again;
-    block.encode(bytes);
-    const auto back = engine::Block::decode(bytes);
-    CHECK(back.has_value(), "our own blocks can be read");
-    back->encode(again);
-    CHECK(bytes == again, "reading a block loses nothing");
-  }
-  CHECK(rows == whole.batch.counts.successful, "each good row is stored once");
-  CHECK(whole.batch.quarantine.row_count() == whole.batch.counts.quarantined, "each bad row is quarantined once");
+  testing::check_outcome(whole);
 
   constexpr std::size_t limit = 1u << 20;
   const auto out = decompress_all(static_cast<Encoding>(data[0] >> 6), text, limit);

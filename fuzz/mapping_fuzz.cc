@@ -11,6 +11,7 @@
 #include "base/check.h"
 #include "datafile/json_path.h"
 #include "rows/row_testing.h"
+#include "rows_outcome.h"
 
 namespace {
 
@@ -68,14 +69,6 @@ datafile::DataSource schema(std::string_view& text) {
   return source;
 }
 
-std::string seen(const testing::Outcome& out) {
-  std::string text = fmt::format("{} {} {} {} {}", out.batch.counts.successful, out.batch.counts.quarantined,
-                                 out.batch.counts.malformed, out.fault, fmt::join(out.new_columns, ","));
-  for (const auto& block : out.batch.rows) block.encode(text);
-  if (!out.batch.quarantine.empty()) out.batch.quarantine.encode(text);
-  return text;
-}
-
 }  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
@@ -93,20 +86,9 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   CHECK((*mapping)->columns().size() == source.columns.size(), "each column has its place");
   const BatchOptions batch{.format = (data[0] & 8) != 0 ? InputFormat::json : InputFormat::ndjson};
   const testing::Outcome whole = testing::read_with(*mapping, text, batch);
-  CHECK(seen(whole) == seen(testing::read_with(*mapping, text, batch, data[1] % 32 + 1u)),
+  CHECK(testing::seen(whole) == testing::seen(testing::read_with(*mapping, text, batch, data[1] % 32 + 1u)),
         "the cuts of a stream change nothing");
-  std::uint64_t rows = 0;
-  for (const auto& block : whole.batch.rows) {
-    rows += block.row_count();
-    std::string bytes, again;
-    block.encode(bytes);
-    const auto back = engine::Block::decode(bytes);
-    CHECK(back.has_value(), "our own blocks can be read");
-    back->encode(again);
-    CHECK(bytes == again, "reading a block loses nothing");
-  }
-  CHECK(rows == whole.batch.counts.successful, "each good row is stored once");
-  CHECK(whole.batch.quarantine.row_count() == whole.batch.counts.quarantined, "each bad row is quarantined once");
+  testing::check_outcome(whole);
   // The schema's order is no part of its meaning: what is good and bad stays so when the columns are turned round.
   datafile::DataSource turned = source;
   std::reverse(turned.columns.begin(), turned.columns.end());

@@ -7,6 +7,7 @@
 
 #include "base/check.h"
 #include "rows/row_testing.h"
+#include "rows_outcome.h"
 
 namespace {
 
@@ -29,14 +30,6 @@ const datafile::DataSource& source() {
   return made;
 }
 
-std::string seen(const testing::Outcome& out) {
-  std::string text = fmt::format("{} {} {} {}", out.batch.counts.successful, out.batch.counts.quarantined,
-                                 out.batch.counts.malformed, out.fault);
-  for (const auto& block : out.batch.rows) block.encode(text);
-  if (!out.batch.quarantine.empty()) out.batch.quarantine.encode(text);
-  return text;
-}
-
 }  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
@@ -53,18 +46,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   if (!rows_to_columns) rows_to_columns = RowMapping::compile(source(), mapping).value();
   const testing::Outcome whole = testing::read_with(rows_to_columns, text, options);
   const testing::Outcome pieces = testing::read_with(rows_to_columns, text, options, data[1] % 32 + 1u);
-  CHECK(seen(whole) == seen(pieces), "the cuts of a stream change nothing");
-  std::uint64_t rows = 0;
-  for (const auto& block : whole.batch.rows) {
-    rows += block.row_count();
-    std::string bytes, again;
-    block.encode(bytes);
-    const auto back = engine::Block::decode(bytes);
-    CHECK(back.has_value(), "our own blocks can be read");
-    back->encode(again);
-    CHECK(bytes == again, "reading a block loses nothing");
-  }
-  CHECK(rows == whole.batch.counts.successful, "each good row is stored once");
-  CHECK(whole.batch.quarantine.row_count() == whole.batch.counts.quarantined, "each bad row is quarantined once");
+  CHECK(testing::seen(whole) == testing::seen(pieces), "the cuts of a stream change nothing");
+  testing::check_outcome(whole);
   return 0;
 }
