@@ -167,10 +167,11 @@ TEST(Observer, MetricsSayWhatWasCounted) {
 
 TEST(Observer, StrangersBeyondTheLimitShareOneAccount) {
   Observer observer;
-  for (std::size_t i = 0; i < Observer::accounts_max; ++i) observer.rows("w", std::to_string(i), "n");
-  const auto shared = observer.rows("w", "one more", "n");
-  EXPECT_EQ(observer.rows("w", "another", "n"), shared);
-  EXPECT_NE(observer.rows("w", "5", "n"), shared);
+  const auto rows = [&](const std::string& id) { return observer.rows("w", id, "name of " + id); };
+  for (std::size_t i = 0; i < Observer::accounts_max; ++i) rows(std::to_string(i));
+  const auto shared = rows("one more");
+  EXPECT_EQ(rows("another"), shared);
+  EXPECT_NE(rows("5"), shared);
 }
 
 }  // namespace

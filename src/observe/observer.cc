@@ -68,28 +68,38 @@ void Observer::record(JobRecord job) {
   jobs_.add(std::move(job), bytes);
 }
 
+/// A name that was given anew is another data source's no more: metrics have one line for it.
+void Observer::Accounts::name(const Key& key, const std::string& name) {
+  NamedRows& entry = rows[key];
+  if (!entry.account) entry.account = std::make_shared<RowAccount>();
+  if (entry.name == name) return;
+  if (!entry.name.empty()) by_name.erase({key.first, entry.name});
+  entry.name = name;
+  std::string& owner = by_name[{key.first, name}];
+  if (!owner.empty() && owner != key.second) rows.erase({key.first, owner});
+  owner = key.second;
+}
+
+void Observer::Accounts::erase(const Key& key) {
+  const auto it = rows.find(key);
+  if (it == rows.end()) return;
+  by_name.erase({key.first, it->second.name});
+  rows.erase(it);
+}
+
 std::shared_ptr<RowAccount> Observer::rows(std::string_view workspace_id, std::string_view data_source_id,
                                            std::string_view data_source_name) {
-  return rows_.with([&](auto& rows) {
+  return accounts_.with([&](Accounts& accounts) {
     Key key{workspace_id, data_source_id};
-    if (rows.size() >= accounts_max && !rows.contains(key)) key = {other, other};
-    NamedRows& entry = rows[key];
-    const std::string name = key.second == other ? other : std::string(data_source_name);
-    if (!entry.account || entry.name != name) {
-      // A name that was given anew is another data source's no more: metrics have one line for it.
-      std::erase_if(rows, [&](const auto& one) {
-        return one.first.first == key.first && one.first.second != key.second && one.second.name == name;
-      });
-    }
-    if (!entry.account) entry.account = std::make_shared<RowAccount>();
-    entry.name = name;
-    return entry.account;
+    if (accounts.rows.size() >= accounts_max && !accounts.rows.contains(key)) key = {other, other};
+    accounts.name(key, key.second == other ? other : std::string(data_source_name));
+    return accounts.rows[key].account;
   });
 }
 
 void Observer::forget(std::string_view workspace_id, std::string_view resource_id) {
   const Key key{workspace_id, resource_id};
-  rows_.with([&](auto& rows) { rows.erase(key); });
+  accounts_.with([&](Accounts& accounts) { accounts.erase(key); });
   calls_.with([&](auto& calls) { calls.erase(key); });
 }
 
@@ -102,17 +112,17 @@ CallCounts Observer::calls(std::string_view workspace_id, std::string_view pipe_
 
 std::shared_ptr<const RowAccount> Observer::account(std::string_view workspace_id,
                                                     std::string_view data_source_id) const {
-  return rows_.with([&](const auto& rows) -> std::shared_ptr<const RowAccount> {
-    const auto it = rows.find(Key{workspace_id, data_source_id});
-    return it == rows.end() ? nullptr : it->second.account;
+  return accounts_.with([&](const Accounts& accounts) -> std::shared_ptr<const RowAccount> {
+    const auto it = accounts.rows.find(Key{workspace_id, data_source_id});
+    return it == accounts.rows.end() ? nullptr : it->second.account;
   });
 }
 
 std::vector<std::pair<std::pair<std::string, std::string>, std::shared_ptr<RowAccount>>> Observer::accounts() const {
-  return rows_.with([](const auto& rows) {
+  return accounts_.with([](const Accounts& accounts) {
     std::vector<std::pair<Key, std::shared_ptr<RowAccount>>> out;
-    out.reserve(rows.size());
-    for (const auto& [key, entry] : rows) out.emplace_back(key, entry.account);
+    out.reserve(accounts.rows.size());
+    for (const auto& [key, entry] : accounts.rows) out.emplace_back(key, entry.account);
     return out;
   });
 }
@@ -129,8 +139,8 @@ std::vector<prometheus::MetricFamily> Observer::Collect() const {
   auto mismatch = family("kinglet_books_mismatch_rows", "Rows in the engine less those in the books; 0: they agree",
                          prometheus::MetricType::Gauge);
   const auto now = std::chrono::steady_clock::now();
-  rows_.with([&](const auto& all) {
-    for (const auto& [key, entry] : all) {
+  accounts_.with([&](const Accounts& accounts) {
+    for (const auto& [key, entry] : accounts.rows) {
       const RowCounts counts = entry.account->read();
       const auto add = [&](const char* outcome, std::int64_t value) {
         auto metric = labelled(key.first, "data_source", entry.name);

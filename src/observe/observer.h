@@ -72,6 +72,12 @@ class Observer : public prometheus::Collectable {
     std::string name;
     std::shared_ptr<RowAccount> account;
   };
+  struct Accounts {
+    std::map<Key, NamedRows> rows;
+    std::map<Key, std::string> by_name;  // workspace id, name; to the data source id that has it now
+    void name(const Key& key, const std::string& name);
+    void erase(const Key& key);
+  };
   struct NamedCalls {
     std::string name;
     CallCounts counts;
@@ -79,7 +85,7 @@ class Observer : public prometheus::Collectable {
   Queue<RequestRecord> requests_{{.records = records_waiting_max, .bytes = bytes_waiting_max}};
   Queue<OperationRecord> operations_{{.records = records_waiting_max, .bytes = bytes_waiting_max}};
   Queue<JobRecord> jobs_{{.records = records_waiting_max, .bytes = bytes_waiting_max}};
-  Guarded<std::map<Key, NamedRows>> rows_;
+  Guarded<Accounts> accounts_;
   Guarded<std::map<Key, NamedCalls>> calls_;
 };
 

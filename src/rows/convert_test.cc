@@ -505,6 +505,7 @@ void integers_are_exact(const std::string& type) {
                                                            static_cast<std::uint64_t>(by));
                         }));
     const auto written = *rc::gen::element<std::string>("{}", "{}.0", "{}.000", "{}e0", "{}0e-1");
+    RC_PRE(value != 0 || written != "{}0e-1");  // 00e-1 is no number of JSON
     const auto cell = stored(type, fmt::format(fmt::runtime(written), value));
     RC_ASSERT(cell.has_value() == std::in_range<T>(value));
     if (cell) RC_ASSERT(cell->data().template at<T>(0) == static_cast<T>(value));
