@@ -14,6 +14,16 @@ import tempfile
 import xml.etree.ElementTree as xml
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
+failed_tests = []  # named once more at the end, where a reader of a long log looks
+
+
+def failures(report):
+    """Names of the tests of a JUnit file that failed, with the first line of why."""
+    for case in xml.parse(report).getroot().iter("testcase"):
+        for bad in (*case.findall("failure"), *case.findall("error")):
+            why = (bad.get("message") or bad.text or "").strip().splitlines()
+            yield f"{case.get('classname')}.{case.get('name')}: {why[0] if why else ''}"
+            break
 
 
 def count(report):
@@ -46,6 +56,7 @@ def run_unit(program, pattern, report):
     print(f"» {program.name}", flush=True)
     done = subprocess.run(command, cwd=ROOT)
     if report.exists():
+        failed_tests.extend(failures(report))
         passed, failed, skipped = count(report)
         return (passed, failed or (1 if done.returncode else 0), skipped)
     print(f"{program.name} ended with status {done.returncode} before it wrote its report")
@@ -63,6 +74,7 @@ def run_pytest(pattern, report, build, extra, **variables):
     if done.returncode == 5:  # nothing collected
         return None
     if report.exists():
+        failed_tests.extend(failures(report))
         passed, failed, skipped = count(report)
         return (passed, failed or (1 if done.returncode else 0), skipped)
     return (0, 1, 0)
@@ -90,6 +102,8 @@ def main():
     if passed + failed == 0:
         print(f"no test holds {options.name!r}" if options.name else "no tests were found")
         sys.exit(1)
+    for name in failed_tests:
+        print(f"failed: {name}")
     if skipped:
         print(f"{skipped} skipped")
     print(f"{passed} passed, {failed} failed")
