@@ -58,7 +58,10 @@ class Server:
 
     def cli(self, *arguments):
         environment = dict(os.environ, KINGLET_HOST=self.url, KINGLET_TOKEN=self.token)
-        return subprocess.run([self.bin / "kinglet", *map(str, arguments)], env=environment, capture_output=True, text=True, check=True).stdout
+        done = subprocess.run([self.bin / "kinglet", *map(str, arguments)], env=environment, capture_output=True, text=True)
+        if done.returncode != 0:
+            raise SystemExit(f"kinglet {arguments[0]}: {done.stdout[-2000:]}{done.stderr[-2000:]}")
+        return done.stdout
 
     def deploy(self, files):
         """{path: text} as a project, live at once."""
