@@ -6,11 +6,124 @@
 
 #include <CLI/CLI.hpp>
 #include <filesystem>
+#include <optional>
 #include <type_traits>
+#include <variant>
 
 namespace kinglet::server {
 
 namespace {
+/// The field of Config that a setting fills; a bool is a flag without a value.
+using Target = std::variant<std::string Config::*, std::uint16_t Config::*, std::uint32_t Config::*,
+                            std::uint64_t Config::*, bool Config::*>;
+
+struct Setting {
+  std::string name;  // the flag without its dashes, and the key in a file; KINGLET_NAME is its variable
+  Target target;
+  const char* help;
+  std::optional<CLI::Validator> limit = {};
+};
+
+struct Group {
+  const char* title;
+  std::vector<Setting> settings;
+};
+
+std::vector<Group> groups() {
+  const auto internet_address =
+      CLI::ValidIPV4 |
+      CLI::Validator(
+          [](std::string& text) { return text.find(':') != text.npos ? std::string() : "not an ip address: " + text; },
+          "IP");
+  const auto milliseconds = CLI::Range(1, 86'400'000);
+  return {
+      {"Where it listens",
+       {
+           {"data", &Config::data, "folder for catalog, spool and the engine's tables; created when missing"},
+           {"listen", &Config::listen, "address to listen on", internet_address},
+           {"port", &Config::port, "port of the API; 0 takes a free one"},
+           {"clickhouse-port", &Config::clickhouse_port, "port of the ClickHouse interface; 0 takes a free one"},
+           {"public-url", &Config::public_url, "address in replies that hold URLs; default http://<listen>:<port>"},
+           {"ready-file", &Config::ready_file,
+            "gets {\"url\",\"clickhouse_url\",\"pid\",\"engine_pid\"} once requests are answered"},
+       }},
+      {"Engine",
+       {
+           {"engine", &Config::engine,
+            "`embedded`, or the http(s) URL of a ClickHouse server (24.8 or newer) or kinglet-engine"},
+           {"engine-binary", &Config::engine_binary, "path of kinglet-engine; default beside this program"},
+           {"libchdb", &Config::libchdb, "path of libchdb.so; default where kinglet-engine looks"},
+       }},
+      {"Limits",
+       {
+           {"events-body-bytes-max", &Config::events_body_bytes_max,
+            "largest body of POST /v0/events, compressed and not (413); 0: no limit"},
+           {"intake-memory-bytes-max", &Config::intake_memory_bytes_max,
+            "memory of all bodies that are being read (they wait, then 503)",
+            CLI::Range(std::uint64_t{64} << 20, std::uint64_t{1} << 40)},
+           {"upload-bytes-max", &Config::upload_bytes_max, "largest uploaded file (413)"},
+           {"import-bytes-max", &Config::import_bytes_max, "largest file imported by URL, after decompression"},
+           {"query-seconds-max", &Config::query_seconds_max, "longest run of one query (408)", CLI::Range(1, 3600)},
+           {"query-memory-bytes-max", &Config::query_memory_bytes_max, "memory of one query"},
+           {"query-threads-max", &Config::query_threads_max,
+            "threads of one query; with 1, rows that nothing orders keep the order they are read in",
+            CLI::Range(1, 64)},
+           {"response-bytes-max", &Config::response_bytes_max, "largest reply of one query"},
+           {"durability", &Config::durability,
+            "what an accepted row survives: fsync (the machine's end), os (the process's end), memory (neither)",
+            CLI::IsMember({"fsync", "os", "memory"})},
+           {"flush-interval-ms", &Config::flush_interval_ms, "accepted rows are sent to the engine after this time",
+            CLI::Range(1, 600000)},
+           {"wait-flush-ms", &Config::wait_flush_ms, "the same when a request with wait=true is among them",
+            CLI::Range(0, 60000)},
+           {"spool-bytes-max", &Config::spool_bytes_max, "accepted rows that may wait for the engine (503 beyond)"},
+           {"books-interval-ms", &Config::books_interval_ms,
+            "rows in the engine are compared with the books so often; 0: never", CLI::Range(0, 3'600'000)},
+           {"quarantine-rows-per-second", &Config::quarantine_rows_per_second,
+            "bad rows of a data source that are kept; more are counted and not kept"},
+           {"quarantine-rows-burst", &Config::quarantine_rows_burst, "bad rows of a data source that are kept at once"},
+           {"quarantine-bytes-per-second", &Config::quarantine_bytes_per_second,
+            "the same in bytes, before compression"},
+           {"quarantine-bytes-burst", &Config::quarantine_bytes_burst, "bytes of bad rows that are kept at once"},
+           {"quarantine-bytes-max", &Config::quarantine_bytes_max,
+            "size of a quarantine on disk beyond which no more is kept"},
+           {"shutdown-seconds", &Config::shutdown_seconds, "time to finish requests and flush at SIGTERM"},
+           {"connections-max", &Config::connections_max,
+            "connections of clients, each port (503 beyond); the file descriptors may allow fewer",
+            CLI::Range(1, 10'000'000)},
+           {"connections-per-peer-max", &Config::connections_per_peer_max,
+            "of them from one address, or one IPv6 /64 (503 beyond)", CLI::Range(1, 10'000'000)},
+           {"head-timeout-ms", &Config::head_timeout_ms, "time for the head of a request from its first byte on (408)",
+            milliseconds},
+           {"body-timeout-ms", &Config::body_timeout_ms, "pauses of a body that is below its least rate, in all (408)",
+            milliseconds},
+           {"body-bytes-per-second-min", &Config::body_bytes_per_second_min, "least rate of a body; 0: any (408)"},
+           {"keep-alive-timeout-ms", &Config::keep_alive_timeout_ms,
+            "a connection without a request is closed after this", milliseconds},
+           {"reply-timeout-ms", &Config::reply_timeout_ms, "a peer that takes no byte of its reply is left after this",
+            milliseconds},
+           {"data-source-requests-per-second", &Config::data_source_requests_per_second,
+            "appends (events and files) to one data source (429 beyond); 0: any number", CLI::Range(0, 1'000'000)},
+           {"token-requests-per-second", &Config::token_requests_per_second,
+            "appends with one token (429 beyond); 0: any number", CLI::Range(0, 1'000'000)},
+           {"import-private-addresses", &Config::import_private_addresses,
+            "imports by URL may read from loopback and private addresses"},
+       }},
+      {"Other",
+       {
+           {"row-threads", &Config::row_threads, "threads that read rows of larger bodies; 0: one per core",
+            CLI::Range(0, 256)},
+           {"invalid-text", &Config::invalid_text,
+            "lone surrogates and invalid UTF-8 in rows: reject (to the quarantine) or replace (by U+FFFD)",
+            CLI::IsMember({"reject", "replace"})},
+           {"io-threads", &Config::io_threads, "event loops; 0: one per core", CLI::Range(0, 256)},
+           {"log-level", &Config::log_level, "debug, info, warning or error",
+            CLI::IsMember({"debug", "info", "warning", "error"})},
+           {"log-format", &Config::log_format, "text or json", CLI::IsMember({"text", "json"})},
+       }},
+  };
+}
+
 std::string variable_name(std::string_view flag) {
   std::string name = "KINGLET_";
   for (const char c : flag) name += c == '-' ? '_' : static_cast<char>(std::toupper(static_cast<unsigned char>(c)));
@@ -18,143 +131,34 @@ std::string variable_name(std::string_view flag) {
 }
 
 template <class T>
-CLI::Option* add(CLI::App& app, const std::string& name, T& value, const std::string& help) {
-  auto* option = app.add_option("--" + name, value, help)->envname(variable_name(name))->capture_default_str();
-  // CLI11 reads -1 as the largest number of an unsigned type: a limit would become none.
-  if constexpr (std::is_unsigned_v<T> && !std::is_same_v<T, bool>)
-    option->check(CLI::Validator(
-        [](std::string& text) { return text.find('-') == text.npos ? std::string() : "not a number from 0: " + text; },
-        ""));
-  return option;
+CLI::Option* add(CLI::App& app, const Setting& setting, T& value) {
+  const auto flag = "--" + setting.name;
+  if constexpr (std::is_same_v<T, bool>) {
+    return app.add_flag(flag, value, setting.help);
+  } else {
+    auto* option = app.add_option(flag, value, setting.help)->capture_default_str();
+    // CLI11 reads -1 as the largest number of an unsigned type: a limit would become none.
+    if constexpr (std::is_unsigned_v<T>)
+      option->check(CLI::Validator(
+          [](std::string& text) {
+            return text.find('-') == text.npos ? std::string() : "not a number from 0: " + text;
+          },
+          ""));
+    return option;
+  }
 }
 }  // namespace
 
-void add_serve_options(CLI::App& serve, Config& c, std::string& config_file) {
-  const std::string where = "Where it listens", engine = "Engine", limits = "Limits", other = "Other";
+void add_serve_options(CLI::App& serve, Config& config, std::string& config_file) {
   serve.add_option("--config", config_file, "TOML file with the keys of these flags (without the dashes in front)")
       ->envname("KINGLET_CONFIG")
-      ->group(other);
-
-  add(serve, "data", c.data, "folder for catalog, spool and the engine's tables; created when missing")->group(where);
-  add(serve, "listen", c.listen, "address to listen on")
-      ->group(where)
-      ->check(CLI::ValidIPV4 | CLI::Validator(
-                                   [](std::string& text) {
-                                     return text.find(':') != text.npos ? std::string() : "not an ip address: " + text;
-                                   },
-                                   "IP"));
-  add(serve, "port", c.port, "port of the API; 0 takes a free one")->group(where);
-  add(serve, "clickhouse-port", c.clickhouse_port, "port of the ClickHouse interface; 0 takes a free one")
-      ->group(where);
-  add(serve, "public-url", c.public_url, "address in replies that hold URLs; default http://<listen>:<port>")
-      ->group(where);
-  add(serve, "ready-file", c.ready_file,
-      "gets {\"url\",\"clickhouse_url\",\"pid\",\"engine_pid\"} once requests are answered")
-      ->group(where);
-
-  add(serve, "engine", c.engine,
-      "`embedded`, or the http(s) URL of a ClickHouse server (24.8 or newer) or kinglet-engine")
-      ->group(engine);
-  add(serve, "engine-binary", c.engine_binary, "path of kinglet-engine; default beside this program")->group(engine);
-  add(serve, "libchdb", c.libchdb, "path of libchdb.so; default where kinglet-engine looks")->group(engine);
-
-  add(serve, "events-body-bytes-max", c.events_body_bytes_max,
-      "largest body of POST /v0/events, compressed and not (413); 0: no limit")
-      ->group(limits);
-  add(serve, "intake-memory-bytes-max", c.intake_memory_bytes_max,
-      "memory of all bodies that are being read (they wait, then 503)")
-      ->group(limits)
-      ->check(CLI::Range(std::uint64_t{64} << 20, std::uint64_t{1} << 40));
-  add(serve, "upload-bytes-max", c.upload_bytes_max, "largest uploaded file (413)")->group(limits);
-  add(serve, "import-bytes-max", c.import_bytes_max, "largest file imported by URL, after decompression")
-      ->group(limits);
-  add(serve, "query-seconds-max", c.query_seconds_max, "longest run of one query (408)")
-      ->group(limits)
-      ->check(CLI::Range(1, 3600));
-  add(serve, "query-memory-bytes-max", c.query_memory_bytes_max, "memory of one query")->group(limits);
-  add(serve, "query-threads-max", c.query_threads_max,
-      "threads of one query; with 1, rows that nothing orders keep the order they are read in")
-      ->group(limits)
-      ->check(CLI::Range(1, 64));
-  add(serve, "response-bytes-max", c.response_bytes_max, "largest reply of one query")->group(limits);
-  add(serve, "durability", c.durability,
-      "what an accepted row survives: fsync (the machine's end), os (the process's end), memory (neither)")
-      ->group(limits)
-      ->check(CLI::IsMember({"fsync", "os", "memory"}));
-  add(serve, "flush-interval-ms", c.flush_interval_ms, "accepted rows are sent to the engine after this time")
-      ->group(limits)
-      ->check(CLI::Range(1, 600000));
-  add(serve, "wait-flush-ms", c.wait_flush_ms, "the same when a request with wait=true is among them")
-      ->group(limits)
-      ->check(CLI::Range(0, 60000));
-  add(serve, "spool-bytes-max", c.spool_bytes_max, "accepted rows that may wait for the engine (503 beyond)")
-      ->group(limits);
-  add(serve, "books-interval-ms", c.books_interval_ms,
-      "rows in the engine are compared with the books so often; 0: never")
-      ->group(limits)
-      ->check(CLI::Range(0, 3'600'000));
-  add(serve, "quarantine-rows-per-second", c.quarantine_rows_per_second,
-      "bad rows of a data source that are kept; more are counted and not kept")
-      ->group(limits);
-  add(serve, "quarantine-rows-burst", c.quarantine_rows_burst, "bad rows of a data source that are kept at once")
-      ->group(limits);
-  add(serve, "quarantine-bytes-per-second", c.quarantine_bytes_per_second, "the same in bytes, before compression")
-      ->group(limits);
-  add(serve, "quarantine-bytes-burst", c.quarantine_bytes_burst, "bytes of bad rows that are kept at once")
-      ->group(limits);
-  add(serve, "quarantine-bytes-max", c.quarantine_bytes_max,
-      "size of a quarantine on disk beyond which no more is kept")
-      ->group(limits);
-  add(serve, "shutdown-seconds", c.shutdown_seconds, "time to finish requests and flush at SIGTERM")->group(limits);
-  const auto milliseconds = CLI::Range(1, 86'400'000);
-  add(serve, "connections-max", c.connections_max,
-      "connections of clients, each port (503 beyond); the file descriptors may allow fewer")
-      ->group(limits)
-      ->check(CLI::Range(1, 10'000'000));
-  add(serve, "connections-per-peer-max", c.connections_per_peer_max,
-      "of them from one address, or one IPv6 /64 (503 beyond)")
-      ->group(limits)
-      ->check(CLI::Range(1, 10'000'000));
-  add(serve, "head-timeout-ms", c.head_timeout_ms, "time for the head of a request from its first byte on (408)")
-      ->group(limits)
-      ->check(milliseconds);
-  add(serve, "body-timeout-ms", c.body_timeout_ms, "pauses of a body that is below its least rate, in all (408)")
-      ->group(limits)
-      ->check(milliseconds);
-  add(serve, "body-bytes-per-second-min", c.body_bytes_per_second_min, "least rate of a body; 0: any (408)")
-      ->group(limits);
-  add(serve, "keep-alive-timeout-ms", c.keep_alive_timeout_ms, "a connection without a request is closed after this")
-      ->group(limits)
-      ->check(milliseconds);
-  add(serve, "reply-timeout-ms", c.reply_timeout_ms, "a peer that takes no byte of its reply is left after this")
-      ->group(limits)
-      ->check(milliseconds);
-  add(serve, "data-source-requests-per-second", c.data_source_requests_per_second,
-      "appends (events and files) to one data source (429 beyond); 0: any number")
-      ->group(limits)
-      ->check(CLI::Range(0, 1'000'000));
-  add(serve, "token-requests-per-second", c.token_requests_per_second,
-      "appends with one token (429 beyond); 0: any number")
-      ->group(limits)
-      ->check(CLI::Range(0, 1'000'000));
-  serve
-      .add_flag("--import-private-addresses", c.import_private_addresses,
-                "imports by URL may read from loopback and private addresses")
-      ->envname(variable_name("import-private-addresses"))
-      ->group(limits);
-
-  add(serve, "row-threads", c.row_threads, "threads that read rows of larger bodies; 0: one per core")
-      ->group(other)
-      ->check(CLI::Range(0, 256));
-  add(serve, "invalid-text", c.invalid_text,
-      "lone surrogates and invalid UTF-8 in rows: reject (to the quarantine) or replace (by U+FFFD)")
-      ->group(other)
-      ->check(CLI::IsMember({"reject", "replace"}));
-  add(serve, "io-threads", c.io_threads, "event loops; 0: one per core")->group(other)->check(CLI::Range(0, 256));
-  add(serve, "log-level", c.log_level, "debug, info, warning or error")
-      ->group(other)
-      ->check(CLI::IsMember({"debug", "info", "warning", "error"}));
-  add(serve, "log-format", c.log_format, "text or json")->group(other)->check(CLI::IsMember({"text", "json"}));
+      ->group("Other");
+  for (const auto& group : groups())
+    for (const auto& setting : group.settings) {
+      auto* option = std::visit([&](auto member) { return add(serve, setting, config.*member); }, setting.target);
+      option->envname(variable_name(setting.name))->group(group.title);
+      if (setting.limit) option->check(*setting.limit);
+    }
 }
 
 Status apply_file(CLI::App& serve, const std::string& path) {
