@@ -8,6 +8,7 @@
 #include <zstd_errors.h>
 
 #include <algorithm>
+#include <span>
 
 #include "base/check.h"
 
@@ -151,10 +152,45 @@ class Zlib : public Decompressor {
   std::string head_;  // deflate: the two bytes that tell its wrapping
 };
 
-class Zstd : public Decompressor {
+/// A format of frames: a stream may hold several, and ends only at the end of one.
+class Framed : public Decompressor {
+ public:
+  Result<bool> next(std::string_view& input, std::string& out) final {
+    out.resize(piece_bytes);
+    Sizes sizes;
+    if (!input.empty() || waiting_) {
+      TRY(ended_, decode(input, out, sizes));
+    }
+    out.resize(sizes.made);
+    input.remove_prefix(sizes.used);
+    TRY_VOID(meter_.count(sizes.used, sizes.made));
+    waiting_ = sizes.made == piece_bytes && !ended_;
+    return waiting_ || !input.empty();
+  }
+  Status finish() final {
+    if (!ended_) return fail(Code::invalid, "the {} stream is cut: it ends inside a frame", name_);
+    return {};
+  }
+
+ protected:
+  struct Sizes {
+    std::size_t used = 0, made = 0;
+  };
+  Framed(const char* name, const DecompressLimits& limits) : name_(name), meter_(limits) {}
+  /// Decodes into the whole of `out`, as far as it goes; true at the end of a frame. Errors: invalid, too_large.
+  virtual Result<bool> decode(std::string_view input, std::span<char> out, Sizes& sizes) = 0;
+
+ private:
+  const char* name_;
+  Meter meter_;
+  bool ended_ = false;
+  bool waiting_ = false;  // the decoder may hold more than the piece had room for
+};
+
+class Zstd final : public Framed {
  public:
   explicit Zstd(const DecompressLimits& limits)
-      : window_log_max_(limits.zstd_window_log_max), meter_(limits), stream_(ZSTD_createDStream()) {
+      : Framed("zstd", limits), window_log_max_(limits.zstd_window_log_max), stream_(ZSTD_createDStream()) {
     CHECK(stream_ != nullptr, "memory for a zstd stream");
     ZSTD_DCtx_setParameter(stream_, ZSTD_d_windowLogMax, static_cast<int>(limits.zstd_window_log_max));
   }
@@ -162,75 +198,43 @@ class Zstd : public Decompressor {
   Zstd(const Zstd&) = delete;
   Zstd& operator=(const Zstd&) = delete;
 
-  Result<bool> next(std::string_view& input, std::string& out) override {
-    out.resize(piece_bytes);
+ private:
+  Result<bool> decode(std::string_view input, std::span<char> out, Sizes& sizes) override {
     ZSTD_inBuffer in{input.data(), input.size(), 0};
     ZSTD_outBuffer made{out.data(), out.size(), 0};
-    if (!input.empty() || waiting_) {
-      const std::size_t result = ZSTD_decompressStream(stream_, &made, &in);
-      if (ZSTD_isError(result)) {
-        if (ZSTD_getErrorCode(result) == ZSTD_error_frameParameter_windowTooLarge)
-          return fail(Code::too_large, "the zstd window is larger than 2^{} bytes", window_log_max_);
-        return fail(Code::invalid, "the body is not a valid zstd stream, or it is damaged");
-      }
-      ended_ = result == 0;
+    const std::size_t result = ZSTD_decompressStream(stream_, &made, &in);
+    if (ZSTD_isError(result)) {
+      if (ZSTD_getErrorCode(result) == ZSTD_error_frameParameter_windowTooLarge)
+        return fail(Code::too_large, "the zstd window is larger than 2^{} bytes", window_log_max_);
+      return fail(Code::invalid, "the body is not a valid zstd stream, or it is damaged");
     }
-    out.resize(made.pos);
-    input.remove_prefix(in.pos);
-    TRY_VOID(meter_.count(in.pos, made.pos));
-    waiting_ = made.pos == piece_bytes && !ended_;
-    return waiting_ || !input.empty();
-  }
-  Status finish() override {
-    if (!ended_) return fail(Code::invalid, "the zstd stream is cut: it ends inside a frame");
-    return {};
+    sizes = {.used = in.pos, .made = made.pos};
+    return result == 0;
   }
 
- private:
   unsigned window_log_max_;
-  Meter meter_;
   ZSTD_DStream* stream_;
-  bool ended_ = false;
-  bool waiting_ = false;
 };
 
 /// The lz4 frame format; a block of it has at most 4 MiB.
-class Lz4 : public Decompressor {
+class Lz4 final : public Framed {
  public:
-  explicit Lz4(const DecompressLimits& limits) : meter_(limits) {
+  explicit Lz4(const DecompressLimits& limits) : Framed("lz4", limits) {
     CHECK(!LZ4F_isError(LZ4F_createDecompressionContext(&context_, LZ4F_VERSION)), "memory for an lz4 stream");
   }
   ~Lz4() override { LZ4F_freeDecompressionContext(context_); }
   Lz4(const Lz4&) = delete;
   Lz4& operator=(const Lz4&) = delete;
 
-  Result<bool> next(std::string_view& input, std::string& out) override {
-    out.resize(piece_bytes);
-    std::size_t made = out.size();
-    std::size_t used = input.size();
-    if (!input.empty() || waiting_) {
-      const std::size_t result = LZ4F_decompress(context_, out.data(), &made, input.data(), &used, nullptr);
-      if (LZ4F_isError(result)) return fail(Code::invalid, "the body is not a valid lz4 stream, or it is damaged");
-      ended_ = result == 0;
-    } else {
-      made = 0;
-    }
-    out.resize(made);
-    input.remove_prefix(used);
-    TRY_VOID(meter_.count(used, made));
-    waiting_ = made == piece_bytes && !ended_;
-    return waiting_ || !input.empty();
-  }
-  Status finish() override {
-    if (!ended_) return fail(Code::invalid, "the lz4 stream is cut: it ends inside a frame");
-    return {};
+ private:
+  Result<bool> decode(std::string_view input, std::span<char> out, Sizes& sizes) override {
+    sizes = {.used = input.size(), .made = out.size()};
+    const std::size_t result = LZ4F_decompress(context_, out.data(), &sizes.made, input.data(), &sizes.used, nullptr);
+    if (LZ4F_isError(result)) return fail(Code::invalid, "the body is not a valid lz4 stream, or it is damaged");
+    return result == 0;
   }
 
- private:
-  Meter meter_;
   LZ4F_dctx* context_ = nullptr;
-  bool ended_ = false;
-  bool waiting_ = false;
 };
 
 }  // namespace
