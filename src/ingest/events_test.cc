@@ -2,16 +2,17 @@
 // Bodies through the whole intake into a spool: pieces, keys, cuts of the stream, broken ends, memory.
 #include <gtest/gtest.h>
 #include <rapidcheck.h>
-#include <zlib.h>
 
 #include "catalog/testing.h"
 #include "ingest/intake.h"
+#include "rows/compress_testing.h"
 #include "rows/row_testing.h"
 #include "spool/spool_testing.h"
 
 namespace kinglet::ingest {
 namespace {
 
+using rows::testing::gzipped;
 using Rows = std::vector<std::string>;
 
 /// What lands, row by row; like the engine it takes a token once.
@@ -71,20 +72,6 @@ class Body final : public http::BodyReader {
   std::optional<std::uint64_t> length_;
   std::optional<Error> end_;
 };
-
-std::string gzipped(std::string_view text) {
-  z_stream stream{};
-  EXPECT_EQ(deflateInit2(&stream, 1, Z_DEFLATED, MAX_WBITS + 16, 8, Z_DEFAULT_STRATEGY), Z_OK);
-  std::string out(deflateBound(&stream, text.size()) + 64, '\0');
-  stream.next_in = reinterpret_cast<Bytef*>(const_cast<char*>(text.data()));
-  stream.avail_in = static_cast<uInt>(text.size());
-  stream.next_out = reinterpret_cast<Bytef*>(out.data());
-  stream.avail_out = static_cast<uInt>(out.size());
-  EXPECT_EQ(deflate(&stream, Z_FINISH), Z_STREAM_END);
-  out.resize(stream.total_out);
-  deflateEnd(&stream);
-  return out;
-}
 
 /// A server's intake over a spool of its own.
 class Place {

@@ -5,28 +5,16 @@
 #include <gtest/gtest.h>
 #include <lz4frame.h>
 #include <rapidcheck.h>
-#include <zlib.h>
 #include <zstd.h>
+
+#include "rows/compress_testing.h"
 
 namespace kinglet::rows {
 namespace {
 
-std::string deflated(std::string_view text, int window) {
-  z_stream stream{};
-  EXPECT_EQ(deflateInit2(&stream, 6, Z_DEFLATED, window, 8, Z_DEFAULT_STRATEGY), Z_OK);
-  std::string out(deflateBound(&stream, text.size()) + 64, '\0');
-  stream.next_in = reinterpret_cast<Bytef*>(const_cast<char*>(text.data()));
-  stream.avail_in = static_cast<uInt>(text.size());
-  stream.next_out = reinterpret_cast<Bytef*>(out.data());
-  stream.avail_out = static_cast<uInt>(out.size());
-  EXPECT_EQ(deflate(&stream, Z_FINISH), Z_STREAM_END);
-  out.resize(stream.total_out);
-  deflateEnd(&stream);
-  return out;
-}
-std::string gzipped(std::string_view text) {
-  return deflated(text, MAX_WBITS + 16);
-}
+using testing::deflated;
+using testing::gzipped;
+
 std::string zstded(std::string_view text) {
   std::string out(ZSTD_compressBound(text.size()), '\0');
   out.resize(ZSTD_compress(out.data(), out.size(), text.data(), text.size(), 3));
