@@ -57,14 +57,18 @@ struct Waiter {
       co_return response;
     };
   }
+  /// Sends a request; returns when the handler is at work on it.
+  void ask(RawPeer& peer) {
+    peer.send("GET / HTTP/1.1\r\nHost: x\r\n\r\n");
+    started.get_future().wait();
+  }
 };
 
 TEST_F(ServerTest, APeerThatLeavesCancelsAHandlerThatAskedForIt) {
   Waiter waiter;
   serve(waiter.handler());
   RawPeer peer(server_->port());
-  peer.send("GET / HTTP/1.1\r\nHost: x\r\n\r\n");
-  waiter.started.get_future().wait();
+  waiter.ask(peer);
   peer.close();
   EXPECT_TRUE(waiter.ended.get_future().get());
   EXPECT_EQ(server_->statistics().disconnects, 1U);
@@ -75,8 +79,7 @@ TEST_F(ServerTest, APeerThatLeavesCancelsTheStream) {
   waiter.in_stream = true;
   serve(waiter.handler());
   RawPeer peer(server_->port());
-  peer.send("GET / HTTP/1.1\r\nHost: x\r\n\r\n");
-  waiter.started.get_future().wait();
+  waiter.ask(peer);
   peer.close();
   EXPECT_TRUE(waiter.ended.get_future().get());
 }
@@ -85,8 +88,7 @@ TEST_F(ServerTest, APeerThatLeavesIsNoticedBehindAPipelinedRequest) {
   Waiter waiter;
   serve(waiter.handler());
   RawPeer peer(server_->port());
-  peer.send("GET / HTTP/1.1\r\nHost: x\r\n\r\n");
-  waiter.started.get_future().wait();
+  waiter.ask(peer);
   peer.send("GET /next HTTP/1.1\r\nHost: x\r\n\r\n");
   peer.close();
   EXPECT_TRUE(waiter.ended.get_future().get());
@@ -97,8 +99,7 @@ TEST_F(ServerTest, APeerThatLeavesDoesNotCancelAHandlerByDefault) {
   waiter.cancellable = false;
   serve(waiter.handler());
   RawPeer peer(server_->port());
-  peer.send("GET / HTTP/1.1\r\nHost: x\r\n\r\n");
-  waiter.started.get_future().wait();
+  waiter.ask(peer);
   peer.close();
   EXPECT_FALSE(waiter.ended.get_future().get());
 }
@@ -155,8 +156,7 @@ TEST_F(ServerTest, StoppingCancelsWhatDoesNotEnd) {
   Waiter waiter;
   serve(waiter.handler());
   RawPeer peer(server_->port());
-  peer.send("GET / HTTP/1.1\r\nHost: x\r\n\r\n");
-  waiter.started.get_future().wait();
+  waiter.ask(peer);
   server_->stop(Clock::now() + 20ms);
   EXPECT_TRUE(waiter.ended.get_future().get());
 }

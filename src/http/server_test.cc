@@ -249,14 +249,18 @@ TEST_F(ServerTest, ABodyBeyondTheHandlersLimitIsTooLarge) {
   EXPECT_TRUE(peer.read_to_close().starts_with("HTTP/1.1 413 "));
 }
 
-TEST_F(ServerTest, ACutBodyIsAnErrorForTheHandler) {
-  std::promise<std::string> seen;
-  auto handler = [&seen](Request& request) -> Task<Response> {
+/// Tells "whole", or the error that reading the body gives.
+Handler tell_of_body(std::promise<std::string>& seen) {
+  return [&seen](Request& request) -> Task<Response> {
     auto body = co_await request.body->read_all(1000);
     seen.set_value(body ? "whole" : std::string(code_name(body.error().code)));
     co_return text("x");
   };
-  serve(handler);
+}
+
+TEST_F(ServerTest, ACutBodyIsAnErrorForTheHandler) {
+  std::promise<std::string> seen;
+  serve(tell_of_body(seen));
   RawPeer peer(server_->port());
   peer.send("POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 10\r\n\r\nabc");
   peer.close();
@@ -289,12 +293,7 @@ TEST_F(ServerTest, I9AHalfClosedPeerIsAnswered) {
 // attacks.md I9
 TEST_F(ServerTest, I9AResetInTheMiddleOfABodyIsTheHandlersError) {
   std::promise<std::string> seen;
-  auto handler = [&seen](Request& request) -> Task<Response> {
-    auto body = co_await request.body->read_all(1000);
-    seen.set_value(body ? "whole" : std::string(code_name(body.error().code)));
-    co_return text("x");
-  };
-  serve(handler);
+  serve(tell_of_body(seen));
   RawPeer peer(server_->port());
   peer.send("POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 10\r\n\r\nabc");
   while (server_->statistics().requests == 0) std::this_thread::yield();
