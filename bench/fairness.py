@@ -35,18 +35,21 @@ options = parser.parse_args()
 def modest(url, token, seconds, results):
     """Sends at even times; puts (sorted times in us, other statuses than 202)."""
     at = urllib.parse.urlsplit(url)
-    peer = socket.create_connection((at.hostname, at.port))
+    peer = socket.create_connection((at.hostname, at.port), timeout=60)
     peer.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     request = (f"POST /v0/events?name=modest HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {token}\r\nContent-Length: {len(ROW)}\r\n\r\n").encode() + ROW
     times, others = [], 0
     due = time.perf_counter() + 0.05
     for _ in range(options.rate * seconds):
         while (rest := due - time.perf_counter()) > 0:
-            time.sleep(rest)
+            time.sleep(rest)  # sleep: the pace is part of the scenario
         peer.sendall(request)
         reply = peer.recv(65536)
         while b"}" not in reply:
-            reply += peer.recv(65536)
+            piece = peer.recv(65536)
+            if not piece:
+                raise SystemExit("the server closed the connection")
+            reply += piece
         times.append((time.perf_counter() - due) * 1e6)
         others += not reply.startswith(b"HTTP/1.1 202 ")
         due += 1 / options.rate
@@ -63,11 +66,11 @@ def run(server, tokens, beside):
         script.flush()
         greedy = subprocess.Popen(["taskset", "-c", options.load_cores, "wrk", "-t1", f"-c{GREEDY_CONNECTIONS}", f"-d{options.seconds + 2}s", "-s", script.name,
                                    server.url + "/v0/events?name=greedy"], stdout=subprocess.PIPE, text=True)
-        time.sleep(1)
+        time.sleep(1)  # sleep: the greedy one uses up its first second's allowance
     results = multiprocessing.Queue()
     one = multiprocessing.Process(target=modest, args=(server.url, tokens["modest"], options.seconds, results))
     one.start()
-    times, others = results.get()
+    times, others = results.get(timeout=options.seconds + 60)
     one.join()
     found = {"p50_us": times[len(times) // 2], "p99_us": times[len(times) * 99 // 100], "not_202": others}
     if greedy:

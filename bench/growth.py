@@ -39,7 +39,7 @@ def point(server, targets, body, rows, connections):
     while (stored := server.metrics()["kinglet_spool_landed_rows_total"] - landed) < accepted:
         if time.monotonic() - begun > options.seconds + DRAIN_SECONDS_MAX:
             break  # told by `left`
-        time.sleep(0.01)
+        time.sleep(0.01)  # sleep: between two looks
     took = time.monotonic() - begun
     used = [after - before for after, before in zip(server.cpu(), cpu)]
     return {"requests_per_second": round(said["requests_per_second"], 1), "rows_per_second": round(stored / took), "left": round(accepted - stored),

@@ -54,7 +54,7 @@ def kernel_pages():
 
 def idle_cpu(pid, seconds=5):
     before = cpu_seconds(pid)
-    time.sleep(seconds)
+    time.sleep(seconds)  # sleep: idleness is what is measured
     return (cpu_seconds(pid) - before) / seconds
 
 
@@ -74,7 +74,7 @@ with Server(options.bin, cores=options.cores, flags=["--keep-alive-timeout-ms", 
             raise SystemExit(f"connection {i} was refused")
         idle.append(one)
     opened_in = time.monotonic() - began
-    time.sleep(2)  # the sweeper takes the buffers back
+    time.sleep(2)  # sleep: the sweeper takes the buffers back
     grown_mb = resident_mb(pid) - before
     pages = kernel_pages() - pages_before
     cpu_with = idle_cpu(pid)
@@ -87,7 +87,7 @@ with Server(options.bin, cores=options.cores, flags=["--keep-alive-timeout-ms", 
         good += one.recv(4096).startswith(b"HTTP/1.1 200 ")
     for one in idle:
         one.close()
-    time.sleep(2)
+    time.sleep(2)  # sleep: the server has seen them close
     again = latencies(server)
     figures = {"connections": options.connections, "opened_per_second": round(options.connections / opened_in),
                "bytes_per_idle_connection": round(grown_mb * 1_048_576 / options.connections),

@@ -15,7 +15,7 @@ import tempfile
 import time
 
 import ingest_rows
-from kinglet_bench import ROOT, EngineAlone, Server, load_generator, print_table, record, rounded, run_load
+from kinglet_bench import ROOT, EngineAlone, Server, load_generator, print_table, record, rounded, run_load, until
 
 ROWS = 10_000  # in a request
 CONVERSION_GOAL = 1_000_000
@@ -37,8 +37,7 @@ options = parser.parse_args()
 
 def visible(server, table, rows, before):
     """Waits until `rows` more rows have landed, and counts them: asking the engine again and again would cost it more than the rows do."""
-    while server.metrics()["kinglet_spool_landed_rows_total"] - before < rows:
-        time.sleep(0.005)
+    until(lambda: server.metrics()["kinglet_spool_landed_rows_total"] - before >= rows, f"fewer than {rows} rows have landed", seconds=600)
     return int(server.engine(f"SELECT count() FROM {table}"))
 
 

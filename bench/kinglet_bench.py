@@ -19,6 +19,16 @@ import urllib.request
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 
 
+def until(condition, what, seconds=60, pause=0.005):
+    """Polls until `condition()` is true and answers its value; a scenario that waits longer ends, with `what` was waited for."""
+    end = time.monotonic() + seconds
+    while not (value := condition()):
+        if time.monotonic() > end:
+            raise SystemExit(f"after {seconds} s: {what}")
+        time.sleep(pause)  # sleep: between two looks
+    return value
+
+
 class Server:
     """A server on a data folder; ends with the `with` block."""
 
@@ -37,10 +47,9 @@ class Server:
         self.process = subprocess.Popen(
             [*self.pin, self.bin / "kinglet", "serve", "--data", self.data, "--port", "0", "--clickhouse-port", "0", "--ready-file", ready,
              "--log-level", "warning", *self.flags], stderr=subprocess.DEVNULL)
-        while not (ready.exists() and ready.stat().st_size):
-            if self.process.poll() is not None:
-                raise SystemExit("the server did not start")
-            time.sleep(0.002)
+        until(lambda: self.process.poll() is not None or (ready.exists() and ready.stat().st_size), "the server is not ready", pause=0.002)
+        if self.process.poll() is not None:
+            raise SystemExit("the server did not start")
         state = json.loads(ready.read_text())
         self.url, self.engine_pid = state["url"], state["engine_pid"]
         self.token = json.loads(urllib.request.urlopen(self.url + "/tokens").read())["workspace_admin_token"]

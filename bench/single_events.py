@@ -3,12 +3,12 @@
 same requests with a constant. Server and engine, and nginx, on `--cores` in turn; the load generator (bench/load.cc) on `--load-cores`."""
 import argparse
 import pathlib
+import socket
 import subprocess
 import tempfile
-import time
 
 import ingest_rows
-from kinglet_bench import ROOT, Server, cpu_seconds, free_port, load_generator, print_table, record, rounded, run_load
+from kinglet_bench import ROOT, Server, cpu_seconds, free_port, load_generator, print_table, record, rounded, run_load, until
 
 SYNCS = 'kinglet_spool_sync_seconds_bucket{le="+Inf"}'
 GOAL_RATIO, GOAL_P99_MS = 0.4, 10
@@ -42,10 +42,14 @@ class Nginx:
         self.url = f"http://127.0.0.1:{self.port}"
 
     def __enter__(self):
-        time.sleep(0.5)
+        until(lambda: self.process.poll() is not None or self.listens(), "nginx does not listen")
         if self.process.poll() is not None:
             raise SystemExit("nginx did not start")
         return self
+
+    def listens(self):
+        with socket.socket() as probe:
+            return probe.connect_ex(("127.0.0.1", self.port)) == 0
 
     def __exit__(self, *_):
         self.process.terminate()
@@ -84,8 +88,8 @@ with tempfile.TemporaryDirectory(prefix="kinglet-bench-") as made, Nginx(pathlib
         runs["nginx"].append(figures)
         print(f"  run {run + 1}: " + ", ".join(f"{k} {v[-1]['requests_per_second']:,.0f}/s p99 {v[-1]['p99_ms']:.2f} ms" for k, v in runs.items()), flush=True)
     table = server.table("events")
-    while (stored := int(server.engine(f"SELECT count() FROM {table}"))) < accepted:
-        time.sleep(0.1)
+    until(lambda: int(server.engine(f"SELECT count() FROM {table}")) >= accepted, f"fewer than the {accepted} acknowledged events are stored", pause=0.1)
+    stored = int(server.engine(f"SELECT count() FROM {table}"))
     if stored != accepted:
         raise SystemExit(f"{accepted} events were acknowledged, {stored} are stored")
 

@@ -30,9 +30,9 @@ for _ in range(options.runs):
 
 with Server(options.bin, data) as server:
     server.get("/v0/pipes/delays_by_airport.json?limit=1")
-    time.sleep(10)
+    time.sleep(10)  # sleep: what a start leaves to do is done, so that the next seconds are idle ones
     before = [cpu_seconds(p) for p in server.pids()]
-    time.sleep(options.idle_seconds)
+    time.sleep(options.idle_seconds)  # sleep: idleness is what is measured
     cpu = [(cpu_seconds(p) - b) / options.idle_seconds * 100 for p, b in zip(server.pids(), before)]
     memory = [resident_mb(p) for p in server.pids()]
 

@@ -39,7 +39,7 @@ def eventually(condition, seconds=15):
         value = condition()
         if value or time.monotonic() > end:
             return value
-        time.sleep(0.02)
+        time.sleep(0.02)  # sleep: between two looks
 
 
 class Client:
@@ -208,7 +208,7 @@ class Server:
         while not ready.exists():
             assert self.process.poll() is None, f"the server ended with {self.process.returncode}:\n{self.log_text()}"
             assert time.monotonic() < end, f"the server was not ready in {START_SECONDS} s:\n{self.log_text()}"
-            time.sleep(0.01)
+            time.sleep(0.01)  # sleep: between two looks
         self.ready = json.loads(ready.read_text())
         self.url, self.clickhouse_url = self.ready["url"], self.ready["clickhouse_url"]
         self.tokens = requests.get(self.url + "/tokens", timeout=10, proxies={"http": None}).json()

@@ -52,6 +52,13 @@ def rules(files):
     return problems
 
 
+def sleeps(files):
+    """Sleeps of Python tests, benches and tools: each is a pause between two looks of a wait with an end, or meant for a reason."""
+    return [f"{path.relative_to(ROOT)}:{number}: wait for an event, not for luck; a sleep that is meant says why: # sleep: …"
+            for path in files for number, line in enumerate(path.read_text().splitlines(), 1)
+            if re.search(r"\btime\.sleep\(", line) and "# sleep: " not in line]
+
+
 def tidy(build, only):
     """clang-tidy over every translation unit; a unit whose text and headers did not change since it was clean is skipped."""
     database = json.loads((build / "compile_commands.json").read_text())
@@ -93,7 +100,7 @@ def main():
         ("errors page", error_page.check),
         ("performance page", plots.check),
         ("conversion page", conversion_page.check),
-        ("rules", lambda: rules(code)),
+        ("rules", lambda: rules(code) + sleeps(tracked(".py"))),
     ]
     if not options.no_tidy:
         # The precompiled headers must exist before clang-tidy can use the commands that name them.

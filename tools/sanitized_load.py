@@ -45,7 +45,7 @@ class Side:
                 self.work(self.done)
                 self.done += 1
             except OSError:  # requests' errors are of this kind
-                time.sleep(0.1)
+                time.sleep(0.1)  # sleep: between two attempts
             except Exception as error:
                 self.fault = repr(error)
                 return
@@ -121,7 +121,7 @@ def main():
             sides = {"imports": Side(import_file), "deployments": Side(deploy), "reads": Side(read)}
             end = time.monotonic() + PHASE_SECONDS
             while time.monotonic() < end:
-                time.sleep(choose.random() * PHASE_SECONDS / 3)
+                time.sleep(choose.random() * PHASE_SECONDS / 3)  # sleep: the moment of death varies
                 counts["kills of the engine"] += kill_engines(server)
             kill = choose.random() < 0.5
             if kill:

@@ -219,7 +219,7 @@ def test_r1_killed_replays_move_each_row_once(start_server):
         assert reply.status_code == 200, reply.text
         job_id = reply.json()["id"]
         for _ in range(8):
-            time.sleep(rng.random() * 0.25)
+            time.sleep(rng.random() * 0.25)  # sleep: the moment of death varies
             server.kill()
             kills += 1
             server.start()

@@ -30,7 +30,7 @@ def _unmount(folder, seconds=20):
     end = time.monotonic() + seconds
     while (done := _run("umount", folder)).returncode != 0:
         assert time.monotonic() < end, f"umount: {done.stderr}"
-        time.sleep(0.05)
+        time.sleep(0.05)  # sleep: between two looks
 
 
 def _need_root():

@@ -115,7 +115,7 @@ class Load:
                             sure = all(a.status in NOTHING_KEPT for a in request.attempts)
                             self._book(request, "refused" if sure else "unanswered")
                         break
-                    time.sleep(0.01)
+                    time.sleep(0.01)  # sleep: between two attempts
                 with self.lock:
                     self.ended += 1
                     self.lock.notify_all()
@@ -141,7 +141,7 @@ class Load:
     def _send(self, connection, request, body):
         server = self.workspace.server
         while not server.running and not self.stopping:
-            time.sleep(0.005)
+            time.sleep(0.005)  # sleep: between two looks, until the nemesis has started it or the load is stopped
         headers = {"Authorization": f"Bearer {self.workspace.token}", "Content-Type": "application/x-ndjson"}
         if request.packed:
             headers["Content-Encoding"] = "gzip"

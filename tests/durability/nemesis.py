@@ -62,7 +62,7 @@ class Rounds:
         self.load.release(self.step)
         # Anywhere between the first bytes of this round and a little behind its end.
         self.load.wait_for(max(0, self.load.released - choose.randrange(2 * self.step)))
-        time.sleep(choose.random() ** 2 * 0.2)
+        time.sleep(choose.random() ** 2 * 0.2)  # sleep: the moment of death varies
         kind = choose.choices(list(KINDS), list(KINDS.values()))[0]
         if kind == "engine":
             # Between two engines of a server there is none to kill.
@@ -70,7 +70,7 @@ class Rounds:
                 kind = "server"
         elif kind == "both" and choose.random() < 0.5:
             kill_engines(self.server)
-            time.sleep(choose.random() * 0.05)
+            time.sleep(choose.random() * 0.05)  # sleep: the moment of death varies
         self.kinds[kind] += 1
         if kind == "engine":
             return
@@ -83,7 +83,7 @@ class Rounds:
                 pass
         if kind == "again":
             half = self.server.launch()
-            time.sleep(choose.random() * 0.5)
+            time.sleep(choose.random() * 0.5)  # sleep: the moment of death varies
             half.kill()
             half.wait()
         begun = time.monotonic()

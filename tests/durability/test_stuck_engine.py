@@ -33,7 +33,7 @@ def test_r9_an_engine_that_stands_still(start_server, pick, figures):
         while time.monotonic() < end:
             most = max(most, resident(server.process.pid))
             fullest = max(fullest, health(server)["spool"]["bytes"])
-            time.sleep(0.1)
+            time.sleep(0.1)  # sleep: memory is looked at ten times a second
         load.wait_until(lambda: any(r.state == "refused" for r in history.requests.values()), 60, lambda: "the spool was never full")
         refused = next(r for r in history.requests.values() if r.state == "refused").attempts[-1]
         assert refused.status == 503 and re.search(r"Retry-After \d+", refused.text), refused

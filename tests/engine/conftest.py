@@ -128,7 +128,7 @@ def eventually(condition, seconds=10):
         value = condition()
         if value or time.monotonic() > end:
             return value
-        time.sleep(0.02)
+        time.sleep(0.02)  # sleep: between two looks
 
 
 def varuint(value):

@@ -162,7 +162,7 @@ def test_idle_cost(start):
         fields = pathlib.Path(f"/proc/{engine.process.pid}/stat").read_text().rsplit(")", 1)[1].split()
         return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
     before, begun = cpu(), time.monotonic()
-    time.sleep(5)
+    time.sleep(5)  # sleep: idleness is what is measured
     share = (cpu() - before) / (time.monotonic() - begun)
     resident = engine.status()["resident_kilobytes"] / 1024
     print(f"idle: {resident:.0f} MB, {share:.2%} of a core")

@@ -80,7 +80,7 @@ def test_ends_when_idle(start):
             reader.status()
         except OSError:
             break
-        time.sleep(0.1)
+        time.sleep(0.1)  # sleep: it is asked ten times a second, for longer than it may be idle
     assert eventually(lambda: reader.process.poll() == 0)
     assert "it was idle" in reader.log_text()
     again = start(role="reader", folder=reader.folder)

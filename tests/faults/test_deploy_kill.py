@@ -83,7 +83,7 @@ def kill_while(server, ws, victim, after, work):
 
     thread = threading.Thread(target=run)
     thread.start()
-    time.sleep(after)
+    time.sleep(after)  # sleep: the moment of death varies
     if victim == "server":
         server.kill()
     else:

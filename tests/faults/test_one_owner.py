@@ -84,7 +84,7 @@ def test_a_server_killed_while_it_starts_leaves_a_folder_that_starts(start_serve
     for number in range(10):
         half = subprocess.Popen([str(binary()), "serve", "--data", str(server.folder / "db"), "--port", "0", "--clickhouse-port", "0"],
                                 stdin=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        time.sleep(0.03 * number)
+        time.sleep(0.03 * number)  # sleep: the moment of death varies
         half.kill()
         half.wait()
     server.start()

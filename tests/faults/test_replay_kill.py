@@ -50,7 +50,7 @@ def test_a_replay_that_is_killed_anywhere_moves_each_row_once(start_server, seed
             reply = at_new_address(ws).events("narrow", json.dumps({"id": count + late, "n": 2000}), wait="false")
             assert reply.status_code == 202, reply.text
             late += 1
-            time.sleep(random.random() * 0.25)
+            time.sleep(random.random() * 0.25)  # sleep: the moment of death varies
             state = job_state(ws, job_id)
             kills[state["status"]] = kills.get(state["status"], 0) + 1
             if random.random() < 0.4:

@@ -60,7 +60,7 @@ class Nginx:
                     socket.create_connection(("127.0.0.1", port), 1).close()
                     break
                 except OSError:
-                    time.sleep(0.01)
+                    time.sleep(0.01)  # sleep: between two looks
 
     def stop(self):
         self.process.send_signal(signal.SIGTERM)

@@ -110,11 +110,9 @@ def test_a6_the_limit_holds_within_ten_percent(space, limited):
                         accepted.append(sent)
 
     threads = [threading.Thread(target=hammer) for _ in range(8)]
-    began = time.monotonic()
     for thread in threads:
         thread.start()
-    while time.monotonic() < began + 4:
-        time.sleep(0.1)
+    time.sleep(4)  # sleep: the rate is what is tested
     stop.set()
     for thread in threads:
         thread.join()
