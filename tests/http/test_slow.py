@@ -38,21 +38,27 @@ def metric(server, name):
     return next(float(line.rsplit(" ", 1)[1]) for line in text.splitlines() if line.startswith(name + " "))
 
 
+def reply_while_sending(raw, piece, pause):
+    """The reply that comes while `piece` is sent again and again, every `pause` seconds."""
+    stop = threading.Event()
+
+    def trickle():
+        while not stop.wait(pause) and raw.send(piece):
+            pass
+
+    sender = threading.Thread(target=trickle)
+    sender.start()
+    reply = raw.reply()
+    stop.set()
+    sender.join()
+    return reply
+
+
 def test_i9_a_slow_head_is_408(hasty):
     before = metric(hasty, 'kinglet_http_timeouts_total{waiting_for="head"}')
     with Raw(hasty.url) as raw:
         raw.send("GET /version HTTP/1.1\r\nHo")
-        stop = threading.Event()
-
-        def trickle():
-            while not stop.wait(0.05) and raw.send("s"):  # bytes keep coming, the head never ends
-                pass
-
-        sender = threading.Thread(target=trickle)
-        sender.start()
-        reply = raw.reply()
-        stop.set()
-        sender.join()
+        reply = reply_while_sending(raw, "s", 0.05)  # bytes keep coming, the head never ends
     assert reply.status == 408 and reply.error == "The request head did not arrive in time"
     assert reply.headers["connection"] == "close"
     assert metric(hasty, 'kinglet_http_timeouts_total{waiting_for="head"}') == before + 1
@@ -72,17 +78,7 @@ def test_i9_a_trickle_is_408_and_stores_nothing(hasty, source, chunked):
     row = '{"a":77}\n'
     with Raw(hasty.url) as raw:
         raw.send(append_head(source, "t"), "Transfer-Encoding: chunked\r\n\r\n" if chunked else "Content-Length: 10000000\r\n\r\n")
-        stop = threading.Event()
-
-        def trickle():
-            while not stop.wait(0.02) and raw.send(f"{len(row):x}\r\n{row}\r\n" if chunked else row):  # under 1 KB/s, no pause
-                pass
-
-        sender = threading.Thread(target=trickle)
-        sender.start()
-        reply = raw.reply()
-        stop.set()
-        sender.join()
+        reply = reply_while_sending(raw, f"{len(row):x}\r\n{row}\r\n" if chunked else row, 0.02)  # under 1 KB/s, no pause
     assert reply.status == 408 and f"at least {RATE} bytes a second" in reply.error
     assert metric(hasty, 'kinglet_http_timeouts_total{waiting_for="body"}') == before + 1
     assert source.value("SELECT count() FROM t WHERE a = 77") == 0
