@@ -5,29 +5,18 @@ import json
 import os
 import pathlib
 import shutil
-import socket
 import struct
 import subprocess
 import tempfile
-import time
 import urllib.parse
 
 import pytest
 
+from kinglet_server import UnixConnection
+
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 BINARY = pathlib.Path(os.environ.get("KINGLET_BIN_DIR") or ROOT / "build" / "bin") / "kinglet-engine"
 START_SECONDS = 30
-
-
-class UnixConnection(http.client.HTTPConnection):
-    def __init__(self, path, timeout=60):
-        super().__init__("engine", timeout=timeout)
-        self.unix_path = path
-
-    def connect(self):
-        self.sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-        self.sock.settimeout(self.timeout)
-        self.sock.connect(self.unix_path)
 
 
 class Reply:
@@ -119,16 +108,6 @@ class Engine:
         self.process.stdin.close()
         self.log.close()
         return self.process.returncode
-
-
-def eventually(condition, seconds=10):
-    """Polls until `condition()` is true; its last value is returned."""
-    end = time.monotonic() + seconds
-    while True:
-        value = condition()
-        if value or time.monotonic() > end:
-            return value
-        time.sleep(0.02)  # sleep: between two looks
 
 
 def varuint(value):

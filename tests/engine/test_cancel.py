@@ -6,7 +6,7 @@ import urllib.parse
 
 import pytest
 
-from conftest import eventually
+from kinglet_server import eventually
 
 ENDLESS = "SELECT count() FROM system.numbers"
 # No limit of the engine is looked at inside one row (sql-resolution.md finding 11). Each part takes about 2 s.

@@ -5,7 +5,8 @@ import urllib.parse
 
 import pytest
 
-from conftest import eventually, native
+from conftest import native
+from kinglet_server import eventually
 
 
 @pytest.fixture

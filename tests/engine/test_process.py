@@ -12,7 +12,8 @@ import time
 
 import pytest
 
-from conftest import BINARY, eventually, native
+from conftest import BINARY, native
+from kinglet_server import eventually
 
 
 def fails(*arguments):

@@ -5,7 +5,7 @@ import time
 
 import pytest
 
-from conftest import eventually
+from kinglet_server import eventually
 
 
 @pytest.fixture(scope="module")
