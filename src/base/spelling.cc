@@ -7,15 +7,13 @@
 #include <array>
 #include <limits>
 
+#include "base/ascii.h"
+
 namespace kinglet {
 namespace {
 
 constexpr std::size_t word_bytes_max = 64;
 constexpr std::size_t distance_max = 3;
-
-char lower(char c) {
-  return c >= 'A' && c <= 'Z' ? static_cast<char>(c + ('a' - 'A')) : c;
-}
 
 }  // namespace
 
@@ -27,9 +25,10 @@ std::size_t edit_distance(std::string_view a, std::string_view b) {
   for (std::size_t i = 1; i <= a.size(); ++i) {
     row[0] = i;
     for (std::size_t j = 1; j <= b.size(); ++j) {
-      const std::size_t change = last[j - 1] + (lower(a[i - 1]) == lower(b[j - 1]) ? 0 : 1);
+      const std::size_t change = last[j - 1] + (ascii::lower(a[i - 1]) == ascii::lower(b[j - 1]) ? 0 : 1);
       row[j] = std::min({last[j] + 1, row[j - 1] + 1, change});
-      if (i > 1 && j > 1 && lower(a[i - 1]) == lower(b[j - 2]) && lower(a[i - 2]) == lower(b[j - 1]))
+      if (i > 1 && j > 1 && ascii::lower(a[i - 1]) == ascii::lower(b[j - 2]) &&
+          ascii::lower(a[i - 2]) == ascii::lower(b[j - 1]))
         row[j] = std::min(row[j], before_last[j - 2] + 1);
     }
     before_last = last;

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Jobs and secrets.
+#include "base/ascii.h"
 #include "catalog/secret_box.h"
 #include "catalog/store.h"
 #include "catalog/transaction.h"
@@ -44,10 +45,7 @@ Result<std::shared_ptr<const Job>> Transaction::update_job(std::string_view work
 
 Result<Variable> Transaction::write_variable(std::string_view workspace_id, std::string_view name,
                                              std::string_view value, VariableWrite mode, std::string_view edited_by) {
-  const auto allowed = [](char c) {
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_';
-  };
-  if (name.empty() || name.size() > Limits::name_size_max || !std::ranges::all_of(name, allowed))
+  if (name.empty() || name.size() > Limits::name_size_max || !std::ranges::all_of(name, ascii::is_word))
     return fail(Code::invalid, "a variable name has 1 to {} characters of A-Z a-z 0-9 _", Limits::name_size_max);
   if (value.size() > Limits::variable_value_size_max)
     return fail(Code::invalid, "the value is longer than {} bytes", Limits::variable_value_size_max);

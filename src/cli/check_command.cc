@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <map>
 
+#include "base/ascii.h"
 #include "datafile/check.h"
 #include "http/multipart.h"
 #include "project/check.h"
@@ -31,10 +32,6 @@ std::string counted(std::size_t n, std::string_view what) {
 std::size_t length_of(char first) {
   const auto c = static_cast<unsigned char>(first);
   return c < 0x80 ? 1 : c < 0xe0 ? 2 : c < 0xf0 ? 3 : 4;
-}
-
-bool is_word(char c) {
-  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_';
 }
 
 std::string_view severity_name(const Diagnostic& d) {
@@ -230,7 +227,7 @@ std::string excerpt(std::string_view text, std::uint32_t line, std::uint32_t col
     from = std::min(at - excerpt_characters_max / 2, characters.size() - excerpt_characters_max);
   const auto to = std::min(characters.size(), from + excerpt_characters_max);
   auto end = at;
-  while (end < to && characters[end].size() == 1 && is_word(characters[end].front())) ++end;
+  while (end < to && characters[end].size() == 1 && ascii::is_word(characters[end].front())) ++end;
   std::string shown, marks;
   for (auto i = from; i < to; ++i) shown += characters[i];
   marks.append(at - from, ' ');

@@ -11,6 +11,7 @@
 #include <iostream>
 #include <iterator>
 
+#include "base/ascii.h"
 #include "datafile/format.h"
 #include "project/discovery.h"
 #include "project/line_diff.h"
@@ -61,9 +62,7 @@ Status replace_file(const fs::path& path, std::string_view text, const std::stri
 }
 
 bool is_formatted_kind(const std::string& name) {
-  auto kind = fs::path(name).extension().string();
-  std::ranges::transform(kind, kind.begin(),
-                         [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; });
+  const auto kind = ascii::lower(fs::path(name).extension().string());
   return kind == ".datasource" || kind == ".pipe" || kind == ".endpoint" || kind == ".connection";
 }
 

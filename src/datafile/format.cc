@@ -9,6 +9,7 @@
 #include <optional>
 #include <tuple>
 
+#include "base/ascii.h"
 #include "datafile/columns.h"
 #include "datafile/layout.h"
 #include "datafile/parts.h"
@@ -277,14 +278,8 @@ class Formatter {
     constexpr std::array<std::string_view, 8> lower_case = {
         "TYPE",         "BACKFILL", "COPY_MODE", "DEPLOYMENT_METHOD", "ON_DEMAND_COMPUTE", "KAFKA_AUTO_OFFSET_RESET",
         "IMPORT_FORMAT"};
-    if (std::find(lower_case.begin(), lower_case.end(), name) != lower_case.end()) return {lower(value), false};
+    if (std::find(lower_case.begin(), lower_case.end(), name) != lower_case.end()) return {ascii::lower(value), false};
     return {value, false};
-  }
-
-  static std::string lower(std::string text) {
-    for (char& c : text)
-      if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
-    return text;
   }
 
   static std::string_view engine_name(const std::string& value) {

@@ -6,6 +6,7 @@
 
 #include <algorithm>
 
+#include "base/ascii.h"
 #include "base/spelling.h"
 #include "datafile/limits.h"
 #include "datafile/values.h"
@@ -22,10 +23,6 @@ std::string_view folder_of(std::string_view path) {
   return slash == std::string_view::npos ? std::string_view() : path.substr(0, slash + 1);
 }
 
-bool is_name_part(char c) {
-  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_';
-}
-
 /// "$NAME" or "${NAME}" at the start of `text`: the name and the bytes of the whole.
 struct Variable {
   std::string_view name;
@@ -36,7 +33,7 @@ std::optional<Variable> variable_at(std::string_view text) {
   const bool braces = text[1] == '{';
   const std::size_t start = braces ? 2 : 1;
   std::size_t end = start;
-  while (end < text.size() && is_name_part(text[end])) ++end;
+  while (end < text.size() && ascii::is_word(text[end])) ++end;
   if (end == start || (text[start] >= '0' && text[start] <= '9')) return std::nullopt;
   if (braces && (end >= text.size() || text[end] != '}')) return std::nullopt;
   return Variable{.name = text.substr(start, end - start), .size = end + (braces ? 1 : 0)};

@@ -9,6 +9,7 @@
 #include <set>
 #include <tuple>
 
+#include "base/ascii.h"
 #include "base/spelling.h"
 #include "datafile/classic_target.h"
 #include "datafile/include.h"
@@ -38,9 +39,8 @@ std::string_view extension(std::string_view path) {
 }
 
 bool is_connection_name(std::string_view name) {
-  return !name.empty() && name.size() <= limits::name_bytes_max && std::all_of(name.begin(), name.end(), [](char c) {
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' || c == '-';
-  });
+  return !name.empty() && name.size() <= limits::name_bytes_max &&
+         std::all_of(name.begin(), name.end(), [](char c) { return ascii::is_word(c) || c == '-'; });
 }
 
 void check_name(Source& source, std::string_view name, bool connection) {

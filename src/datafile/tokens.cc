@@ -7,20 +7,16 @@
 #include <algorithm>
 #include <array>
 
+#include "base/ascii.h"
 #include "datafile/limits.h"
 
 namespace kinglet::datafile::internal {
 namespace {
 
-bool is_word_start(char c) {
-  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_';
-}
-bool is_digit(char c) {
-  return c >= '0' && c <= '9';
-}
-bool is_word_part(char c) {
-  return is_word_start(c) || is_digit(c);
-}
+using ascii::is_digit;
+using ascii::is_word;
+using ascii::is_word_start;
+
 bool is_blank(char c) {
   return c == ' ' || c == '\t' || c == '\r' || c == '\n' || c == '\v' || c == '\f';
 }
@@ -47,7 +43,7 @@ std::size_t quoted_end(std::string_view text, std::size_t at) {
 std::size_t number_end(std::string_view text, std::size_t at) {
   std::size_t i = at;
   while (i < text.size() &&
-         (is_word_part(text[i]) || text[i] == '.' ||
+         (is_word(text[i]) || text[i] == '.' ||
           ((text[i] == '+' || text[i] == '-') && (text[i - 1] == 'e' || text[i - 1] == 'E') && i > at)))
     ++i;
   return i;
@@ -110,7 +106,7 @@ std::vector<Token> tokenize(std::string_view text, bool hash_comments, std::vect
         push(c == '\'' ? Token::Kind::string : Token::Kind::name, end);
     } else if (is_word_start(c)) {
       std::size_t end = i;
-      while (end < text.size() && is_word_part(text[end])) ++end;
+      while (end < text.size() && is_word(text[end])) ++end;
       push(Token::Kind::word, end);
     } else if (is_digit(c)) {
       push(Token::Kind::number, number_end(text, i));

@@ -9,6 +9,7 @@
 #include <map>
 #include <optional>
 
+#include "base/ascii.h"
 #include "base/spelling.h"
 #include "datafile/type_reader.h"
 
@@ -31,10 +32,6 @@ std::string_view kind_name(FileKind kind) {
   return "";
 }
 
-bool is_word_part(char c) {
-  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_';
-}
-
 /// A line without its end, and where the next starts.
 struct Line {
   std::string_view text;
@@ -42,7 +39,7 @@ struct Line {
   std::string_view first_word() const {
     const auto trimmed = trim(text);
     std::size_t n = 0;
-    while (n < trimmed.size() && is_word_part(trimmed[n])) ++n;
+    while (n < trimmed.size() && ascii::is_word(trimmed[n])) ++n;
     return trimmed.substr(0, n);
   }
   bool indented() const { return !text.empty() && (text.front() == ' ' || text.front() == '\t'); }
@@ -156,7 +153,7 @@ class TreeReader {
       // Written as a keyword line and meaningless in SQL, whatever its case and indentation.
       if (equal_ignoring_case(word, "TYPE") && is_pipe_type(rest)) return true;
       if (find(upper(word)) != nullptr && rest == ">") return true;
-      if (word == "NODE" && std::all_of(rest.begin(), rest.end(), is_word_part) && !rest.empty())
+      if (word == "NODE" && std::all_of(rest.begin(), rest.end(), ascii::is_word) && !rest.empty())
         return next_is_sql(line.next);
       return !line.indented() && looks_like_keyword(word) && is_foreign_or_misspelt(word) && !is_sql_clause(word);
     }

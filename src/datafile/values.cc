@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <array>
 
+#include "base/ascii.h"
 #include "base/spelling.h"
 #include "datafile/cron.h"
 #include "datafile/limits.h"
@@ -14,11 +15,8 @@
 
 namespace kinglet::datafile::internal {
 bool is_identifier(std::string_view text) {
-  if (text.empty() || text.size() > limits::name_bytes_max || (text.front() >= '0' && text.front() <= '9'))
-    return false;
-  return std::all_of(text.begin(), text.end(), [](char c) {
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_';
-  });
+  if (text.empty() || text.size() > limits::name_bytes_max || ascii::is_digit(text.front())) return false;
+  return std::ranges::all_of(text, ascii::is_word);
 }
 
 std::vector<std::string_view> read_items(std::string_view line) {

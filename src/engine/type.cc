@@ -6,13 +6,14 @@
 
 #include <algorithm>
 
+#include "base/ascii.h"
 #include "engine/type_words.h"
 
 namespace kinglet::engine {
 namespace {
 
-using internal::is_word;
-using internal::is_word_start;
+using ascii::is_word;
+using ascii::is_word_start;
 using internal::Named;
 using internal::plain_types;
 

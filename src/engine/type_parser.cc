@@ -5,14 +5,15 @@
 #include <optional>
 #include <utility>
 
+#include "base/ascii.h"
 #include "engine/type.h"
 #include "engine/type_words.h"
 
 namespace kinglet::engine {
 namespace {
 
-using internal::is_word;
-using internal::is_word_start;
+using ascii::is_word;
+using ascii::is_word_start;
 using internal::Named;
 using internal::plain_types;
 
@@ -35,13 +36,6 @@ constexpr std::array<std::pair<std::string_view, std::string_view>, 49> aliases 
     {"dec", "Decimal"},        {"decimal", "Decimal"},       {"numeric", "Decimal"},   {"fixed", "Decimal"},
     {"json", "JSON"},
 }};
-
-std::string lower(std::string_view s) {
-  std::string out(s);
-  for (char& c : out)
-    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c + 32);
-  return out;
-}
 
 class Parser {
  public:
@@ -176,7 +170,7 @@ class Parser {
     if (name == "Tuple") return list(Kind::tuple, depth);
     if (name == "Nested") return list(Kind::nested, depth);
     if (name == "Variant") return list(Kind::variant, depth);
-    if (name == "FixedString" || lower(name) == "binary") {
+    if (name == "FixedString" || ascii::lower(name) == "binary") {
       if (!take('(')) return expected("'(' and a size");
       TRY(auto size, number(1, 1 << 24, "a size"));
       TRY_VOID(close());
@@ -187,7 +181,7 @@ class Parser {
     if (name == "DateTime") return date_time();
     if (name == "DateTime64") return ticks(Kind::date_time64);
     if (name == "Time64") return ticks(Kind::time64);
-    if (name == "Enum8" || name == "Enum16" || lower(name) == "enum") return enumeration(name);
+    if (name == "Enum8" || name == "Enum16" || ascii::lower(name) == "enum") return enumeration(name);
     if (name == "Decimal" || name == "Decimal32" || name == "Decimal64" || name == "Decimal128" || name == "Decimal256")
       return decimal(name);
     if (name == "JSON") return json(depth);
@@ -212,7 +206,7 @@ class Parser {
         type.text = name;
         return type;
       }
-    const std::string lowered = lower(name);
+    const std::string lowered = ascii::lower(name);
     for (auto [alias, target] : aliases)
       if (alias == lowered && target != name) return alias_of(target);
     at_ = start;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Names of types, and which characters a name has without quotes: for the parser and the printer of type texts.
+// Names of types, for the parser and the printer of type texts.
 #pragma once
 
 #include <array>
@@ -26,12 +26,5 @@ inline constexpr std::array plain_types = {
     Named{"IPv4", Kind::ipv4, 4},       Named{"IPv6", Kind::ipv6, 16},       Named{"Date", Kind::date, 2},
     Named{"Date32", Kind::date32, 4},   Named{"Time", Kind::time, 4},        Named{"Nothing", Kind::nothing, 1},
 };
-
-constexpr bool is_word_start(char c) {
-  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_';
-}
-constexpr bool is_word(char c) {
-  return is_word_start(c) || (c >= '0' && c <= '9');
-}
 
 }  // namespace kinglet::engine::internal

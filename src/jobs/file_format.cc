@@ -6,6 +6,8 @@
 #include <string>
 #include <utility>
 
+#include "base/ascii.h"
+
 namespace kinglet::jobs {
 namespace {
 
@@ -49,13 +51,6 @@ constexpr std::array magics{
     Named{"\xff\xff\xff\xff", FileFormat::arrow_stream},
 };
 
-std::string lower(std::string_view text) {
-  std::string out(text);
-  for (auto& c : out)
-    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
-  return out;
-}
-
 }  // namespace
 
 std::string_view format_name(FileFormat format) {
@@ -63,13 +58,13 @@ std::string_view format_name(FileFormat format) {
 }
 
 std::optional<FileFormat> file_format(std::string_view name) {
-  const auto wanted = lower(name);
+  const auto wanted = ascii::lower(name);
   const auto* found = std::ranges::find(names, std::string_view(wanted), &Named::first);
   return found == names.end() ? std::nullopt : std::optional(found->second);
 }
 
 std::optional<FileFormat> format_of_file(std::string_view name) {
-  const auto text = lower(name.substr(0, name.find_first_of("?#")));
+  const auto text = ascii::lower(name.substr(0, name.find_first_of("?#")));
   std::string_view file_name = text;
   for (const std::string_view packed : {".gz", ".zst", ".lz4"})
     if (file_name.ends_with(packed)) file_name.remove_suffix(packed.size());

@@ -6,6 +6,7 @@
 #include <map>
 #include <sstream>
 
+#include "base/ascii.h"
 #include "datafile/source.h"
 #include "project/config.h"
 #include "project/limits.h"
@@ -17,9 +18,7 @@ using datafile::internal::Source;
 using datafile::internal::trim;
 
 bool is_name(std::string_view text) {
-  return !text.empty() && !(text.front() >= '0' && text.front() <= '9') && std::ranges::all_of(text, [](char c) {
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_';
-  });
+  return !text.empty() && !ascii::is_digit(text.front()) && std::ranges::all_of(text, ascii::is_word);
 }
 
 /// The value behind `=`, which may go on over lines inside quotes; `rest` moves behind it. Nothing: a quote is open.

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <optional>
 
+#include "base/ascii.h"
 #include "datafile/source.h"
 #include "project/test_yaml.h"
 
@@ -22,8 +23,7 @@ bool is_control(unsigned char c) {
 
 /// Text that YAML reads back as it is without quotes: letters first, nothing that starts a comment or a map.
 bool is_plain(std::string_view text) {
-  const auto letter = [](char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_'; };
-  if (text.empty() || !letter(text.front()) || text.back() == ' ' || text.back() == ':') return false;
+  if (text.empty() || !ascii::is_word_start(text.front()) || text.back() == ' ' || text.back() == ':') return false;
   for (std::size_t i = 0; i < text.size(); ++i) {
     const auto c = static_cast<unsigned char>(text[i]);
     if (is_control(c) || c >= 0x80) return false;

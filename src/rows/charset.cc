@@ -4,12 +4,12 @@
 #include <algorithm>
 #include <array>
 
+#include "base/ascii.h"
+
 namespace kinglet::rows {
 
 Result<Charset> parse_charset(std::string_view name) {
-  std::string lower(name);
-  for (auto& c : lower)
-    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
+  const auto lower = ascii::lower(name);
   constexpr std::array unicode{"", "utf-8", "utf8", "us-ascii", "ascii"};
   constexpr std::array western{"iso-8859-1", "iso8859-1",    "iso_8859-1", "latin1",  "latin-1",
                                "l1",         "windows-1252", "cp1252",     "x-cp1252"};

@@ -10,6 +10,7 @@
 #include <algorithm>
 #include <span>
 
+#include "base/ascii.h"
 #include "base/check.h"
 
 namespace kinglet::rows {
@@ -19,13 +20,6 @@ std::string_view trimmed(std::string_view text) {
   while (!text.empty() && (text.front() == ' ' || text.front() == '\t')) text.remove_prefix(1);
   while (!text.empty() && (text.back() == ' ' || text.back() == '\t')) text.remove_suffix(1);
   return text;
-}
-
-std::string lower(std::string_view text) {
-  std::string out(text);
-  for (char& c : out)
-    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c + 32);
-  return out;
 }
 
 /// What went in and came out so far, against the limits.
@@ -244,7 +238,7 @@ Result<Encoding> parse_content_encoding(std::string_view header) {
   std::size_t count = 0;
   while (!header.empty()) {
     const auto comma = header.find(',');
-    const std::string coding = lower(trimmed(header.substr(0, comma)));
+    const std::string coding = ascii::lower(trimmed(header.substr(0, comma)));
     header = comma == std::string_view::npos ? std::string_view{} : header.substr(comma + 1);
     if (coding.empty() || coding == "identity") continue;
     if (coding == "gzip" || coding == "x-gzip") {
@@ -268,7 +262,7 @@ Result<Encoding> parse_content_encoding(std::string_view header) {
 }
 
 Encoding encoding_of_name(std::string_view name) {
-  const std::string text = lower(name);
+  const std::string text = ascii::lower(name);
   return text.ends_with(".gz")    ? Encoding::gzip
          : text.ends_with(".zst") ? Encoding::zstd
          : text.ends_with(".lz4") ? Encoding::lz4

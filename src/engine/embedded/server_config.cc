@@ -4,6 +4,8 @@
 #include <algorithm>
 #include <array>
 
+#include "base/ascii.h"
+
 namespace kinglet::embedded {
 namespace {
 
@@ -23,9 +25,7 @@ constexpr std::array store_table_engines{
 
 bool is_database_pattern(std::string_view pattern) {
   if (pattern.ends_with('*')) pattern.remove_suffix(1);
-  return !pattern.empty() && pattern.size() <= 200 && std::ranges::all_of(pattern, [](char c) {
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_';
-  });
+  return !pattern.empty() && pattern.size() <= 200 && std::ranges::all_of(pattern, ascii::is_word);
 }
 
 std::string escape_xml(std::string_view text) {
