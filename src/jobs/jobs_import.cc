@@ -137,8 +137,9 @@ catalog::Job import_job(const ImportRequest& request, std::string url, std::stri
           .attempts = 1};
 }
 
-/// What the first answer says about the file, where the request says nothing.
-Task<Status> open_remote(RemoteFile& file, ImportRequest& request) {
+/// What the first answer says about the file, where the request says nothing: of an import, and of an analysis.
+template <class Request>
+Task<Status> open_remote(RemoteFile& file, Request& request) {
   CO_TRY_VOID(co_await file.open());
   const auto type = file.headers().get("Content-Type").value_or("");
   if (request.content_encoding.empty()) request.content_encoding = file.headers().get("Content-Encoding").value_or("");
@@ -368,13 +369,7 @@ Task<Result<Analysis>> Jobs::analyze_url(AnalyzeRequest request, std::string tex
   remote_options.private_addresses = state_->options.private_addresses;
   remote_options.patience = analyze_patience;
   RemoteFile file(co_await asio::this_coro::executor, std::move(url), control, remote_options);
-  CO_TRY_VOID(co_await file.open());
-  const auto type = file.headers().get("Content-Type").value_or("");
-  if (request.content_encoding.empty()) request.content_encoding = file.headers().get("Content-Encoding").value_or("");
-  if (!request.format) request.format = format_of_media_type(http::media_type(type));
-  if (const auto charset = http::header_parameter(type, "charset"); charset) {
-    CO_TRY(request.charset, rows::parse_charset(*charset));
-  }
+  CO_TRY_VOID(co_await open_remote(file, request));
   auto analysis = co_await analyze(state_->reader(), std::move(request), file, control);
   co_return analysis;
 }

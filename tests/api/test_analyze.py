@@ -104,21 +104,29 @@ def test_scopes(ws):
     assert ws.post("/v0/analyze", NDJSON, token=None).status_code in (401, 403)
 
 
-def test_by_url(ws):
+def test_by_url(ws, server):
+    """Also a container whose server speaks of its charset, which only text has."""
+    reply = server.engine("SELECT toInt32(1) AS store_id FORMAT Parquet")
+    assert reply.status == 200
+    served = {"/rows.ndjson": (NDJSON, {}), "/rows": (reply.body, {"Content-Type": "application/vnd.apache.parquet; charset=binary"})}
+
     class Files(http.server.BaseHTTPRequestHandler):
         def log_message(self, *_):
             pass
 
         def do_GET(self):
-            self.send_response(200 if self.path == "/rows.ndjson" else 404)
-            self.send_header("Content-Length", str(len(NDJSON)))
+            content, headers = served.get(self.path, (b"", {}))
+            self.send_response(200 if self.path in served else 404)
+            for name, value in {**headers, "Content-Length": str(len(content))}.items():
+                self.send_header(name, value)
             self.end_headers()
-            self.wfile.write(NDJSON)
+            self.wfile.write(content)
 
     web = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Files)
     threading.Thread(target=web.serve_forever, daemon=True).start()
     base = f"http://127.0.0.1:{web.server_port}"
     assert columns(ws.post("/v0/analyze", url=base + "/rows.ndjson"))["store_id"] == ("Int32", "$.store_id", 1)
+    assert columns(ws.post("/v0/analyze", url=base + "/rows"))["store_id"][:2] == ("Int32", "$.store_id")
     assert ws.post("/v0/analyze", url=base + "/missing").status_code == 400
     web.shutdown()
     web.server_close()
