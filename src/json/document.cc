@@ -1,8 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "json/document.h"
 
+#include <simdjson.h>
+
 #include <cmath>
 #include <utility>
+
+#include "base/utf8.h"
 
 namespace kinglet::json {
 
@@ -60,6 +64,7 @@ void append(std::string& out, const value& v) {
 std::string write(const value& v) {
   std::string out;
   append(out, v);
+  if (!simdjson::validate_utf8(out)) out = replace_invalid_utf8(out);
   return out;
 }
 

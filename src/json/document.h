@@ -17,7 +17,8 @@ using boost::json::value;
 
 /// Parses one document. Limits: depth 64. Errors: invalid, with the byte offset of the fault.
 Result<value> parse(std::string_view text);
-/// Compact text of a value.
+/// Compact text of a value. Bytes of strings that are not UTF-8 become U+FFFD: what a message quotes of a request or a
+/// file may hold any.
 std::string write(const value& v);
 
 /// `object[key]` as text, or nothing when absent or not a string.

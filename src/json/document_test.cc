@@ -78,6 +78,10 @@ RC_GTEST_PROP(Write, EveryFiniteDoubleReadsBackAsItself, ()) {
   RC_ASSERT(std::strtod(text.c_str(), nullptr) == number);
 }
 
+TEST(Write, BytesThatAreNoTextAreReplaced) {
+  EXPECT_EQ(write(value{{"caf\xe9", "\xff\xfe and \u00e9"}}), "{\"caf\ufffd\":\"\ufffd\ufffd and \u00e9\"}");
+}
+
 TEST(GetString, OnlyTextsAreTexts) {
   const auto document = parse(R"({"a":"x","n":1,"z":null})");
   ASSERT_TRUE(document);

@@ -7,6 +7,8 @@
 #include <string>
 #include <string_view>
 
+#include "base/utf8.h"
+
 namespace simdjson::internal {
 class dom_parser_implementation;
 }
@@ -87,8 +89,7 @@ bool has_lone_surrogate(std::string_view raw);
 
 /// Appends `text` as a JSON string with its quotes.
 void quote_json(std::string_view text, std::string& out);
-/// Replaces each byte that is not part of valid UTF-8 by U+FFFD.
-std::string replace_invalid_utf8(std::string_view text);
+using kinglet::replace_invalid_utf8;
 
 inline constexpr std::uint32_t malformed_token = UINT32_MAX;
 

@@ -181,6 +181,14 @@ def test_i8_damaged_containers(ws, server, engine_format, suffix):
     assert upload(ws, good, f"rows.{suffix}").json()["successful_rows"] == 200
 
 
+def test_i8_bytes_that_a_message_quotes_are_text(ws, server):
+    """An Avro file names its compression in bytes of its own; the reply is JSON all the same."""
+    good = sample(server, "Avro", 20)
+    assert good.count(b"snappy") == 1
+    reply = upload(ws, good.replace(b"snappy", b"sn\xff\xfe\xfd\xfc"), "rows.avro")
+    assert reply.status_code == 415 and "compression (sn\ufffd\ufffd\ufffd\ufffd) is not supported" in json.loads(reply.content.decode())["error"]
+
+
 def test_i8_a_billion_rows_in_a_small_header(ws, server):
     """The number of rows of a Parquet footer, changed in both of its places."""
     def varint(n):
