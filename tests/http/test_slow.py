@@ -48,10 +48,11 @@ def reply_while_sending(raw, piece, pause):
 
     sender = threading.Thread(target=trickle)
     sender.start()
-    reply = raw.reply()
-    stop.set()
-    sender.join()
-    return reply
+    try:
+        return raw.reply()
+    finally:
+        stop.set()
+        sender.join()
 
 
 def test_i9_a_slow_head_is_408(hasty):
