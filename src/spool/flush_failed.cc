@@ -88,7 +88,7 @@ Result<Flusher::Restored> Flusher::restore_failed(const std::string& token, cons
 
   const std::string name = segment_name(header.segment_id);
   const std::string unfinished = name + ".new";
-  TRY(auto writer, SegmentWriter::create(folder_, unfinished, header, 0));
+  TRY(auto writer, SegmentWriter::create(folder_, unfinished, header, {}));
   std::vector<LayoutRef> layouts(scan->layouts.begin(), scan->layouts.end());
   std::vector<std::vector<WriterSection>> sections;
   std::vector<WriterInput> inputs;

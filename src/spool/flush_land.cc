@@ -169,7 +169,7 @@ Status Flusher::set_aside(Part& part, const Loaded& loaded, PartRange range, con
     inputs.push_back({.meta = &loaded.scan.requests[plan.items[range.begin + i].request].meta,
                       .sections = std::span(sections).subspan(i, 1),
                       .blocks_checksum = crc32c(sections[i].block)});
-  TRY(auto writer, SegmentWriter::create(folder_, "failed/" + batch.token + ".segment", header, 0));
+  TRY(auto writer, SegmentWriter::create(folder_, "failed/" + batch.token + ".segment", header, {}));
   TRY_VOID(writer->append_record(RecordType::failure, encode_failure({.token = batch.token,
                                                                       .error = error.message,
                                                                       .engine_code = error.engine_code,

@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "spool/segment_writer.h"
 
+#include <algorithm>
+#include <array>
+
 #include "base/check.h"
 #include "spool/segment_checksum.h"
 
@@ -10,16 +13,17 @@ std::string segment_name(std::uint64_t segment_id) {
 }
 
 Result<std::unique_ptr<SegmentWriter>> SegmentWriter::create(SpoolFolder& folder, std::string name,
-                                                             const SegmentHeader& header,
-                                                             std::uint64_t preallocate_bytes, Sync sync) {
+                                                             const SegmentHeader& header, SegmentSpace space,
+                                                             Sync sync) {
   TRY(auto file, folder.create(name));
   std::unique_ptr<SegmentWriter> writer(
-      new SegmentWriter(std::move(file), std::move(name), header, preallocate_bytes, sync));
+      new SegmentWriter(std::move(file), std::move(name), header, space.reserved, sync));
   const std::string head = encode_segment_header(header);
   const std::string_view pieces[] = {head};
   const auto prepare = [&]() -> Status {
     TRY_VOID(writer->reserve(segment_header_size));
     TRY_VOID(writer->file_->write(0, pieces));
+    if (space.zeroed > segment_header_size) TRY_VOID(writer->zero(std::min(space.zeroed, space.reserved)));
     if (sync == Sync::page_cache) return {};
     TRY_VOID(writer->file_->sync());
     return folder.sync();
@@ -30,6 +34,14 @@ Result<std::unique_ptr<SegmentWriter>> SegmentWriter::create(SpoolFolder& folder
     return std::unexpected(std::move(prepared).error());
   }
   return writer;
+}
+
+Status SegmentWriter::zero(std::uint64_t size) {
+  static constexpr std::array<char, 64u << 10> zeros{};
+  std::vector<std::string_view> pieces;
+  for (std::uint64_t at = segment_header_size; at < size; at += zeros.size())
+    pieces.emplace_back(zeros.data(), std::min<std::uint64_t>(zeros.size(), size - at));
+  return file_->write(segment_header_size, pieces);
 }
 
 Status SegmentWriter::reserve(std::uint64_t size) {
@@ -159,6 +171,7 @@ Status SegmentWriter::append(std::span<const WriterInput> inputs) {
   durable_size_ = records.offset();
   request_count_ += static_cast<std::uint32_t>(inputs.size());
   row_count_ += rows;
+  ++append_count_;
   return {};
 }
 

@@ -115,12 +115,16 @@ Task<Result<AppendReceipt>> Spool::append(AppendRequest request) {
   co_return co_await asio::async_initiate<const asio::use_awaitable_t<>, void(Result<AppendReceipt>)>(
       [&state, &append](auto handler) {
         append->caller.resume = std::move(handler);
-        // One message brings all that arrive until it is read.
+        // One message brings all that arrive until it is read. It leaves behind what this thread has to do already:
+        // requests that came together share a sync.
+        const auto executor = append->caller.executor;
         const bool first = state.arrivals.with([&](auto& all) {
           all.push_back(std::move(append));
           return all.size() == 1;
         });
-        if (first) asio::post(state.spool_thread.executor(0), [&state] { state.take_arrivals(); });
+        if (!first) return;
+        asio::post(executor,
+                   [&state] { asio::post(state.spool_thread.executor(0), [&state] { state.take_arrivals(); }); });
       },
       asio::use_awaitable);
 }

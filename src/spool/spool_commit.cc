@@ -13,6 +13,8 @@ namespace {
 /// One write: large enough that a sync is shared by many, small enough that the first need not wait for long.
 constexpr std::uint64_t write_bytes_max = 16u << 20;
 constexpr std::size_t write_requests_max = 4'096;
+/// Up to this size, on the average, a write is cheaper than the sync behind it: the next segment is zeroed ahead.
+constexpr std::uint64_t small_write_max = 128u << 10;
 /// After the disk refused a new segment, requests fail at once for so long.
 constexpr std::chrono::milliseconds create_retry{100};
 
@@ -360,7 +362,8 @@ Status Spool::State::write(std::span<std::unique_ptr<PendingAppend>> batch) {
 }
 
 /// Thread: spool or flush.
-Result<std::unique_ptr<internal::SegmentWriter>> Spool::State::make_segment(std::uint64_t segment_id) {
+Result<std::unique_ptr<internal::SegmentWriter>> Spool::State::make_segment(std::uint64_t segment_id,
+                                                                            std::uint64_t zeroed_bytes) {
   using Sync = internal::SegmentWriter::Sync;
   return internal::SegmentWriter::create(*folder, internal::segment_name(segment_id),
                                          {.spool_epoch = epoch,
@@ -368,7 +371,7 @@ Result<std::unique_ptr<internal::SegmentWriter>> Spool::State::make_segment(std:
                                           .created_at_ms = unix_ms(),
                                           .part_rows_max = options.part_rows_max,
                                           .part_bytes_max = options.part_bytes_max},
-                                         options.preallocate_bytes,
+                                         {.reserved = options.preallocate_bytes, .zeroed = zeroed_bytes},
                                          options.durability == Durability::fsync ? Sync::disk : Sync::page_cache);
 }
 
@@ -382,7 +385,7 @@ Status Spool::State::ensure_active() {
   const auto now = Clock::now();
   if (create_error && now < create_not_before) return fail(*create_error);
   const std::uint64_t id = next_segment_id++;
-  auto made = make_segment(id);
+  auto made = make_segment(id, 0);
   if (!made) {
     if (!create_error)
       log::error("the spool cannot make a segment; requests are refused", {{"error", made.error().message}});
@@ -400,8 +403,8 @@ Status Spool::State::ensure_active() {
 void Spool::State::ask_for_spare() {
   spare_asked = true;
   const std::uint64_t id = next_segment_id++;
-  asio::post(flush_thread.executor(0), [this, id] {
-    auto made = make_segment(id);
+  asio::post(flush_thread.executor(0), [this, id, zeroed = small_writes_bytes] {
+    auto made = make_segment(id, zeroed);
     // Not made: the next segment is made when it is needed, and says what is wrong.
     asio::post(spool_thread.executor(0),
                [this, id, writer = made ? *std::move(made) : nullptr]() mutable { take_spare(std::move(writer), id); });
@@ -462,6 +465,8 @@ void Spool::State::seal() {
   if (active == nullptr || (active->request_count() == 0 && active->usable())) return;
   auto sealed = std::move(active);
   sealed->seal();
+  const bool small = sealed->durable_size() / std::max<std::uint64_t>(sealed->append_count(), 1) <= small_write_max;
+  small_writes_bytes = small && options.durability == Durability::fsync ? sealed->durable_size() : 0;
   if (sealed->request_count() == 0) {
     (void)folder->remove(sealed->name());  // nothing in it was acknowledged
     return;

@@ -73,6 +73,7 @@ struct Spool::State {
   std::unique_ptr<internal::SegmentWriter> active;
   std::unique_ptr<internal::SegmentWriter> spare;
   bool spare_asked = false;
+  std::uint64_t small_writes_bytes = 0;  // of the last segment; 0: its writes were large
   std::unordered_map<std::uint32_t, std::shared_ptr<internal::Ticket>> active_tickets;
   std::vector<std::unique_ptr<PendingAppend>> arrived;  // the storage that arrivals swaps with
   struct Answer {
@@ -121,7 +122,7 @@ struct Spool::State {
   bool answer_repeat(std::unique_ptr<PendingAppend>& append);
   void acknowledge(PendingAppend& append);
   void keep_unwritten(std::vector<std::unique_ptr<PendingAppend>> batch);
-  Result<std::unique_ptr<internal::SegmentWriter>> make_segment(std::uint64_t segment_id);
+  Result<std::unique_ptr<internal::SegmentWriter>> make_segment(std::uint64_t segment_id, std::uint64_t zeroed_bytes);
   void take_arrivals();
   void answer(AppendCaller caller, Result<AppendReceipt> result);
   void send_answers();

@@ -188,6 +188,24 @@ TEST_F(SpoolTest, AFailedSyncIsAnErrorAndTheSegmentIsGivenUp) {
   EXPECT_GE(spool_->stats().write_failures, 1u);
 }
 
+TEST_F(SpoolTest, AfterSmallWritesTheNextSegmentIsZeroedAheadAfterLargeOnesItIsNot) {
+  open_faulty();
+  const auto fill_segments = [&](const std::string& row) {
+    for (int i = 0; i < 3; ++i) {
+      ASSERT_TRUE(append(request("t", {row})));
+      ASSERT_TRUE(flush());
+    }
+  };
+  fill_segments(std::string(200'000, 'x'));
+  EXPECT_EQ(faults_.zeros_written, 0u);
+  fill_segments(std::string(3'000, 'y'));
+  EXPECT_TRUE(eventually([&] { return faults_.zeros_written > 3'000; }));
+  EXPECT_LT(faults_.zeros_written, 3 * options_.preallocate_bytes) << "no more than such segments use";
+  reopen();
+  ASSERT_TRUE(flush());
+  EXPECT_EQ(tables_.rows("t").size(), 6u);
+}
+
 // attacks.md R6, R4: half a record stays in the file and cannot even be cut off.
 TEST_F(SpoolTest, AFailedWriteLeavesNothingThatIsReplayed) {
   options_.flush_interval = std::chrono::seconds(60);

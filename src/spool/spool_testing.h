@@ -132,11 +132,12 @@ class CrowdedLanding final : public Landing {
   Switch& crowd_;
 };
 
-/// Switches for what fails; shared by all files of a folder. With `only`, files whose names hold it.
+/// Switches for what fails, and what was seen; shared by all files of a folder. With `only`, files whose names hold it.
 struct Faults {
   std::atomic<bool> create{false}, allocate{false}, write{false}, sync{false}, truncate{false}, read{false};
   std::atomic<bool> remove{false}, rename{false}, folder_sync{false};
   std::atomic<const char*> only{""};
+  std::atomic<std::uint64_t> zeros_written{0};  // bytes of pieces without any other
   bool hit(const std::atomic<bool>& fault, const std::string& name) const {
     return fault && name.find(only.load()) != std::string::npos;
   }
@@ -176,6 +177,8 @@ class FaultyFolder final : public SpoolFolder {
     File(std::string name, std::unique_ptr<SpoolFile> real, Faults& faults)
         : name_(std::move(name)), real_(std::move(real)), faults_(faults) {}
     Status write(std::uint64_t offset, std::span<const std::string_view> pieces) override {
+      for (const auto piece : pieces)
+        if (piece.find_first_not_of('\0') == std::string_view::npos) faults_.zeros_written += piece.size();
       if (!faults_.hit(faults_.write, name_)) return real_->write(offset, pieces);
       // Half of it reaches the disk.
       if (!pieces.empty()) {
