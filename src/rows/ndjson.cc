@@ -3,6 +3,7 @@
 #include "rows/ndjson.h"
 
 #include <algorithm>
+#include <array>
 #include <cstring>
 
 namespace kinglet::rows::internal {
@@ -11,6 +12,14 @@ constexpr std::string_view byte_order_mark = "\xef\xbb\xbf";
 bool is_blank(char c) {
   return c == ' ' || c == '\t' || c == '\r' || c == '\n';
 }
+
+/// Bytes that the probe must look at; the others change nothing, inside a string or outside, unless a backslash stands
+/// before them.
+constexpr auto marks = [] {
+  std::array<bool, 256> table{};
+  for (const char c : {'"', '\\', '{', '}', '[', ']', '\n'}) table[static_cast<unsigned char>(c)] = true;
+  return table;
+}();
 }  // namespace
 
 std::size_t JsonFeed::feed(std::string_view chunk) {
@@ -94,6 +103,8 @@ void JsonFeed::decide(bool at_end) {
   const std::size_t end = std::min(held_.size(), probe_bytes_max);
   bool lines = false;
   for (; probed_ < end && !lines; ++probed_) {
+    while (!escaped_ && probed_ < end && !marks[static_cast<unsigned char>(held_[probed_])]) ++probed_;
+    if (probed_ == end) break;
     const char c = held_[probed_];
     if (c == '\n') {
       probe_newline_ = true;
