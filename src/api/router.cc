@@ -8,6 +8,7 @@ constexpr std::size_t segments_max = 16;
 
 std::vector<std::string_view> split(std::string_view path) {
   std::vector<std::string_view> segments;
+  segments.reserve(8);
   std::size_t at = 1;
   // One more than the limit is kept, so that what is too long equals no pattern.
   while (at <= path.size() && segments.size() <= segments_max) {

@@ -176,6 +176,11 @@ Task<Result<std::size_t>> SocketBody::read_some(std::span<char> to) {
   co_return read;
 }
 
+std::size_t SocketBody::read_now(std::span<char> to) {
+  if (done_ || failed_ || options_.expect_continue || !length_) return 0;
+  return take_buffered(to);
+}
+
 Task<Result<std::size_t>> SocketBody::read_socket(std::span<char> to) {
   const auto began = Clock::now();
   connection_.wait = Connection::Wait::body;

@@ -92,6 +92,7 @@ class SocketBody final : public BodyReader {
   SocketBody(Connection& connection, const Framing& framing, const Options& options);
 
   Task<Result<std::size_t>> read_some(std::span<char> to) override;
+  std::size_t read_now(std::span<char> to) override;
   std::optional<std::uint64_t> content_length() const override;
   const Headers& trailers() const override;
 

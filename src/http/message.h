@@ -37,7 +37,10 @@ class Headers {
   std::optional<std::string_view> get(std::string_view name) const;
   std::vector<std::string_view> get_all(std::string_view name) const;
   bool contains(std::string_view name) const { return get(name).has_value(); }
-  void add(std::string name, std::string value) { fields_.emplace_back(std::move(name), std::move(value)); }
+  void add(std::string name, std::string value) {
+    if (fields_.empty()) fields_.reserve(usual_fields);
+    fields_.emplace_back(std::move(name), std::move(value));
+  }
   /// Replaces every field of that name by one.
   void set(std::string_view name, std::string value);
   void remove(std::string_view name);
@@ -50,6 +53,7 @@ class Headers {
   auto end() const { return fields_.end(); }
 
  private:
+  static constexpr std::size_t usual_fields = 8;
   std::vector<Field> fields_;
 };
 
@@ -84,6 +88,8 @@ class BodyReader {
   /// Reads at least one byte into `to` (which must not be empty); 0 is the end. With a Content-Length the bytes go
   /// straight from the socket into `to`. Errors: invalid (bad chunk, cut body), timeout (idle), cancelled (peer left).
   virtual Task<Result<std::size_t>> read_some(std::span<char> to) = 0;
+  /// The same of what has arrived already; 0: read_some() knows more.
+  virtual std::size_t read_now(std::span<char>) { return 0; }
   /// What Content-Length says; nothing for a chunked body. 0 for no body.
   virtual std::optional<std::uint64_t> content_length() const = 0;
   /// Fields after the last chunk; complete only after the end was read.
@@ -114,8 +120,9 @@ struct Finished {
 
 struct Response {
   int status = 200;
-  Headers headers = {};   // Content-Length, Transfer-Encoding, Connection and Date are the server's business
-  std::string body = {};  // ignored when `stream` is there
+  Headers headers = {};  // Content-Length, Transfer-Encoding, Connection and Date are the server's business
+  std::string_view fixed_lines = {};  // more headers: whole lines, sent as they are, of static text
+  std::string body = {};              // ignored when `stream` is there
   std::unique_ptr<BodySource> stream = {};
   /// The length of `stream` when it is known; otherwise it is sent in chunks.
   std::optional<std::uint64_t> stream_length = {};

@@ -34,13 +34,11 @@ std::string_view date_line() {
 void append_header(std::string& out, std::string_view name, std::string_view value) {
   const std::size_t name_at = out.size();
   out += name;
-  for (std::size_t i = name_at; i < out.size(); ++i)
-    if (out[i] <= ' ' || out[i] == 127 || out[i] == ':') out[i] = '_';
+  for (char& c : std::span(out).subspan(name_at)) c = c <= ' ' || c == 127 || c == ':' ? '_' : c;
   out += ": ";
   const std::size_t value_at = out.size();
   out += value;
-  for (std::size_t i = value_at; i < out.size(); ++i)
-    if (static_cast<unsigned char>(out[i]) < ' ' && out[i] != '\t') out[i] = ' ';
+  for (char& c : std::span(out).subspan(value_at)) c = static_cast<unsigned char>(c) < ' ' && c != '\t' ? ' ' : c;
   out += "\r\n";
 }
 
@@ -200,6 +198,15 @@ void ServerConnection::release_head_bytes() {
   large_head_ = false;
 }
 
+bool ServerConnection::head_is_here() {
+  scanner_.reset();
+  if (buffer.empty() && fill_now() != Now::done) return false;
+  const HeadScanner::Limits head_limits{limits().target_bytes_max + 32, limits().head_bytes_max};
+  if (scanner_.scan(buffer.data(), head_limits) != HeadScanner::State::done) return false;
+  idle_ = false;
+  return true;
+}
+
 Task<bool> ServerConnection::read_head() {
   scanner_.reset();
   const HeadScanner::Limits head_limits{limits().target_bytes_max + 32, limits().head_bytes_max};
@@ -247,8 +254,10 @@ Task<bool> ServerConnection::read_head() {
 }
 
 Task<bool> ServerConnection::serve_one() {
-  const bool complete = co_await read_head();
-  if (!complete) co_return false;
+  if (!head_is_here()) {
+    const bool complete = co_await read_head();
+    if (!complete) co_return false;
+  }
   auto head = parse_request_head(buffer.data().substr(0, scanner_.head_size()), limits().headers_max);
   buffer.consume(scanner_.head_size());
   release_head_bytes();
@@ -289,20 +298,23 @@ Task<bool> ServerConnection::serve_one() {
   request.received_at = Clock::now();
   request.connection = this;
 
-  Response response = co_await call_handler(request);
+  Response response;
+  try {
+    response = co_await state_->handler(request);
+  } catch (...) {
+    if (peer_left_ || aborted_) throw;  // most likely the cancellation that we asked for
+    response = handler_threw(request);
+  }
   if (!head->keep_alive) response.close = true;
   const bool again = co_await send(request, response, body);
   unwatch();
   co_return again;
 }
 
-Task<Response> ServerConnection::call_handler(Request& request) {
+Response ServerConnection::handler_threw(const Request& request) {
   try {
-    Task<Response> handling = state_->handler(request);
-    Response response = co_await std::move(handling);
-    co_return response;
+    throw;
   } catch (const std::exception& problem) {
-    if (peer_left_ || aborted_) throw;  // most likely the cancellation that we asked for
     log::error("a request handler threw",
                {{"request", request.id}, {"what", problem.what()}});  // a path may hold a token
   } catch (...) {
@@ -312,7 +324,7 @@ Task<Response> ServerConnection::call_handler(Request& request) {
   Response response =
       error_response(500, "Internal error; the log of the server has the details of request " + request.id);
   response.close = true;
-  co_return response;
+  return response;
 }
 
 Response ServerConnection::error_response(int status, std::string_view message) const {
@@ -341,7 +353,7 @@ Task<void> ServerConnection::refuse(Refusal refusal) {
 std::string ServerConnection::response_head(const Response& response, int version_minor,
                                             std::optional<std::uint64_t> length, bool chunked, bool close) const {
   std::string head;
-  head.reserve(256 + (length ? std::min<std::size_t>(*length, one_buffer_bytes_max) : 0));
+  head.reserve(512 + response.fixed_lines.size() + (length ? std::min<std::size_t>(*length, one_buffer_bytes_max) : 0));
   if (response.status == 200) {
     head += "HTTP/1.1 200 OK\r\n";
   } else {
@@ -351,6 +363,7 @@ std::string ServerConnection::response_head(const Response& response, int versio
   for (const auto& [name, value] : response.headers) {
     if (!set_by_server(name)) append_header(head, name, value);
   }
+  head += response.fixed_lines;
   if (length) fmt::format_to(std::back_inserter(head), "Content-Length: {}\r\n", *length);
   if (chunked) head += "Transfer-Encoding: chunked\r\n";
   if (close) {

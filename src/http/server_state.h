@@ -51,9 +51,12 @@ class ServerConnection final : public Connection, public std::enable_shared_from
   void wait_for(Wait what, std::chrono::milliseconds time);
   /// False when the connection is to be closed.
   Task<bool> serve_one();
+  /// Has the whole head of the next request arrived? The usual case, without a coroutine; read_head() does the others.
+  bool head_is_here();
   /// The head of the next request in the buffer; false when the connection ended, or a refusal was sent.
   Task<bool> read_head();
-  Task<Response> call_handler(Request& request);
+  /// The answer where a handler ended by the exception that is being handled.
+  Response handler_threw(const Request& request);
   Task<bool> send(Request& request, Response& response, SocketBody& body);
   Task<Status> send_stream(Response& response, std::string head, bool chunked, bool trailers_wanted,
                            std::uint64_t& body_bytes, bool& source_failed);
