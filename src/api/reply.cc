@@ -35,10 +35,14 @@ int status_of(const Error& error) {
 }
 
 http::Response json_reply(const json::value& body, int status) {
+  return json_text_reply(json::write(body), status);
+}
+
+http::Response json_text_reply(std::string text, int status) {
   http::Response response;
   response.status = status;
   response.headers.add("Content-Type", "application/json; charset=UTF-8");
-  response.body = json::write(body);
+  response.body = std::move(text);
   return response;
 }
 

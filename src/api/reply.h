@@ -15,6 +15,8 @@ int status_of(const Error& error);
 
 /// 200 (or `status`) with a JSON body, `application/json; charset=UTF-8`.
 http::Response json_reply(const json::value& body, int status = 200);
+/// The same of a text that is JSON.
+http::Response json_text_reply(std::string text, int status = 200);
 /// Bare `text/plain`, as clients of datafile text need it (tb-client.md 1.2: no charset).
 http::Response text_reply(std::string body, int status = 200);
 

@@ -55,6 +55,16 @@ std::vector<std::string> Block::column_names() const {
   return names;
 }
 
+bool Block::has_columns(const std::vector<std::string>& names) const {
+  auto name = names.begin();
+  for (const Entry& entry : entries_) {
+    if (entry.column.is_flattened()) return column_names() == names;
+    if (name == names.end() || *name != entry.name) return false;
+    ++name;
+  }
+  return name == names.end();
+}
+
 void Block::truncate(std::size_t rows) {
   for (Entry& entry : entries_) entry.column.truncate(rows);
 }

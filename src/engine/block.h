@@ -36,6 +36,8 @@ class Block {
   const std::vector<Entry>& entries() const { return entries_; }
   /// Names for the column list of the INSERT; a Nested column gives one name for each element.
   std::vector<std::string> column_names() const;
+  /// Are column_names() these?
+  bool has_columns(const std::vector<std::string>& names) const;
 
   void truncate(std::size_t rows);
   void clear() { truncate(0); }

@@ -1,9 +1,23 @@
 // SPDX-License-Identifier: Apache-2.0
 // From a batch of rows to the spool and into the books.
+#include <array>
+
 #include "base/clock.h"
 #include "ingest/intake.h"
 
 namespace kinglet::ingest {
+namespace {
+
+/// Where a block goes. Made once for many blocks: a thread remembers what it gave for a table last.
+spool::LayoutRef layout_of(const engine::Block& block, const std::string& database, const std::string& table) {
+  thread_local std::array<spool::LayoutRef, 64> known;
+  spool::LayoutRef& layout = known[std::hash<std::string>()(table) % known.size()];
+  if (layout->table.table != table || layout->table.database != database || !block.has_columns(layout->columns))
+    layout = spool::Layout{.table = {.database = database, .table = table}, .columns = block.column_names()};
+  return layout;
+}
+
+}  // namespace
 
 spool::AppendRequest Intake::to_request(const rows::Batch& batch, const catalog::Workspace& workspace,
                                         const catalog::DataSource& source) {
@@ -13,8 +27,7 @@ spool::AppendRequest Intake::to_request(const rows::Batch& batch, const catalog:
   request.meta.quarantined_rows = batch.counts.quarantined;
   const auto add = [&](const engine::Block& block, const std::string& table, spool::SectionKind kind) {
     if (block.empty()) return;
-    spool::SpoolSection section{.layout = spool::Layout{.table = {.database = workspace.database, .table = table},
-                                                        .columns = block.column_names()},
+    spool::SpoolSection section{.layout = layout_of(block, workspace.database, table),
                                 .kind = kind,
                                 .row_count = block.row_count(),
                                 .block = {}};

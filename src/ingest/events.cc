@@ -70,11 +70,18 @@ class EventsTransfer {
   EventsTransfer& operator=(const EventsTransfer&) = delete;
 
   Task<EventsAnswer> run() {
-    auto status = co_await prepare();
-    if (status) status = co_await transfer();
-    // What is on its way to the disk counts, whatever stopped the rest.
-    auto appended = co_await finish_append();
-    if (status) status = std::move(appended);
+    auto status = check();
+    if (status && !memory_.try_grow(buffer_bytes_))
+      status = co_await memory_.grow(buffer_bytes_, Clock::now() + IntakeLimits::memory_patience);
+    if (status) {
+      begin();
+      status = co_await transfer();
+    }
+    if (append_.running()) {
+      // What is on its way to the disk counts, whatever stopped the rest.
+      auto appended = co_await finish_append();
+      if (status) status = std::move(appended);
+    }
     if (work_) retire();
     memory_.release();
     if (!status) {
@@ -88,36 +95,45 @@ class EventsTransfer {
   }
 
  private:
-  Task<Status> prepare() {
-    CO_TRY(const auto mapping, intake_.mapping(request_.source));
-    const auto limit = request_.body_bytes_max == 0 ? UINT64_MAX : request_.body_bytes_max;
+  /// What can be refused before the body is read, and the size of the first buffer.
+  Status check() {
+    TRY(mapping_, intake_.mapping(request_.source));
+    if (request_.body_bytes_max == 0) request_.body_bytes_max = UINT64_MAX;
     length_ = body_.content_length();
-    if (length_ && *length_ > limit)
-      co_return fail(Code::too_large, "the body has {} bytes; at most {} are taken in one request", *length_, limit);
-    CO_TRY(const auto encoding, rows::parse_content_encoding(request_.content_encoding));
-    compressed_ = encoding != rows::Encoding::identity;
+    if (length_ && *length_ > request_.body_bytes_max)
+      return fail(Code::too_large, "the body has {} bytes; at most {} are taken in one request", *length_,
+                  request_.body_bytes_max);
+    TRY(encoding_, rows::parse_content_encoding(request_.content_encoding));
     buffer_bytes_ = std::clamp<std::uint64_t>(length_.value_or(UINT64_MAX), 1, IntakeLimits::first_buffer_bytes);
-    CO_TRY_VOID(co_await memory_.grow(buffer_bytes_, Clock::now() + IntakeLimits::memory_patience));
+    return {};
+  }
+
+  void begin() {
     RowStream::Options options{.workspace = request_.workspace,
                                .source = request_.source,
-                               .encoding = encoding,
-                               .body_bytes_max = limit,
+                               .encoding = encoding_,
+                               .body_bytes_max = request_.body_bytes_max,
                                .quarantine = &intake_.quarantine_limit_};
     work_ = std::make_shared<Work>(
         std::move(options),
-        intake_.builders_.take(mapping, RowStream::batch_options(request_.format, !request_.idempotency_key.empty(),
-                                                                 intake_.options_.pieces)));
-    co_return Status{};
+        intake_.builders_.take(mapping_, RowStream::batch_options(request_.format, !request_.idempotency_key.empty(),
+                                                                  intake_.options_.pieces)));
   }
 
   Task<Status> transfer() {
     for (Need need = Need::input; need != Need::nothing;) {
       if (need == Need::input) {
-        CO_TRY_VOID(co_await read());
+        if (!read_now()) CO_TRY_VOID(co_await read());
         CO_TRY_VOID(give());
-        // A large read goes straight to a worker.
-        const bool here = given_bytes_ <= IntakeLimits::inline_text_max;
-        CO_TRY(need, here ? co_await work_here() : co_await work_elsewhere());
+        if (given_bytes_ > IntakeLimits::inline_text_max) {
+          // A large read goes straight to a worker.
+          CO_TRY(need, co_await work_elsewhere());
+          continue;
+        }
+        if (!memory_.try_grow(room_for(IntakeLimits::inline_text_max)))
+          CO_TRY_VOID(co_await make_room(IntakeLimits::inline_text_max));
+        CO_TRY(need, work_->stream.work(
+                         {.text_bytes = IntakeLimits::inline_text_max, .whole_bytes = IntakeLimits::inline_whole_max}));
       } else if (need == Need::time) {
         CO_TRY(need, co_await work_elsewhere());
       } else {
@@ -135,15 +151,32 @@ class EventsTransfer {
   Task<Status> read() {
     if (read_error_) co_return fail(std::move(*read_error_));
     if (unread_bytes_ > 0 || body_ended_) co_return Status{};
+    CO_TRY(const auto count, co_await body_.read_some(next_buffer()));
+    count_read(count);
+    co_return Status{};
+  }
+
+  /// read() without waiting; false: it must wait, or tell an error.
+  bool read_now() {
+    if (read_error_) return false;
+    if (unread_bytes_ > 0 || body_ended_) return true;
+    const auto count = body_.read_now(next_buffer());
+    if (count > 0) count_read(count);
+    return count > 0;
+  }
+
+  std::span<char> next_buffer() {
     auto& buffer = work_->buffers[next_buffer_];
     if (buffer.size < buffer_bytes_) buffer = {std::make_unique_for_overwrite<char[]>(buffer_bytes_), buffer_bytes_};
-    CO_TRY(const auto count, co_await body_.read_some({buffer.bytes.get(), buffer.size}));
+    return {buffer.bytes.get(), buffer.size};
+  }
+
+  void count_read(std::size_t count) {
     unread_bytes_ = count;
     received_ += count;
     body_ended_ = count == 0 || received_ == length_;
     // More than a few events: a worker gets larger pieces.
     if (count == buffer_bytes_ && !body_ended_) buffer_bytes_ = IntakeLimits::buffer_bytes;
-    co_return Status{};
   }
 
   Status give() {
@@ -156,18 +189,16 @@ class EventsTransfer {
     return {};
   }
 
-  /// Memory for what is given, or for so much of what it decompresses to.
-  Task<Status> make_room(std::size_t decompressed_bytes) {
-    const auto text = work_->stream.text_bytes() + (compressed_ ? decompressed_bytes : given_bytes_);
-    auto status = co_await memory_.grow(std::min<std::uint64_t>(text, intake_.options_.pieces.text_bytes_max),
-                                        Clock::now() + IntakeLimits::memory_patience);
-    co_return status;
+  /// The text that memory is wanted for: what is given, or so much of what it decompresses to.
+  std::uint64_t room_for(std::size_t decompressed_bytes) const {
+    const bool compressed = encoding_ != rows::Encoding::identity;
+    const auto text = work_->stream.text_bytes() + (compressed ? decompressed_bytes : given_bytes_);
+    return std::min<std::uint64_t>(text, intake_.options_.pieces.text_bytes_max);
   }
 
-  Task<Result<Need>> work_here() {
-    CO_TRY_VOID(co_await make_room(IntakeLimits::inline_text_max));
-    co_return work_->stream.work(
-        {.text_bytes = IntakeLimits::inline_text_max, .whole_bytes = IntakeLimits::inline_whole_max});
+  Task<Status> make_room(std::size_t decompressed_bytes) {
+    auto status = co_await memory_.grow(room_for(decompressed_bytes), Clock::now() + IntakeLimits::memory_patience);
+    co_return status;
   }
 
   /// On a worker, while the next bytes are read.
@@ -181,7 +212,7 @@ class EventsTransfer {
   }
 
   Task<Status> append(RowStream::Piece piece) {
-    CO_TRY_VOID(co_await finish_append());
+    if (append_.running()) CO_TRY_VOID(co_await finish_append());
     if (receipts_.size() >= IntakeLimits::receipts_max) co_await wait_for_oldest(Clock::now() + request_.wait_patience);
     auto& meta = piece.append.meta;
     if (request_.idempotency_key.empty()) {
@@ -193,12 +224,13 @@ class EventsTransfer {
     piece.append.wait = request_.wait;
     // Nothing of the body is stored yet: the sender may as well come again. Later, waiting is kinder.
     if (piece.index > 0) piece.append.room_deadline = Clock::now() + IntakeLimits::room_patience;
-    auto task = append_piece(intake_, request_.workspace, request_.source, std::move(piece.append));
     if (piece.last) {
-      auto status = take(co_await std::move(task));
-      co_return status;
+      // The next request finds the builder while it is warm, and one is enough for all that wait for the disk.
+      retire();
+      auto receipt = co_await intake_.append(*request_.workspace, *request_.source, std::move(piece.append));
+      co_return take(std::move(receipt));
     }
-    co_await append_.start(std::move(task));
+    co_await append_.start(append_piece(intake_, request_.workspace, request_.source, std::move(piece.append)));
     if (memory_.others_wait()) {
       // Large requests take turns, piece by piece.
       CO_TRY_VOID(co_await finish_append());
@@ -209,7 +241,6 @@ class EventsTransfer {
   }
 
   Task<Status> finish_append() {
-    if (!append_.running()) co_return Status{};
     auto status = take(co_await append_.finish());
     co_return status;
   }
@@ -244,9 +275,10 @@ class EventsTransfer {
   EventsRequest request_;
   http::BodyReader& body_;
   MemoryLanes::Reservation memory_;
+  std::shared_ptr<const rows::RowMapping> mapping_;
   std::shared_ptr<Work> work_;
   std::optional<std::uint64_t> length_;  // of the body as sent
-  bool compressed_ = false;
+  rows::Encoding encoding_ = rows::Encoding::identity;
 
   std::size_t buffer_bytes_ = 0;
   std::size_t next_buffer_ = 0;   // that is not the stream's

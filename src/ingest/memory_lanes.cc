@@ -117,22 +117,40 @@ MemoryLanes::Statistics MemoryLanes::statistics() const {
   });
 }
 
-Task<Status> MemoryLanes::Reservation::grow(std::uint64_t text_bytes, Deadline deadline) {
-  if (bytes_ > 0 && text_bytes <= text_max_) co_return Status{};
+MemoryLanes::Reservation::Wanted MemoryLanes::Reservation::wanted(std::uint64_t text_bytes) const {
   const std::uint64_t step = step_for(text_bytes);
-  const std::uint64_t bytes = MemoryLimits::overhead_bytes + 3 * step;
   const std::size_t lane = step <= MemoryLimits::small_text_max ? small : large;
-  const std::uint64_t kept = lane == lane_ ? bytes_ : 0;
-  if (lane == lane_ && overdrawn_) {
-    lanes_.state_.with([&](State& state) { state.lanes[lane].used += bytes - kept; });
+  return {
+      .step = step, .bytes = MemoryLimits::overhead_bytes + 3 * step, .lane = lane, .kept = lane == lane_ ? bytes_ : 0};
+}
+
+void MemoryLanes::Reservation::settle(const Wanted& wanted, Granted granted) {
+  if (wanted.kept == 0) release();
+  overdrawn_ = granted == Granted::overdrawn;
+  lane_ = wanted.lane;
+  bytes_ = wanted.bytes;
+  text_max_ = wanted.step;
+}
+
+bool MemoryLanes::Reservation::try_grow(std::uint64_t text_bytes) {
+  if (bytes_ > 0 && text_bytes <= text_max_) return true;
+  const Wanted want = wanted(text_bytes);
+  auto granted = Granted::overdrawn;
+  if (want.lane == lane_ && overdrawn_) {
+    lanes_.state_.with([&](State& state) { state.lanes[want.lane].used += want.bytes - want.kept; });
   } else {
-    CO_TRY(const auto granted, co_await lanes_.take(lane, bytes - kept, deadline));
-    if (kept == 0) release();
-    overdrawn_ = granted == Granted::overdrawn;
+    granted = lanes_.try_take(want.lane, want.bytes - want.kept);
+    if (granted == Granted::no) return false;
   }
-  lane_ = lane;
-  bytes_ = bytes;
-  text_max_ = step;
+  settle(want, granted);
+  return true;
+}
+
+Task<Status> MemoryLanes::Reservation::grow(std::uint64_t text_bytes, Deadline deadline) {
+  if (try_grow(text_bytes)) co_return Status{};
+  const Wanted want = wanted(text_bytes);
+  CO_TRY(const auto granted, co_await lanes_.take(want.lane, want.bytes - want.kept, deadline));
+  settle(want, granted);
   co_return Status{};
 }
 

@@ -76,11 +76,21 @@ class MemoryLanes::Reservation {
 
   /// Makes room for so much text in all; waits for it until `deadline`. Errors: unavailable.
   Task<Status> grow(std::uint64_t text_bytes, Deadline deadline);
+  /// The same without waiting; false: nothing changed.
+  bool try_grow(std::uint64_t text_bytes);
   /// Is there a request that waits in this one's lane?
   bool others_wait() const;
   void release();
 
  private:
+  struct Wanted {
+    std::uint64_t step, bytes;
+    std::size_t lane;
+    std::uint64_t kept;  // of what it has already
+  };
+  Wanted wanted(std::uint64_t text_bytes) const;
+  void settle(const Wanted& wanted, Granted granted);
+
   MemoryLanes& lanes_;
   std::size_t lane_ = 0;
   std::uint64_t bytes_ = 0, text_max_ = 0;

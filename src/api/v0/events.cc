@@ -35,26 +35,34 @@ Result<std::string> idempotency_key(const http::Request& request) {
 
 /// The counts of an accepted request, with what a waiting sender must know.
 http::Response accepted(const ingest::EventsAnswer& answer, bool wait) {
-  json::object body{{"successful_rows", answer.successful_rows}, {"quarantined_rows", answer.quarantined_rows}};
-  if (!wait) return json_reply(body, 202);
+  const auto counts = [&](int status) {
+    return json_text_reply(fmt::format(R"({{"successful_rows":{},"quarantined_rows":{}}})", answer.successful_rows,
+                                       answer.quarantined_rows),
+                           status);
+  };
+  const auto counts_with = [&](std::string_view error) {
+    return json_reply(json::object{{"successful_rows", answer.successful_rows},
+                                   {"quarantined_rows", answer.quarantined_rows},
+                                   {"error", error}},
+                      422);
+  };
+  if (!wait) return counts(202);
   using Kind = spool::FlushOutcome::Kind;
   switch (answer.outcome.kind) {
     case Kind::stored:
-      return json_reply(body, 200);
+      return counts(200);
     // Durable, not stored yet: what 202 says.
     case Kind::pending:
-      return json_reply(body, 202);
+      return counts(202);
     case Kind::dropped:
       return error_reply(404, "the data source was deleted meanwhile");
     case Kind::view_failed:
-      body["error"] =
-          "the rows are stored, but a materialized view of this data source refused them; do not send them again";
-      return json_reply(body, 422);
+      return counts_with(
+          "the rows are stored, but a materialized view of this data source refused them; do not send them again");
     case Kind::failed:
-      body["error"] = "the engine refused the rows; they are kept beside the spool for an operator";
-      return json_reply(body, 422);
+      return counts_with("the engine refused the rows; they are kept beside the spool for an operator");
   }
-  return json_reply(body, 200);
+  return counts(200);
 }
 
 /// An error, with what is durable of the request all the same.
