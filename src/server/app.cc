@@ -158,6 +158,7 @@ struct App::Parts {
         .on_demand = on_demand,
         .on_up = {}};
     options.address.socket_path = socket;
+    if (role == "store" && config.durability == "fsync") options.arguments.emplace_back("--durable");
     if (on_demand)
       options.arguments.insert(options.arguments.end(),
                                {"--idle-seconds", reader_idle_seconds, "--memory-max", reader_memory_bytes});

@@ -9,6 +9,8 @@ import time
 
 import pytest
 
+from kinglet_server import eventually
+
 # ext4: stop at once, and let nothing more of the journal out (EXT4_IOC_SHUTDOWN, EXT4_GOING_FLAGS_NOLOGFLUSH).
 SHUTDOWN = 2 << 30 | 4 << 16 | ord("X") << 8 | 125
 NO_LOG_FLUSH = 2
@@ -64,16 +66,17 @@ class SmallDisk:
 
 
 class PowerDisk:
-    """An ext4 file system in a file. After cut() only what was synced before comes back with restore()."""
+    """An ext4 file system in the file `image`, mounted on `folder`. After cut() only what was synced before comes back with restore()."""
 
-    def __init__(self, folder, mib=512):
+    def __init__(self, image, folder, mib=2048):
         _need_root()
-        self.image, self.folder = folder / "disk.img", folder / "disk"
-        self.folder.mkdir()
+        self.image, self.folder = image, folder
+        self.folder.mkdir(parents=True)
         with open(self.image, "wb") as file:
             file.truncate(mib * MIB)
         _must_or_skip("making an ext4 file system", "mkfs.ext4", "-q", self.image)
         self._mount()
+        (self.folder / "lost+found").rmdir()
 
     def _mount(self):
         _must_or_skip("mounting a loop device", "mount", "-o", "loop", self.image, self.folder)
@@ -88,6 +91,9 @@ class PowerDisk:
     def restore(self):
         """Every process that used it must be gone or going."""
         _unmount(self.folder)
+        # A mount namespace that was made meanwhile has the disk mounted, too, and then it stays as it is: cut off.
+        if not eventually(lambda: not _run("losetup", "-j", self.image).stdout, 10):
+            pytest.skip("another process keeps the disk of the test mounted")
         self._mount()
 
     def close(self):

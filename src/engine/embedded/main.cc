@@ -15,6 +15,7 @@
 
 #include "base/log.h"
 #include "engine/embedded/chdb_api.h"
+#include "engine/embedded/durable.h"
 #include "engine/embedded/engine.h"
 #include "engine/embedded/host.h"
 #include "engine/embedded/server_config.h"
@@ -37,7 +38,7 @@ struct Options {
   int ready_fd = -1, parent_fd = -1;
   pid_t parent_pid = 0;
   unsigned idle_seconds = 0;
-  bool no_landlock = false, no_grants = false;
+  bool durable = false, no_landlock = false, no_grants = false;
 };
 
 constexpr auto drain = std::chrono::seconds(3);
@@ -63,6 +64,7 @@ Result<std::string> write_config(const Options& options, const std::string& data
   config.memory_max = options.memory_max;
   config.merge_threads = options.merge_threads;
   config.all_grants = options.no_grants;
+  config.durable = options.durable;
   TRY(const auto text, server_config_text(config, path));
   std::ofstream file(path, std::ios::trunc);
   file << text;
@@ -131,6 +133,7 @@ Status run(const Options& options) {
   if (options.role != "reader") {
     TRY(lost_tokens, take_back_lost_tokens(data + "/engine"));
   }
+  if (options.durable) make_tokens_durable();
   TRY(const auto api, ChdbApi::load(library));
   api.set_signal_handlers_enabled(0);
   // From here on: no file but the data folder's, no network. Every thread is started after it, so it holds for all.
@@ -218,6 +221,7 @@ int main(int argc, char** argv) {
   app.add_option("--parent-fd", options.parent_fd, "end when the other end of this pipe is closed");
   app.add_option("--idle-seconds", options.idle_seconds, "end after this long without a statement");
   app.add_option("--log-format", options.log_format, "text or json")->check(CLI::IsMember({"text", "json"}));
+  app.add_flag("--durable", options.durable, "what it has answered survives the end of the machine");
   app.add_flag("--no-landlock", options.no_landlock, "run without the kernel's fence (for tests of the other fences)");
   app.add_flag("--no-grants", options.no_grants, "give the engine's user all rights (for tests of the other fences)");
   CLI11_PARSE(app, argc, argv);

@@ -95,7 +95,14 @@ Result<std::string> server_config_text(const ServerConfig& config, std::string_v
       "  <max_thread_pool_size>256</max_thread_pool_size>\n"
       "  <max_thread_pool_free_size>8</max_thread_pool_free_size>\n";
   // Aggregating tables of existing projects keep plain columns beside their keys.
-  text += "  <merge_tree><allow_dimensions_outside_sorting_key>1</allow_dimensions_outside_sorting_key></merge_tree>\n";
+  text += "  <merge_tree>\n    <allow_dimensions_outside_sorting_key>1</allow_dimensions_outside_sorting_key>\n";
+  // A part that a power cut left unfinished is put aside as always; many of them are no reason to refuse the table.
+  text +=
+      "    <max_suspicious_broken_parts>1000000000</max_suspicious_broken_parts>\n"
+      "    <max_suspicious_broken_parts_bytes>1000000000000000</max_suspicious_broken_parts_bytes>\n";
+  // A merged part takes the place of synced ones.
+  if (config.durable) text += "    <min_rows_to_fsync_after_merge>1</min_rows_to_fsync_after_merge>\n";
+  text += "  </merge_tree>\n";
   text +=
       "  <profiles><default></default></profiles>\n"
       "  <quotas><default></default></quotas>\n"

@@ -21,6 +21,7 @@ struct ServerConfig {
   std::vector<std::string> databases;  // names or prefixes with `*` that the store may create and use: `w_*`
   std::uint64_t memory_max = 0;        // bytes; 0: libchdb's own default (a share of the machine)
   std::size_t merge_threads = 2;
+  bool durable = false;     // merges and mutations sync their parts
   bool all_grants = false;  // for tests of the other fences
 };
 

@@ -6,6 +6,7 @@
 #include <boost/json.hpp>
 #include <random>
 
+#include "engine/embedded/durable.h"
 #include "engine/embedded/errors.h"
 #include "engine/embedded/read_query.h"
 
@@ -238,7 +239,14 @@ Task<http::Response> Service::run(Engine& engine, http::Request& request, Engine
   leased->on_cancel([&engine, running] { engine.running->cancel(running); });
 
   auto query = std::make_shared<ReadQuery>(std::move(asked), std::move(*profile), engine.profiles->admin(), running);
-  auto step = [query](ConnectionCache& cache) { return query->begin(cache); };
+  const bool durable = !selects && tokens_are_durable();
+  auto step = [query, durable, &engine](ConnectionCache& cache) -> Result<ReadQuery::Chunk> {
+    auto chunk = query->begin(cache);
+    // Tables, their definitions and parts that change hands: which files, only libchdb knows.
+    if (chunk && durable)
+      if (auto synced = sync_file_system(engine.options.engine_path); !synced) return fail(std::move(synced).error());
+    return chunk;
+  };
   auto first = co_await leased->run(std::move(step));
   if (!first) co_return error_response(engine, first.error(), query_id);
 
