@@ -21,7 +21,9 @@ std::size_t raise_descriptor_limit() {
 }
 
 std::size_t descriptors_for_connections(std::size_t descriptor_limit) {
-  const std::size_t kept = std::min<std::size_t>(descriptor_limit / 4, 1024);
+  // An idle server has some 30 open. Clients that wait must not hold those by which what they wait for would come.
+  constexpr std::size_t kept_min = 64, kept_max = 1024;
+  const std::size_t kept = std::min(std::clamp(descriptor_limit / 4, kept_min, kept_max), descriptor_limit / 4 * 3);
   return std::max<std::size_t>(descriptor_limit - kept, 1);
 }
 

@@ -10,7 +10,9 @@ namespace kinglet::server {
 namespace {
 
 TEST(Descriptors, AShareStaysForFilesAndTheEngine) {
-  EXPECT_EQ(descriptors_for_connections(64), 48U);
+  EXPECT_EQ(descriptors_for_connections(64), 16U);
+  EXPECT_EQ(descriptors_for_connections(128), 64U);
+  EXPECT_EQ(descriptors_for_connections(512), 384U);
   EXPECT_EQ(descriptors_for_connections(4096), 3072U);
   EXPECT_EQ(descriptors_for_connections(100'000), 98'976U);
   EXPECT_EQ(descriptors_for_connections(1), 1U);

@@ -1,0 +1,81 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Descriptors run out under load, in the server or in the engine: what is accepted is stored once, errors say why, and all is well again
+once there are some (R7)."""
+import contextlib
+import os
+import resource
+import subprocess
+
+import pytest
+
+import kinglet_server
+from kinglet_server import eventually
+
+from .checker import assert_books, assert_holds
+from .history import EVERYTHING, VIEWS, WIDE_PROJECT, History, Mix
+from .load import Load, engine_pid, health, wait_until_stored, workspace_of
+
+MIX = Mix(rows=(1, 100), sources=EVERYTHING.sources, keyed=0.7, bad=0.05, wait=0.02, packed=0.5)
+
+
+def descriptors(pid):
+    return len(os.listdir(f"/proc/{pid}/fd"))
+
+
+@contextlib.contextmanager
+def few_descriptors(pid, spare):
+    """`pid` may open `spare` more than it has now. Given back at the end, when it still lives."""
+    before = resource.prlimit(pid, resource.RLIMIT_NOFILE)
+    resource.prlimit(pid, resource.RLIMIT_NOFILE, (descriptors(pid) + spare, before[1]))
+    yield
+    with contextlib.suppress(ProcessLookupError):
+        resource.prlimit(pid, resource.RLIMIT_NOFILE, before)
+
+
+def assert_clear_answers(history):
+    """Nothing but refusals that say what is missing, or that the server is behind."""
+    texts = {(a.status, a.text) for r in history.requests.values() for a in r.attempts if a.status not in (200, 202, None)}
+    assert all(status in (429, 503) for status, _ in texts), texts
+    assert all("/db/" not in text and "error" in text for _, text in texts), texts
+    return texts
+
+
+@pytest.mark.parametrize("spare", [0, 6])
+@pytest.mark.parametrize("who", ["server", "engine"])
+def test_r7_descriptors_run_out_under_load(start_server, pick, who, spare):
+    server = start_server(flags=["--flush-interval-ms", "50"])
+    ws = workspace_of(server, WIDE_PROJECT)
+    load = Load(ws, mix=MIX, connections=8, released=50, history=History(7), patience=20)
+    load.wait_for(50)
+    for _ in range(pick(1, 20)):
+        with few_descriptors(server.process.pid if who == "server" else engine_pid(server), spare):
+            before = load.ended
+            load.release(pick(100, 400))
+            # Without any descriptor no request may come through at all; so this waits only as long as some do.
+            load.wait_until(lambda: load.ended >= before + 50 or len(load.history.of_state("unsent")) >= 8 and load.history.retries > 20, 60)
+        load.release(50)
+        load.wait_for(load.released, 90)
+    load.stop()
+    load.join()
+    wait_until_stored(server)
+    assert_clear_answers(load.history)
+    assert_holds(ws, load.history)
+    assert_books(ws, sorted(VIEWS))
+    assert server.process.poll() is None
+    assert eventually(lambda: health(server)["status"] == "ready"), health(server)
+
+
+def test_r7_a_machine_with_few_descriptors(start_server, monkeypatch, pick):
+    """160 for each process, from its start: enough to work with, not for all that come. (The engine has 30 open, one for each table, and
+    a dozen for each part that it writes.)"""
+    real = subprocess.Popen
+    monkeypatch.setattr(kinglet_server.subprocess, "Popen", lambda command, **kw: real(["prlimit", "--nofile=160:160", *command], **kw))
+    server = start_server(flags=["--flush-interval-ms", "50", "--io-threads", "1"])
+    monkeypatch.undo()
+    ws = workspace_of(server, WIDE_PROJECT)
+    load = Load(ws, pick(500, 5000), MIX, connections=120, history=History(8), patience=20)
+    load.join(120)
+    wait_until_stored(server)
+    assert any("connections" in text for _, text in assert_clear_answers(load.history)), "there were enough"
+    assert_holds(ws, load.history)
+    assert server.process.poll() is None
