@@ -24,11 +24,11 @@ def disk(tmp_path, request):
 
 def test_r3_r10_rounds_of_power_cuts(disk, start_server, tmp_path, pick, figures):
     """Three data sources with views and views over them, while clients send and repeat; now and then a second cut during the start."""
-    rounds, seed = pick(8, 100), 20260402
+    rounds, seed = pick(6, 100), 20260416
     server = start_server(folder=tmp_path, flags=["--flush-interval-ms", "120", "--wait-flush-ms", "120"])
     ws = workspace_of(server, WIDE_PROJECT)
     load = Load(ws, mix=EVERYTHING, connections=24, released=0, history=History(seed))
-    nemesis = Rounds(ws, load, seed, check_every=pick(4, 10), disk=disk)
+    nemesis = Rounds(ws, load, seed, check_every=pick(3, 10), disk=disk)
     nemesis.run(rounds)
     load.stop()
     load.join()
@@ -94,7 +94,7 @@ def test_r3_less_is_promised_without_syncs_and_the_server_starts_all_the_same(di
     wait_until_stored(server)
     os.sync()
     lost = History(4)
-    for number in range(pick(150, 300)):  # a part each
+    for number in range(pick(120, 300)):  # a part each
         Load(ws, 1, Mix(rows=1, wait=1.0), connections=1, first=1000 + number, history=lost).join()
     cut_power(server, disk)
     server.start()
