@@ -47,7 +47,7 @@ class Arena {
  private:
   void* take(std::size_t size, std::size_t alignment) {
     const std::size_t skipped = -used_ & (alignment - 1);  // blocks begin aligned for every type
-    if (size > size_ - used_ || skipped > size_ - used_ - size) return take_from_new_block(size);
+    if (skipped + size > size_ - used_) return take_from_new_block(size);
     void* const taken = block_ + used_ + skipped;
     used_ += skipped + size;
     return taken;

@@ -20,7 +20,14 @@ struct Position {
   std::uint32_t column = 1;
 };
 
-struct Token {
+/// A symbol's one to three bytes as a number.
+constexpr std::uint32_t symbol_code(std::string_view text) {
+  std::uint32_t code = 0;
+  for (const char c : text) code = code << 8 | static_cast<unsigned char>(c);
+  return code;
+}
+
+struct alignas(8) Token {  // 32 bytes: the place of one in an array is a shift
   enum class Type : std::uint8_t {
     word,        // bare identifier or keyword
     quoted,      // `…` or "…"
@@ -34,14 +41,12 @@ struct Token {
   };
   Type type = Type::end;
   Keyword keyword = Keyword::none;  // for bare words only
-  char symbol[4] = {};              // "<=", "(", …; the minus sign U+2212 is "-"
+  std::uint32_t symbol = 0;         // symbol_code() of "<=", "(", …, else 0; the minus sign U+2212 is "-"
   std::uint32_t size = 0;
   Position where = {};
+  std::uint32_t partner = 0;  // of ( and [: the index of the token that closes it; without one, of the end token
 
-  [[nodiscard]] bool is(std::string_view text) const {
-    return type == Type::symbol && symbol[0] == text[0] && symbol[1] == (text.size() > 1 ? text[1] : '\0') &&
-           symbol[2] == (text.size() > 2 ? text[2] : '\0');
-  }
+  [[nodiscard]] bool is(std::string_view text) const { return symbol == symbol_code(text); }
 };
 
 /// Cuts `text` into tokens; the last one is `end`. Blanks and comments are dropped.

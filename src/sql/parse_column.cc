@@ -50,24 +50,24 @@ bool Parser::reserved_operand() const {
 }
 
 Result<Expr*> Parser::word() {
-  const Token head = token();
+  const Token& head = token();
   using enum Keyword;
   switch (head.keyword) {
     case null_:
       ++next_;
-      return finish(make(Expr::Kind::null, head.where));
+      return make(Expr::Kind::null, head.where);
     case true_:
     case false_: {
       ++next_;
       Expr* node = make(Expr::Kind::boolean, head.where);
       node->op_not = head.keyword == false_;
-      return finish(node);
+      return node;
     }
     case nan:
     case inf:
     case infinity:
       ++next_;
-      return finish(make_number(head.keyword == nan ? "nan" : "inf", head.where));
+      return make_number(head.keyword == nan ? "nan" : "inf", head.where);
     case case_:
       if (case_ahead()) return case_expression();
       break;
@@ -144,7 +144,7 @@ Result<Expr*> Parser::column() {
     }
     if (at("(")) return error(node->where, "a function name has no dots", Code::forbidden);
   }
-  return finish(node);
+  return node;
 }
 
 /// `[]` after a JSON path: `[][]` is the type Array(Array(JSON)).

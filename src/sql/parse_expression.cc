@@ -48,38 +48,43 @@ Result<Expr*> Parser::expression(int precedence) {
   if (precedence <= bind_lambda && lambda_ahead()) return lambda();
   const std::uint32_t start = next_;
   TRY(Expr * left, prefix());
-  return operators(left, start, precedence);
+  return operator_ahead() ? operators(left, start, precedence) : left;
 }
 
 Parser::Infix Parser::symbol_infix() const {
   using enum Operator;
   const auto binary = [](Operator op, int bind) { return Infix{.kind = Infix::Kind::binary, .op = op, .bind = bind}; };
-  switch (token().symbol[0]) {
-    case '=':
+  switch (token().symbol) {
+    case symbol_code("="):
+    case symbol_code("=="):
       return binary(equals, bind_compare);
-    case '!':
+    case symbol_code("!="):
+    case symbol_code("<>"):
       return binary(not_equals, bind_compare);
-    case '<':
-      if (at("<")) return binary(less, bind_compare);
-      if (at("<=")) return binary(less_or_equals, bind_compare);
-      if (at("<>")) return binary(not_equals, bind_compare);
+    case symbol_code("<"):
+      return binary(less, bind_compare);
+    case symbol_code("<="):
+      return binary(less_or_equals, bind_compare);
+    case symbol_code("<=>"):
       return binary(is_not_distinct_from, bind_compare);
-    case '>':
-      return binary(at(">") ? greater : greater_or_equals, bind_compare);
-    case '+':
+    case symbol_code(">"):
+      return binary(greater, bind_compare);
+    case symbol_code(">="):
+      return binary(greater_or_equals, bind_compare);
+    case symbol_code("+"):
       return binary(plus, bind_add);
-    case '-':
-      return at("-") ? binary(minus, bind_add) : Infix{};
-    case '*':
+    case symbol_code("-"):
+      return binary(minus, bind_add);
+    case symbol_code("*"):
       return binary(multiply, bind_multiply);
-    case '/':
+    case symbol_code("/"):
       return binary(divide, bind_multiply);
-    case '%':
+    case symbol_code("%"):
       return binary(modulo, bind_multiply);
-    case '?':
+    case symbol_code("?"):
       return {.kind = Infix::Kind::ternary, .bind = bind_ternary};
-    case '|':
-      return at("||") ? Infix{.kind = Infix::Kind::list, .list = Expr::Kind::concat, .bind = bind_concat} : Infix{};
+    case symbol_code("||"):
+      return {.kind = Infix::Kind::list, .list = Expr::Kind::concat, .bind = bind_concat};
     default:
       return {};
   }
@@ -87,24 +92,13 @@ Parser::Infix Parser::symbol_infix() const {
 
 Parser::Infix Parser::infix() const {
   if (token().type == Token::Type::symbol) return symbol_infix();
+  return token().keyword == Keyword::none ? Infix{} : word_infix();
+}
+
+Parser::Infix Parser::word_infix() const {
   using enum Keyword;
   using IKind = Infix::Kind;
-  const std::uint32_t global_words = at(global) ? 1 : 0;
-  const bool negated = at(not_, global_words);
-  const std::uint32_t word = global_words + (negated ? 1 : 0);
-  const auto compare = [&](Operator plain, Operator negative) {
-    return Infix{.kind = IKind::binary, .op = negated ? negative : plain, .bind = bind_compare, .tokens = word + 1};
-  };
-  const Keyword keyword = token(word).keyword;
-  if (keyword == in)
-    return global_words != 0 ? compare(Operator::global_in, Operator::global_not_in)
-                             : compare(Operator::in, Operator::not_in);
-  if (global_words != 0) return {};
-  if (keyword == like) return compare(Operator::like, Operator::not_like);
-  if (keyword == ilike) return compare(Operator::ilike, Operator::not_ilike);
-  if (keyword == between) return {.kind = IKind::between, .bind = bind_between, .tokens = word + 1, .negated = negated};
-  if (negated) return {};
-  switch (keyword) {
+  switch (token().keyword) {
     case or_:
       return {.kind = IKind::list, .list = Expr::Kind::logical_or, .bind = bind_or};
     case and_:
@@ -121,9 +115,38 @@ Parser::Infix Parser::infix() const {
     case at_:
       if (!at(time, 1) && !at(local, 1)) return {};
       return {.kind = IKind::time_zone, .bind = bind_time_zone};
+    case global:
+    case not_:
+    case in:
+    case like:
+    case ilike:
+    case between:
+      return negatable_infix();
     default:
       return {};
   }
+}
+
+/// [GLOBAL] [NOT] IN | [NOT] LIKE, ILIKE, BETWEEN
+Parser::Infix Parser::negatable_infix() const {
+  using enum Keyword;
+  const std::uint32_t global_words = at(global) ? 1 : 0;
+  const bool negated = at(not_, global_words);
+  const std::uint32_t word = global_words + (negated ? 1 : 0);
+  const auto compare = [&](Operator plain, Operator negative) {
+    return Infix{
+        .kind = Infix::Kind::binary, .op = negated ? negative : plain, .bind = bind_compare, .tokens = word + 1};
+  };
+  const Keyword keyword = token(word).keyword;
+  if (keyword == in)
+    return global_words != 0 ? compare(Operator::global_in, Operator::global_not_in)
+                             : compare(Operator::in, Operator::not_in);
+  if (global_words != 0) return {};
+  if (keyword == like) return compare(Operator::like, Operator::not_like);
+  if (keyword == ilike) return compare(Operator::ilike, Operator::not_ilike);
+  if (keyword == between)
+    return {.kind = Infix::Kind::between, .bind = bind_between, .tokens = word + 1, .negated = negated};
+  return {};
 }
 
 Result<Expr*> Parser::operators(Expr* left, std::uint32_t start, int precedence) {
@@ -268,36 +291,41 @@ Result<Expr*> Parser::ternary(Expr* condition) {
 
 /// `after_plus`: the engine then takes a minus as an operator, and the literal before :: by its value.
 Result<Expr*> Parser::prefix(bool after_plus) {
-  const Position where = token().where;
-  if (at("-") || at("+")) {
-    const bool minus = at("-");
-    const bool literal = (!after_plus || !minus) && (token(1).type == Token::Type::number || at(Keyword::inf, 1) ||
-                                                     at(Keyword::infinity, 1) || at(Keyword::nan, 1));
-    const Level level(nesting_);
-    TRY_VOID(check_nesting());
-    ++next_;
-    if (literal) {
-      TRY(Expr * number, primary());
-      if (minus) number->text = arena_.keep("-" + std::string(number->text));
-      return postfix(number, minus);
-    }
-    TRY(Expr * operand, prefix(!minus));
-    if (!minus) return operand;
-    Expr* node = make(Expr::Kind::negate, where);
-    node->args.push(arena_, operand);
-    return finish(node);
-  }
-  if (at(Keyword::not_)) {
-    const Level level(nesting_);
-    TRY_VOID(check_nesting());
-    ++next_;
-    TRY(Expr * operand, expression(bind_not));
-    Expr* node = make(Expr::Kind::not_, where);
-    node->args.push(arena_, operand);
-    return finish(node);
-  }
+  if (at("-") || at("+")) return sign(after_plus);
+  if (at(Keyword::not_)) return negation();
   TRY(Expr * base, primary());
-  return postfix(base, !after_plus);
+  return postfix_ahead() ? postfix(base, !after_plus) : base;
+}
+
+Result<Expr*> Parser::sign(bool after_plus) {
+  const Position where = token().where;
+  const bool minus = at("-");
+  const bool literal = (!after_plus || !minus) && (token(1).type == Token::Type::number || at(Keyword::inf, 1) ||
+                                                   at(Keyword::infinity, 1) || at(Keyword::nan, 1));
+  const Level level(nesting_);
+  TRY_VOID(check_nesting());
+  ++next_;
+  if (literal) {
+    TRY(Expr * number, primary());
+    if (minus) number->text = arena_.keep("-" + std::string(number->text));
+    return postfix(number, minus);
+  }
+  TRY(Expr * operand, prefix(!minus));
+  if (!minus) return operand;
+  Expr* node = make(Expr::Kind::negate, where);
+  node->args.push(arena_, operand);
+  return finish(node);
+}
+
+Result<Expr*> Parser::negation() {
+  const Position where = token().where;
+  const Level level(nesting_);
+  TRY_VOID(check_nesting());
+  ++next_;
+  TRY(Expr * operand, expression(bind_not));
+  Expr* node = make(Expr::Kind::not_, where);
+  node->args.push(arena_, operand);
+  return finish(node);
 }
 
 /// [index] .element ::Type
@@ -346,13 +374,13 @@ Result<Expr*> Parser::primary() {
   switch (first.type) {
     case Token::Type::number:
       ++next_;
-      return finish(make_number(raw(first), first.where));
+      return make_number(raw(first), first.where);
     case Token::Type::string:
     case Token::Type::hex_string:
     case Token::Type::bin_string:
     case Token::Type::heredoc:
       ++next_;
-      return finish(make_string(string_value(first), first.where));
+      return make_string(string_value(first), first.where);
     case Token::Type::word:
     case Token::Type::quoted:
       return word();
@@ -378,7 +406,7 @@ Result<Expr*> Parser::parenthesised() {
   const Position where = token().where;
   if (query_content(next_ + 1)) {
     Expr* node = make(Expr::Kind::subquery, where);
-    const std::uint32_t outer = std::exchange(tallest_, 0);
+    const std::uint32_t outer = std::exchange(tallest_, leaf_height);
     TRY(node->query, nested_query());
     node->height = tallest_ + 1;
     tallest_ = std::max(tallest_, outer);

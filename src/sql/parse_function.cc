@@ -105,37 +105,51 @@ enum class Special : std::uint8_t {
   exists
 };
 
+struct SpecialName {
+  std::string_view spelling;
+  Special special;
+};
+
+// Shortest first.
+constexpr auto special_names = std::to_array<SpecialName>({
+    {"cast", Special::cast},
+    {"trim", Special::trim},
+    {"ltrim", Special::trim},
+    {"rtrim", Special::trim},
+    {"exists", Special::exists},
+    {"dateadd", Special::date_add},
+    {"datesub", Special::date_sub},
+    {"extract", Special::extract},
+    {"overlay", Special::overlay},
+    {"date_add", Special::date_add},
+    {"date_sub", Special::date_sub},
+    {"datediff", Special::date_diff},
+    {"position", Special::position},
+    {"date_diff", Special::date_diff},
+    {"substring", Special::substring},
+    {"overlayutf8", Special::overlay},
+    {"timestampadd", Special::date_add},
+    {"timestampsub", Special::date_sub},
+    {"timestamp_add", Special::date_add},
+    {"timestamp_sub", Special::date_sub},
+    {"timestampdiff", Special::date_diff},
+    {"timestamp_diff", Special::date_diff},
+});
+static_assert(std::ranges::is_sorted(special_names, {}, [](const SpecialName& one) { return one.spelling.size(); }));
+
+/// By size: the index of the first special name that is at least as long.
+constexpr auto first_special = [] {
+  std::array<std::uint8_t, special_names.back().spelling.size() + 2> out{};
+  for (std::size_t size = 0; size < out.size(); ++size)
+    while (out[size] < special_names.size() && special_names[out[size]].spelling.size() < size) ++out[size];
+  return out;
+}();
+
 Special find_special(std::string_view name) {
-  constexpr auto names = std::to_array<std::pair<std::string_view, Special>>({
-      {"cast", Special::cast},
-      {"extract", Special::extract},
-      {"substring", Special::substring},
-      {"trim", Special::trim},
-      {"ltrim", Special::trim},
-      {"rtrim", Special::trim},
-      {"position", Special::position},
-      {"overlay", Special::overlay},
-      {"overlayutf8", Special::overlay},
-      {"date_add", Special::date_add},
-      {"dateadd", Special::date_add},
-      {"timestamp_add", Special::date_add},
-      {"timestampadd", Special::date_add},
-      {"date_sub", Special::date_sub},
-      {"datesub", Special::date_sub},
-      {"timestamp_sub", Special::date_sub},
-      {"timestampsub", Special::date_sub},
-      {"date_diff", Special::date_diff},
-      {"datediff", Special::date_diff},
-      {"timestamp_diff", Special::date_diff},
-      {"timestampdiff", Special::date_diff},
-      {"exists", Special::exists},
-  });
-  constexpr std::size_t longest = 14;
-  if (name.size() < 4 || name.size() > longest) return Special::none;
-  if (std::string_view("cestpodlr").find(static_cast<char>(name[0] | 0x20)) == std::string_view::npos)
-    return Special::none;
-  for (const auto& [spelling, special] : names)
-    if (spelling.size() == name.size() && equals_lower(name, spelling)) return special;
+  const std::size_t size = name.size();
+  if (size + 1 >= first_special.size()) return Special::none;
+  for (std::size_t i = first_special[size]; i < first_special[size + 1]; ++i)
+    if (equals_lower(name, special_names[i].spelling)) return special_names[i].special;
   return Special::none;
 }
 

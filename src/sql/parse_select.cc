@@ -133,7 +133,7 @@ Result<Select*> Parser::select() {
   auto* node = arena_.make<Select>();
   node->where = token().where;
   const std::uint32_t outer_windows = std::exchange(window_count_, 0);
-  const std::uint32_t outer_height = std::exchange(tallest_, 0);
+  const std::uint32_t outer_height = std::exchange(tallest_, leaf_height);
   using enum Keyword;
   if (take(with)) TRY_VOID(with_clause(*node));
   const bool from_first = take(from);

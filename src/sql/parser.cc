@@ -10,31 +10,12 @@
 namespace kinglet::sql {
 namespace internal {
 
-bool equals_lower(std::string_view text, std::string_view lower) {
-  return text.size() == lower.size() && std::equal(text.begin(), text.end(), lower.begin(), [](char a, char b) {
-           return (a >= 'A' && a <= 'Z' ? a + 32 : a) == b;
-         });
-}
-
 Parser::Parser(std::string_view text, std::vector<Token> tokens, Arena& arena, const ParseLimits& limits)
     : text_(arena.keep(text)),
       tokens_(std::move(tokens)),
       last_(static_cast<std::uint32_t>(tokens_.size() - 1)),
-      // Without a partner the end token stands in; the parser then reports what is missing there.
-      closing_(tokens_.size(), last_),
       arena_(arena),
-      limits_(limits) {
-  std::vector<std::uint32_t> open;
-  for (std::uint32_t i = 0; i < last_; ++i) {
-    const char symbol = tokens_[i].symbol[0];  // no longer symbol begins with a bracket
-    if (symbol == '(' || symbol == '[') {
-      open.push_back(i);
-    } else if ((symbol == ')' || symbol == ']') && !open.empty()) {
-      closing_[open.back()] = i;
-      open.pop_back();
-    }
-  }
-}
+      limits_(limits) {}
 
 Status Parser::check_nesting() const {
   if (nesting_ <= limits_.nesting) return {};
@@ -67,8 +48,7 @@ Status Parser::require(std::string_view symbol) {
   return expected(fmt::format("'{}'", symbol));
 }
 
-std::string_view Parser::string_value(const Token& token) {
-  if (token.type == Token::Type::word) return raw(token);
+std::string_view Parser::value_in_quotes(const Token& token) {
   if (token.type == Token::Type::string || token.type == Token::Type::quoted) {
     const std::string_view quoted = raw(token);
     const std::string_view inside = quoted.substr(1, quoted.size() - 2);
@@ -98,6 +78,10 @@ Result<std::string_view> Parser::plain_name(std::string_view what) {
   for (const std::string_view reserved : {"system", "information_schema", "default"})
     if (equals_lower(value, reserved)) return error(where, fmt::format("{} may not be '{}'", what, reserved));
   return value;
+}
+
+std::unexpected<Error> Parser::too_many(const Position& where, std::uint32_t limit, std::string_view what) const {
+  return error(where, fmt::format("more than {} {}", limit, what));
 }
 
 std::unexpected<Error> Parser::error(const Position& where, std::string message, Code code) const {

@@ -2,6 +2,7 @@
 // The parser's class; its members are spread over parse_*.cc by what they parse.
 #pragma once
 
+#include <algorithm>
 #include <initializer_list>
 #include <string>
 #include <string_view>
@@ -12,6 +13,12 @@
 #include "sql/parser.h"
 
 namespace kinglet::sql::internal {
+
+inline bool equals_lower(std::string_view text, std::string_view lower) {
+  return text.size() == lower.size() && std::equal(text.begin(), text.end(), lower.begin(), [](char a, char b) {
+           return (a >= 'A' && a <= 'Z' ? a + 32 : a) == b;
+         });
+}
 
 /// Recursive descent over tokens; operators by precedence climbing. Counts its depth before it recurses.
 class Parser {
@@ -62,7 +69,9 @@ class Parser {
     return type == Token::Type::word || type == Token::Type::quoted;
   }
   [[nodiscard]] bool at_string() const;
-  [[nodiscard]] std::string_view raw(const Token& token) const { return text_.substr(token.where.offset, token.size); }
+  [[nodiscard]] std::string_view raw(const Token& token) const {
+    return {text_.data() + token.where.offset, token.size};
+  }
   [[nodiscard]] bool is_word(std::string_view lower, std::uint32_t ahead = 0) const;
   bool take(Keyword keyword) {
     if (!at(keyword)) return false;
@@ -79,9 +88,14 @@ class Parser {
   Result<std::string_view> name(std::string_view what);
   /// A name of ours to hand out: CTE, table or window. No dots, quotes, control characters, no leading "__".
   Result<std::string_view> plain_name(std::string_view what);
-  std::string_view string_value(const Token& token);
-  [[nodiscard]] std::uint32_t closing(std::uint32_t open) const { return closing_[open]; }
+  std::string_view string_value(const Token& token) {
+    return token.type == Token::Type::word ? raw(token) : value_in_quotes(token);
+  }
+  std::string_view value_in_quotes(const Token& token);
+  /// Without a partner the end token stands in; the parser then reports what is missing there.
+  [[nodiscard]] std::uint32_t closing(std::uint32_t open) const { return tokens_[open].partner; }
 
+  std::unexpected<Error> too_many(const Position& where, std::uint32_t limit, std::string_view what) const;
   std::unexpected<Error> error(const Position& where, std::string message, Code code = Code::invalid) const;
   std::unexpected<Error> error_here(std::string message, Code code = Code::invalid) const {
     return error(token().where, std::move(message), code);
@@ -131,6 +145,12 @@ class Parser {
   };
   [[nodiscard]] Infix infix() const;
   [[nodiscard]] Infix symbol_infix() const;
+  [[nodiscard]] Infix word_infix() const;
+  [[nodiscard]] Infix negatable_infix() const;
+  /// Whether infix() needs to be asked: most expressions are one operand.
+  [[nodiscard]] bool operator_ahead() const {
+    return token().keyword != Keyword::none || (token().symbol != 0 && !at(",") && !at(")"));
+  }
   /// Takes operators that bind at least as tightly as `precedence`; `left` is read and began at token `start`.
   Result<Expr*> operators(Expr* left, std::uint32_t start, int precedence);
   Result<Expr*> infix_node(const Infix& infix, Expr* left, std::uint32_t start, Expr*& open);
@@ -142,8 +162,11 @@ class Parser {
   Result<Expr*> time_zone(Expr* left);
   Result<Expr*> ternary(Expr* condition);
   Result<Expr*> prefix(bool after_plus = false);
+  Result<Expr*> sign(bool after_plus);
+  Result<Expr*> negation();
   /// `text_of_literal`: a cast with :: takes a literal by its text.
   Result<Expr*> postfix(Expr* base, bool text_of_literal = true);
+  [[nodiscard]] bool postfix_ahead() const { return at("[") || at(".") || at("::"); }
   Result<Expr*> primary();
   Result<Expr*> parenthesised();
   Result<Expr*> bracketed();
@@ -204,6 +227,7 @@ class Parser {
   Expr* make_call(std::string_view function, const Position& where, std::initializer_list<Expr*> args);
   Expr* make_string(std::string_view text, const Position& where);
   Expr* make_number(std::string_view text, const Position& where);
+  static constexpr std::uint32_t leaf_height = 1;
   /// Every node with children passes here: measures its height.
   Result<Expr*> finish(Expr* expr) {
     std::uint32_t below = expr->height - 1;
@@ -217,21 +241,20 @@ class Parser {
     return expr;
   }
   Status push(Exprs& list, Expr* expr, std::uint32_t limit, std::string_view what) {
-    if (list.size() >= limit) return error(expr->where, fmt::format("more than {} {}", limit, what));
+    if (list.size() >= limit) return too_many(expr->where, limit, what);
     list.push(arena_, expr);
     return {};
   }
 
   std::string_view text_;
   std::vector<Token> tokens_;
-  const std::uint32_t last_;            // the end token
-  std::vector<std::uint32_t> closing_;  // of each ( and [, the index of its partner
+  const std::uint32_t last_;  // the end token
   Arena& arena_;
   const ParseLimits limits_;
   std::uint32_t next_ = 0;
   std::uint32_t nesting_ = 0;
   std::uint32_t lambda_depth_ = 0;
-  std::uint32_t tallest_ = 0;
+  std::uint32_t tallest_ = leaf_height;
   bool subqueries_ = true;
   bool aliases_ = true;
   std::vector<std::pair<std::uint32_t, std::uint32_t>> betweens_;  // token where the left side starts, depth
@@ -240,6 +263,5 @@ class Parser {
 
 /// The interval function of a unit word ("day", "SQL_TSI_DAY", "d"): "toIntervalDay"; empty when it is no unit.
 std::string_view interval_function(std::string_view unit);
-bool equals_lower(std::string_view text, std::string_view lower);
 
 }  // namespace kinglet::sql::internal
