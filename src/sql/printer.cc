@@ -3,6 +3,7 @@
 #include "sql/printer.h"
 
 #include <algorithm>
+#include <array>
 #include <cstring>
 #include <utility>
 
@@ -40,15 +41,15 @@ class Output {
   explicit Output(std::size_t bytes) : text_(bytes, '\0') {}
 
   void operator+=(std::string_view piece) {
-    if (piece.empty()) return;  // its data may be null
-    if (piece.size() > text_.size() - size_) grow(piece.size());
-    std::memcpy(text_.data() + size_, piece.data(), piece.size());
-    size_ += piece.size();
+    if (!piece.empty()) std::memcpy(extend(piece.size()), piece.data(), piece.size());  // its data may be null
   }
-  void operator+=(char c) {
-    if (size_ == text_.size()) grow(1);
-    text_[size_++] = c;
+  void operator+=(char c) { *extend(1) = c; }
+  /// Where the caller writes the next `size` bytes.
+  char* extend(std::size_t size) {
+    if (size > text_.size() - size_) grow(size);
+    return text_.data() + std::exchange(size_, size_ + size);
   }
+  void drop(std::size_t size) { size_ -= size; }
   void insert(std::size_t at, char c) {
     *this += c;
     std::rotate(text_.data() + at, text_.data() + size_ - 1, text_.data() + size_);
@@ -60,20 +61,41 @@ class Output {
   }
 
  private:
-  void grow(std::size_t more) { text_.resize(text_.size() * 2 + more); }
+  [[gnu::noinline]] void grow(std::size_t more) { text_.resize(text_.size() * 2 + more); }
 
   std::string text_;  // the first `size_` bytes are written
   std::size_t size_ = 0;
 };
 
+using Bytes = std::array<bool, 256>;
+
+/// Stand for themselves between quotes of either kind.
+constexpr Bytes plain_bytes = [] {
+  Bytes out{};
+  for (std::size_t c = 1; c < 0x80; ++c) out[c] = c != '\'' && c != '`' && c != '\\';
+  return out;
+}();
+
+constexpr Bytes word_bytes = [] {
+  Bytes out{};
+  for (std::size_t c = 0; c < out.size(); ++c)
+    out[c] = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_';
+  return out;
+}();
+
 void append_quoted(Output& out, std::string_view text, char quote) {
-  const auto plain = [quote](char c) { return c != quote && c != '\\' && c > 0; };
-  if (std::all_of(text.begin(), text.end(), plain)) {
-    out += quote;
-    out += text;
-    out += quote;
-    return;
+  // Names are short and need no escapes: one pass copies and looks.
+  const std::size_t size = text.size() + 2;
+  char* to = out.extend(size);
+  bool plain = true;
+  *to++ = quote;
+  for (const char c : text) {
+    *to++ = c;
+    plain &= plain_bytes[static_cast<unsigned char>(c)];
   }
+  *to = quote;
+  if (plain) return;
+  out.drop(size);
   constexpr std::string_view hex = "0123456789ABCDEF";
   const bool ascii = std::all_of(text.begin(), text.end(), [](char c) { return static_cast<unsigned char>(c) < 0x80; });
   const bool escape_bytes = !ascii && !is_utf8(text);
@@ -139,9 +161,7 @@ int bind(const Expr& expr) {
 
 /// A function's name is safe without quotes when it is a plain word that begins no syntax.
 bool bare_function(std::string_view name) {
-  const auto word = [](char c) {
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_';
-  };
+  const auto word = [](char c) { return word_bytes[static_cast<unsigned char>(c)]; };
   if (name.empty() || (name[0] >= '0' && name[0] <= '9') || !std::all_of(name.begin(), name.end(), word)) return false;
   using enum Keyword;
   switch (find_keyword(name)) {
