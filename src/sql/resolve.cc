@@ -394,7 +394,7 @@ class Resolver {
   }
 
   void use_function(std::string_view name) {
-    if (out_ != nullptr) add(out_->functions, name);
+    if (out_ != nullptr) out_->functions.push_back(name);
   }
 
   Status expression(Expr& expr) {
@@ -763,7 +763,7 @@ Result<Resolved> resolve(Query query, Scope& scope, const ResolveOptions& option
   out.query = std::move(query);
   TRY_VOID(take_settings(out, options));
   TRY_VOID(take_format(out, options));
-  constexpr std::size_t usual_functions = 32;
+  constexpr std::size_t usual_functions = 64;
   out.functions.reserve(usual_functions);
   Resolver resolver(&out.query.arena(), &scope, options, &out, nullptr);
   TRY_VOID(resolver.run(out.query));

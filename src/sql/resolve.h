@@ -49,9 +49,9 @@ struct ResolveOptions {
 };
 
 struct Resolved {
-  Query query;                         // resolved in place; query.text is what to send
-  std::vector<std::string> tables;     // names that Scope answered, each once, in order
-  std::vector<std::string> functions;  // operators by their function's name; each once
+  Query query;                              // resolved in place; query.text is what to send
+  std::vector<std::string> tables;          // names that Scope answered, each once, in order
+  std::vector<std::string_view> functions;  // operators by their function's name; at each use, in the tree's memory
   std::vector<std::string> table_functions;
   std::vector<std::string> ctes;      // CTEs that are read
   std::optional<std::string> format;  // in the engine's spelling

@@ -198,9 +198,9 @@ class Run {
   static std::vector<std::string> hidden(const Job& job) {
     const auto shown = names_of(job.resolved.query).functions;
     std::vector<std::string> out;
-    for (const auto& name : job.resolved.functions)
+    for (const auto& name : std::set(job.resolved.functions.begin(), job.resolved.functions.end()))
       if (!shown.contains(name) && name != "tuple" && name != "array" && name != "negate" && name != "lambda")
-        out.push_back(name);
+        out.emplace_back(name);
     return out;
   }
 

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <memory>
+#include <set>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -52,7 +53,8 @@ inline std::string summary(const Resolved& resolved) {
   section("T", resolved.tables);
   section("C", resolved.ctes);
   section("X", resolved.table_functions);
-  section("F", resolved.functions);
+  const std::set<std::string> functions(resolved.functions.begin(), resolved.functions.end());
+  section("F", {functions.begin(), functions.end()});
   return out;
 }
 
