@@ -105,32 +105,32 @@ bool Evaluator::call(const Expression& expression, Value& out) {
 
 // ---- parameters
 
-bool Evaluator::parameter_value(const Expression& expression, Value& out, bool& is_default) {
+const Value* Evaluator::parameter_value(const Expression& expression, Value& made, bool& is_default) {
   is_default = false;
-  if (!evaluate(*expression.first, out)) return false;
+  const Value* const value = evaluated(*expression.first, made);
+  if (value == nullptr) return nullptr;
   const bool requested = expression.first->kind == Kind::name && is_request_name(expression.first->slot);
   bool optional = expression.default_value != nullptr;
   if (!optional && expression.defined_flag != nullptr) {
     Value flag;
-    if (!evaluate(*expression.defined_flag, flag)) return false;
+    if (!evaluate(*expression.defined_flag, flag)) return nullptr;
     optional = !truth(flag);
   }
   if (requested && !optional) met(program_.names[expression.first->slot]);
-  if (!out.is_undefined() && !out.is_none()) return true;
+  if (!value->is_undefined() && !value->is_none()) return value;
   if (expression.default_value != nullptr) {
     is_default = true;
-    if (expression.converted_default) {
-      out = *expression.converted_default;
-      return true;
-    }
-    return evaluate(*expression.default_value, out) && defined_value(*expression.default_value, out);
+    if (expression.converted_default) return &*expression.converted_default;
+    const bool done = evaluate(*expression.default_value, made) && defined_value(*expression.default_value, made);
+    return done ? &made : nullptr;
   }
-  if (optional || out.is_none()) {
-    out = Value();
-    return true;
+  if (optional || value->is_none()) {
+    made = Value();
+    return &made;
   }
-  if (input_.stand_ins != StandIns::off) return true;
-  return missing(*out.as<Undefined>()->name, expression.offset);
+  if (input_.stand_ins != StandIns::off) return value;
+  missing(*value->as<Undefined>()->name, expression.offset);
+  return nullptr;
 }
 
 bool Evaluator::convert_or_fail(const Expression& expression, const TypeInfo& type, const Value& from, Value& out) {
@@ -181,29 +181,30 @@ bool Evaluator::check_allowed(const Expression& expression, const Value& value) 
 }
 
 bool Evaluator::typed(const Expression& expression, Value& out) {
-  Value value;
+  Value made;
   bool is_default = false;
-  if (!parameter_value(expression, value, is_default)) return false;
+  const Value* const value = parameter_value(expression, made, is_default);
+  if (value == nullptr) return false;
   if (is_default && expression.converted_default) {
-    out = std::move(value);
+    out = *value;
     return true;
   }
   const bool is_array = expression.function->id == FunctionId::array;
-  if (value.is_undefined()) {  // a deployment's check
+  if (value->is_undefined()) {  // a deployment's check
     out = stand_in(*expression.type);
     if (is_array) out = Value(Items{std::move(out)});
     return true;
   }
-  if (value.is_none()) {
+  if (value->is_none()) {
     // defined=False gives nothing; None out of JSON() does not fit any type.
     if (expression.defined_flag != nullptr || is_default) {
       out = Value();
       return true;
     }
-    return convert_or_fail(expression, *expression.type, value, out);
+    return convert_or_fail(expression, *expression.type, *value, out);
   }
-  if (is_array) return array(expression, value, is_default, out);
-  return convert_or_fail(expression, *expression.type, value, out) && (is_default || check_allowed(expression, out));
+  if (is_array) return array(expression, *value, is_default, out);
+  return convert_or_fail(expression, *expression.type, *value, out) && (is_default || check_allowed(expression, out));
 }
 
 bool Evaluator::array(const Expression& expression, const Value& from, bool is_default, Value& out) {
@@ -226,6 +227,7 @@ bool Evaluator::array(const Expression& expression, const Value& from, bool is_d
     // An empty text of a list parameter arrives as ['']; as numbers that is no element.
     const bool empty = type.kind != TypeClass::text && (*list)->size() == 1 && (**list)[0].text() != nullptr &&
                        (**list)[0].text()->empty();
+    made.reserve(std::min<std::size_t>((*list)->size(), Limits::list_items_max));
     if (!empty && !std::all_of((*list)->begin(), (*list)->end(), add)) return false;
   } else if (from.text() != nullptr) {
     if (!add_text(*from.text())) return false;
@@ -238,11 +240,13 @@ bool Evaluator::array(const Expression& expression, const Value& from, bool is_d
 
 bool Evaluator::identifier(const Expression& expression, Value& out) {
   const auto id = expression.function->id;
-  Value value;
+  Value made;
   bool is_default = false;
-  if (!parameter_value(expression, value, is_default)) return false;
+  const Value* const given = parameter_value(expression, made, is_default);
+  if (given == nullptr) return false;
+  const Value& value = *given;
   if (value.as<Fragment>() != nullptr && !value.as<Fragment>()->secret && id != FunctionId::columns) {
-    out = std::move(value);  // column(column(x))
+    out = value;  // column(column(x))
     return true;
   }
   // No column is known at a deployment: `1` stands in any place of an expression.
@@ -257,12 +261,12 @@ bool Evaluator::identifier(const Expression& expression, Value& out) {
                             what_is(expression), shown(text), expression.function->name));
   };
   if (value.is_undefined()) return refused({});
-  Fragment made;
+  Fragment fragment;
   if (id != FunctionId::columns) {
     const auto text = value.text() != nullptr ? *value.text() : std::string();
     if (!is_default && !check_allowed(expression, value)) return false;
-    if (text == stand_in_text || !append_identifier(made.sql, text)) return refused(text);
-    out = Value(std::move(made));
+    if (text == stand_in_text || !append_identifier(fragment.sql, text)) return refused(text);
+    out = Value(std::move(fragment));
     return true;
   }
   Items names;
@@ -274,12 +278,12 @@ bool Evaluator::identifier(const Expression& expression, Value& out) {
   for (std::size_t i = 0; i < names.size(); ++i) {
     const auto* text = names[i].text();
     const auto name = text == nullptr ? std::string_view() : strip_left(strip_right(*text, blanks), blanks);
-    if (i > 0) made.sql += ',';
+    if (i > 0) fragment.sql += ',';
     if (!is_default && !check_allowed(expression, Value(name))) return false;
-    if (name == stand_in_text || !append_identifier(made.sql, name)) return refused(name);
+    if (name == stand_in_text || !append_identifier(fragment.sql, name)) return refused(name);
   }
   if (names.empty()) return refused({});
-  out = Value(std::move(made));
+  out = Value(std::move(fragment));
   return true;
 }
 
@@ -302,9 +306,11 @@ bool Evaluator::split(std::string_view text, std::string_view separator, std::in
 }
 
 bool Evaluator::split_to_array(const Expression& expression, Value& out) {
-  Value value;
+  Value made;
   bool is_default = false;
-  if (!parameter_value(expression, value, is_default)) return false;
+  const Value* const found = parameter_value(expression, made, is_default);
+  if (found == nullptr) return false;
+  Value value = *found;
   std::string separator = ",";
   if (const auto* given = expression.keyword("separator")) {
     Value text;

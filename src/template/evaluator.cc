@@ -3,6 +3,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cmath>
 
 #include "template/types.h"
@@ -51,11 +52,7 @@ bool Evaluator::fail(ErrorKind kind, std::size_t offset, std::string message) {
   return false;
 }
 
-bool Evaluator::charge(std::size_t units, std::size_t offset) {
-  if (units < work_left_) {
-    work_left_ -= static_cast<std::uint32_t>(units);
-    return true;
-  }
+bool Evaluator::overworked(std::size_t offset) {
   work_left_ = 0;
   return fail(ErrorKind::limit, offset,
               fmt::format("the template does too much work: more than {} steps", Limits::work_max));
@@ -72,6 +69,7 @@ void Evaluator::met(const std::string& name) {
   for (const auto& known : *met_)
     if (known == name) return;
   work_left_ -= std::min(work_left_, static_cast<std::uint32_t>(met_->size() / 8));
+  if (met_->empty()) met_->reserve(program_.parameters.size());
   met_->push_back(name);
 }
 
@@ -166,6 +164,9 @@ void Evaluator::load(std::uint32_t slot) {
     return;
   }
   Items items;
+  std::size_t count = values->size();
+  for (const auto& text : *values) count += static_cast<std::size_t>(std::count(text.begin(), text.end(), ','));
+  items.reserve(count);
   for (const auto& text : *values) {
     std::size_t start = 0;
     for (;;) {
@@ -370,6 +371,21 @@ bool Evaluator::print_value(const Statement& statement, const Value& printed) {
 
 // ---- expressions
 
+const Value* Evaluator::evaluated(const Expression& expression, Value& made) {
+  if (expression.kind != Kind::name) return evaluate(expression, made) ? &made : nullptr;
+  return charge(1, expression.offset) ? value_of_name(expression) : nullptr;
+}
+
+const Value* Evaluator::value_of_name(const Expression& name) {
+  load(name.slot);
+  const auto& value = slots_[name.slot].value;
+  if (value.text() != nullptr && !charge_text(value.text()->size(), name.offset)) return nullptr;
+  if (const auto* fragment = value.as<Fragment>();
+      fragment != nullptr && !charge_text(fragment->sql.size(), name.offset))
+    return nullptr;
+  return &value;
+}
+
 bool Evaluator::evaluate(const Expression& expression, Value& out) {
   if (!charge(1, expression.offset)) return false;
   switch (expression.kind) {
@@ -379,13 +395,9 @@ bool Evaluator::evaluate(const Expression& expression, Value& out) {
       out = expression.value;
       return true;
     case Kind::name: {
-      load(expression.slot);
-      const auto& value = slots_[expression.slot].value;
-      if (value.text() != nullptr && !charge_text(value.text()->size(), expression.offset)) return false;
-      if (const auto* fragment = value.as<Fragment>();
-          fragment != nullptr && !charge_text(fragment->sql.size(), expression.offset))
-        return false;
-      out = value;
+      const Value* const value = value_of_name(expression);
+      if (value == nullptr) return false;
+      out = *value;
       return true;
     }
     case Kind::list: {

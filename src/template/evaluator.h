@@ -37,6 +37,9 @@ class Evaluator {
 
   // expressions (evaluator.cc)
   bool evaluate(const Expression& expression, Value& out);
+  /// A name's value where it lies, any other in `made`; null when an error was recorded.
+  const Value* evaluated(const Expression& expression, Value& made);
+  const Value* value_of_name(const Expression& name);
 
   // operators (operators.cc)
   bool evaluate_arithmetic(const Expression& expression, Value& out);
@@ -64,8 +67,9 @@ class Evaluator {
   bool text_method(const Expression& expression, const std::string& text, const std::vector<Value>& given, Value& out);
   bool split(std::string_view text, std::string_view separator, std::int64_t splits_max, Items& out,
              std::size_t offset);
-  /// The value of a parameter function: request, `default=`, stand-in, or the missing-parameter error.
-  bool parameter_value(const Expression& expression, Value& out, bool& is_default);
+  /// The value of a parameter function: request, `default=`, stand-in, or null with the missing-parameter error.
+  /// `made` holds it where it lies nowhere else.
+  const Value* parameter_value(const Expression& expression, Value& made, bool& is_default);
   bool convert_or_fail(const Expression& expression, const TypeInfo& type, const Value& from, Value& out);
   /// enum=: a value that is not in the list is refused. Defaults are the author's and are not asked.
   bool check_allowed(const Expression& expression, const Value& value);
@@ -82,7 +86,12 @@ class Evaluator {
   bool refuse(std::size_t offset, std::string message) {
     return fail(RenderError::Kind::refused, offset, std::move(message));
   }
-  bool charge(std::size_t units, std::size_t offset);
+  bool charge(std::size_t units, std::size_t offset) {
+    if (units >= work_left_) return overworked(offset);
+    work_left_ -= static_cast<std::uint32_t>(units);
+    return true;
+  }
+  bool overworked(std::size_t offset);
   bool charge_text(std::size_t bytes, std::size_t offset);
 
   const Program& program_;

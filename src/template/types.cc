@@ -119,15 +119,23 @@ std::optional<std::string> text_of(const Value& value) {
   return scalar_text(value);
 }
 
+/// The text in `from` as it lies there, or what text_of() makes of it, in `made`; null for neither.
+const std::string* text_in(const Value& from, std::optional<std::string>& made) {
+  if (from.text() != nullptr) return from.text();
+  made = text_of(from);
+  return made ? &*made : nullptr;
+}
+
 bool convert_integer(const TypeInfo& type, const Value& from, Value& to) {
   std::optional<Integer> number;
+  std::optional<std::string> made;
   if (const auto* integer = from.as<Integer>()) {
     number = *integer;
   } else if (const auto* flag = from.as<bool>()) {
     number = Integer(*flag ? 1 : 0);
   } else if (const auto* real = from.as<double>()) {
     if (*real == std::floor(*real) && std::abs(*real) < 9e15) number = Integer(static_cast<std::int64_t>(*real));
-  } else if (const auto text = text_of(from)) {
+  } else if (const auto* text = text_in(from, made)) {
     number = parse_integer(trim(*text));
   }
   if (!number || !fits(*number, type.bits, type.is_signed)) return false;
@@ -172,24 +180,25 @@ bool convert(const TypeInfo& type, const Value& from, Value& to, std::string& ex
     return false;
   }
   bool done = false;
+  std::optional<std::string> made;
   switch (type.kind) {
     case TypeClass::text: {
       auto text = text_of(from);
       done = text.has_value();
       if (done) to = Value(std::move(*text));
-      expected = "a text";
+      if (!done) expected = "a text";
       break;
     }
     case TypeClass::uuid: {
       auto text = text_of(from);
       done = text && is_uuid(*text);
       if (done) to = Value(std::move(*text));
-      expected = "a UUID such as 123e4567-e89b-12d3-a456-426614174000";
+      if (!done) expected = "a UUID such as 123e4567-e89b-12d3-a456-426614174000";
       break;
     }
     case TypeClass::boolean:
       done = convert_boolean(from, to);
-      expected = "true, false, 1 or 0";
+      if (!done) expected = "true, false, 1 or 0";
       break;
     case TypeClass::integer:
     case TypeClass::wide_integer:
@@ -197,37 +206,37 @@ bool convert(const TypeInfo& type, const Value& from, Value& to, std::string& ex
       if (!done) expected = integer_range(type);
       break;
     case TypeClass::real: {
-      const auto text = text_of(from);
-      const auto number = text ? parse_real(*text, type.bits) : std::nullopt;
+      const auto* text = text_in(from, made);
+      const auto number = text != nullptr ? parse_real(*text, type.bits) : std::nullopt;
       done = number.has_value();
       if (done) to = Value(type.bits == 32 ? static_cast<double>(static_cast<float>(*number)) : *number);
-      expected = "a finite decimal number";
+      if (!done) expected = "a finite decimal number";
       break;
     }
     case TypeClass::decimal: {
-      const auto text = text_of(from);
+      const auto* text = text_in(from, made);
       std::string digits;
-      done = text && parse_decimal(*text, type.bits, digits);
+      done = text != nullptr && parse_decimal(*text, type.bits, digits);
       if (done) to = Value(std::move(digits));
       if (!done) expected = fmt::format("digits with an optional point, at most {} of them", type.bits);
       break;
     }
     case TypeClass::date: {
-      const auto text = text_of(from);
-      const auto moment = text ? parse_date(*text) : std::nullopt;
+      const auto* text = text_in(from, made);
+      const auto moment = text != nullptr ? parse_date(*text) : std::nullopt;
       done = moment.has_value();
       if (done) to = Value(moment->date_text());
-      expected = "a date as YYYY-MM-DD or YYYYMMDD";
+      if (!done) expected = "a date as YYYY-MM-DD or YYYYMMDD";
       break;
     }
     case TypeClass::date_time:
     case TypeClass::date_time64: {
-      const auto text = text_of(from);
-      const auto moment = text ? parse_date_time(*text) : std::nullopt;
+      const auto* text = text_in(from, made);
+      const auto moment = text != nullptr ? parse_date_time(*text) : std::nullopt;
       const bool fine = type.kind == TypeClass::date_time64;
       done = moment.has_value();
       if (done) to = Value(moment->date_time_text(fine ? moment->fraction_digits : 0));
-      expected = fine ? "a time as YYYY-MM-DD HH:MM:SS[.fff]" : "a time as YYYY-MM-DD HH:MM:SS";
+      if (!done) expected = fine ? "a time as YYYY-MM-DD HH:MM:SS[.fff]" : "a time as YYYY-MM-DD HH:MM:SS";
       break;
     }
     case TypeClass::json: {
