@@ -8,7 +8,8 @@ import subprocess
 
 import pytest
 
-from conftest import eventually, native
+from conftest import native
+from kinglet_server import eventually
 
 SYNCED = "non_replicated_deduplication_window = 100, min_level_for_wide_part = 1, fsync_after_insert = 1, fsync_part_directory = 1"
 CALLS = "write,rename,renameat,renameat2,fsync,fdatasync,syncfs"
