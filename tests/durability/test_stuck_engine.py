@@ -46,7 +46,7 @@ def test_r9_an_engine_that_stands_still(start_server, pick, figures):
     load.wait_until(lambda: load.ended > ended + 20)
     load.stop()
     load.join()
-    wait_until_stored(server, 120)
+    wait_until_stored(server, pick(120, 900))
     assert health(server)["engine"]["restarts"] == 0
     assert_holds(ws, history)
     figures.update({"seconds": seconds, "MiB before": before // MIB, "MiB at most": most // MIB, "spool MiB at most": fullest // MIB,
@@ -63,7 +63,7 @@ def test_r12_tiny_inserts_over_a_thousand_partitions(start_server, pick, figures
     ws = workspace_of(server, project)
     load = Load(ws, count, Mix(rows=1, sources=("events", "orders"), packed=0), connections=24, history=History(12))
     load.join(300)
-    wait_until_stored(server, 120)
+    wait_until_stored(server, pick(120, 900))
     assert server.engine("SELECT sum(value) FROM system.errors WHERE name = 'TOO_MANY_PARTS'").text.strip() == "0"
     parts = server.engine("SELECT max(c) FROM (SELECT count() AS c FROM system.parts WHERE active GROUP BY database, table)").text.strip()
     assert_holds(ws, load.history)
