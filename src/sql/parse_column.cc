@@ -49,7 +49,12 @@ bool Parser::reserved_operand() const {
   }
 }
 
-Result<Expr*> Parser::word() {
+/// A column or a call.
+Result<Expr*> Parser::name_operand() {
+  return at("(", 1) ? call() : column();
+}
+
+Result<Expr*> Parser::keyword_operand() {
   const Token& head = token();
   using enum Keyword;
   switch (head.keyword) {
@@ -94,11 +99,7 @@ Result<Expr*> Parser::word() {
       break;
   }
   if (reserved_operand()) return expected("an expression");
-  if (at("(", 1)) {
-    ++next_;
-    return call(head);
-  }
-  return column();
+  return name_operand();
 }
 
 Status Parser::path_part(Path& path, std::string_view what, PathPart::Style style) {

@@ -47,7 +47,11 @@ Result<Expr*> Parser::aliased(bool bare_alias) {
 Result<Expr*> Parser::expression(int precedence) {
   if (precedence <= bind_lambda && lambda_ahead()) return lambda();
   const std::uint32_t start = next_;
-  TRY(Expr * left, prefix());
+  const bool prefixed = at("-") || at("+") || at(Keyword::not_);
+  TRY(Expr * left, prefixed ? prefix() : primary());
+  if (!prefixed && postfix_ahead()) {
+    TRY(left, postfix(left));
+  }
   return operator_ahead() ? operators(left, start, precedence) : left;
 }
 
@@ -369,31 +373,40 @@ Result<Expr*> Parser::postfix(Expr* base, bool text_of_literal) {
   }
 }
 
+/// On the way to a literal or column each function only hands on: their leaves are what most expressions are.
 Result<Expr*> Parser::primary() {
-  const Token& first = token();
-  switch (first.type) {
+  switch (token().type) {
     case Token::Type::number:
-      ++next_;
-      return make_number(raw(first), first.where);
     case Token::Type::string:
     case Token::Type::hex_string:
     case Token::Type::bin_string:
     case Token::Type::heredoc:
-      ++next_;
-      return make_string(string_value(first), first.where);
+      return literal();
     case Token::Type::word:
+      return token().keyword == Keyword::none ? name_operand() : keyword_operand();
     case Token::Type::quoted:
-      return word();
+      return name_operand();
     case Token::Type::symbol:
-      break;
     case Token::Type::end:
-      return expected("an expression");
+      break;
   }
+  return symbol_operand();
+}
+
+Result<Expr*> Parser::literal() {
+  const Token& written = token();
+  ++next_;
+  if (written.type == Token::Type::number) return make_number(raw(written), written.where);
+  return make_string(string_value(written), written.where);
+}
+
+Result<Expr*> Parser::symbol_operand() {
   if (at("(")) return parenthesised();
   if (at("[")) return bracketed();
   if (at("*")) {
+    const Position where = token().where;
     ++next_;
-    return star(make(Expr::Kind::star, first.where));
+    return star(make(Expr::Kind::star, where));
   }
   if (at("{") && (at("{", 1) || at("%", 1))) return expected("an expression");
   if (at("{")) return error_here("substitutions ({name:Type}) are not available: use template parameters");

@@ -160,8 +160,10 @@ std::string_view interval_function(std::string_view word) {
   return unit == nullptr ? std::string_view() : unit->function;
 }
 
-/// The name is read, the parenthesis is not.
-Result<Expr*> Parser::call(const Token& name) {
+/// At the name, which a parenthesis follows.
+Result<Expr*> Parser::call() {
+  const Token& name = token();
+  ++next_;
   const Level level(nesting_);
   TRY_VOID(check_nesting());
   const auto function = string_value(name);

@@ -168,13 +168,16 @@ class Parser {
   Result<Expr*> postfix(Expr* base, bool text_of_literal = true);
   [[nodiscard]] bool postfix_ahead() const { return at("[") || at(".") || at("::"); }
   Result<Expr*> primary();
+  Result<Expr*> literal();
+  Result<Expr*> name_operand();
+  Result<Expr*> keyword_operand();
+  Result<Expr*> symbol_operand();
   Result<Expr*> parenthesised();
   Result<Expr*> bracketed();
   Result<Expr*> case_expression();
   Result<Expr*> interval();
   Result<Expr*> interval_text(const Token& text);
   Result<Expr*> lambda();
-  Result<Expr*> word();
   Result<Expr*> column();
   Status path_part(Path& path, std::string_view what, PathPart::Style style = PathPart::Style::plain);
   Status json_brackets(Expr& column);
@@ -195,7 +198,7 @@ class Parser {
   Status alias(Expr& expr);
 
   // parse_function.cc
-  Result<Expr*> call(const Token& name);
+  Result<Expr*> call();
   Result<Expr*> cast_call(const Token& name);
   Result<Expr*> extract_call(const Token& name);
   Result<Expr*> substring_call(const Token& name);

@@ -411,41 +411,26 @@ class Resolver {
         return star(expr);
       case Kind::call:
         return call(expr);
-      case Kind::binary: {
-        use_function(function_name(expr.op));
-        const bool in = expr.op >= Operator::in && expr.op <= Operator::global_not_in;
-        TRY_VOID(expression(*expr.args[0]));
-        return in ? in_right_side(expr.args[1]) : expression(*expr.args[1]);
-      }
+      case Kind::binary:
+        return binary(expr);
       case Kind::logical_and:
-        use_function("and");
-        break;
+        return operands(expr, "and");
       case Kind::logical_or:
-        use_function("or");
-        break;
+        return operands(expr, "or");
       case Kind::concat:
-        use_function("concat");
-        break;
+        return operands(expr, "concat");
       case Kind::not_:
-        use_function("not");
-        break;
+        return operands(expr, "not");
       case Kind::negate:
-        use_function("negate");
-        break;
+        return operands(expr, "negate");
       case Kind::index:
-        use_function("arrayElement");
-        break;
+        return operands(expr, "arrayElement");
       case Kind::element:
-        use_function("tupleElement");
-        if (checking() && expr.by_name && is_denied_column(expr.text))
-          return refuse(Code::forbidden, expr.where, "column '{}' is not available", expr.text);
-        break;
+        return element(expr);
       case Kind::array:
-        use_function("array");
-        break;
+        return operands(expr, "array");
       case Kind::tuple:
-        use_function("tuple");
-        break;
+        return operands(expr, "tuple");
       case Kind::between:
         return between(expr);
       case Kind::quantified:
@@ -455,7 +440,25 @@ class Resolver {
       case Kind::subquery:
         return subquery(expr);
     }
+    return {};
+  }
+
+  Status operands(Expr& expr, std::string_view function) {
+    use_function(function);
     return expressions(expr.args);
+  }
+
+  Status binary(Expr& expr) {
+    use_function(function_name(expr.op));
+    const bool in = expr.op >= Operator::in && expr.op <= Operator::global_not_in;
+    TRY_VOID(expression(*expr.args[0]));
+    return in ? in_right_side(expr.args[1]) : expression(*expr.args[1]);
+  }
+
+  Status element(Expr& expr) {
+    if (checking() && expr.by_name && is_denied_column(expr.text))
+      return refuse(Code::forbidden, expr.where, "column '{}' is not available", expr.text);
+    return operands(expr, "tupleElement");
   }
 
   Status subquery(Expr& expr) {
