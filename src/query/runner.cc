@@ -86,8 +86,8 @@ Error presentable(Error error, const catalog::Resources& resources, std::string_
     case 1000:
     case 1001:
     case 1002:
-      text = text.contains("Too many open files")
-                 ? "the engine has no file descriptor left: it needs two for each data source; raise the limit of open files"
+      text = text.contains("Too many open files") ? "the engine has no file descriptor left: it needs two for each "
+                                                    "data source; raise the limit of open files"
              : error.engine_code == 243 || text.contains("No space left on device") ? "the disk of the engine is full"
                                                                                     : "the engine could not do it";
       return error;

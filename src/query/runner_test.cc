@@ -88,8 +88,9 @@ TEST(Presentable, S9TroublesOfTheHostNameNoPath) {
 TEST(Presentable, R7WhatTheHostLacksIsSaid) {
   EXPECT_EQ(shown(76, "Cannot open file /srv/rows/store/0d2/log.txt, errno: 24, strerror: Too many open files"),
             "the engine has no file descriptor left: it needs two for each data source; raise the limit of open files");
-  EXPECT_EQ(shown(75, "Cannot write to file /srv/rows/store/0d2/data.bin, errno: 28, strerror: No space left on device"),
-            "the disk of the engine is full");
+  EXPECT_EQ(
+      shown(75, "Cannot write to file /srv/rows/store/0d2/data.bin, errno: 28, strerror: No space left on device"),
+      "the disk of the engine is full");
   EXPECT_EQ(shown(243, "Cannot reserve 1.00 MiB, not enough space"), "the disk of the engine is full");
 }
 

@@ -245,11 +245,13 @@ def test_readers_see_one_state_or_the_other_while_rows_come_in(ws):
 
     threads = [threading.Thread(target=read), threading.Thread(target=write)]
     [t.start() for t in threads]
-    for n in range(1, 5):
-        reply = replace(ws, generation(n), "startsWith(city, 'g')")
-        assert reply.status_code == 200, reply.text
-    stop.set()
-    [t.join() for t in threads]
+    try:
+        for n in range(1, 5):
+            reply = replace(ws, generation(n), "startsWith(city, 'g')")
+            assert reply.status_code == 200, reply.text
+    finally:
+        stop.set()
+        [t.join() for t in threads]
     assert mixed == [] and failures == []
     ws.must_append("sales", [{"id": 8999, "day": "2026-02-02", "city": "event"}])
     assert ws.rows("SELECT count(), uniqExact(id) FROM sales WHERE city = 'event'") == [[appended[0] + 1, appended[0] + 1]]
