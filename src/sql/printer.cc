@@ -7,6 +7,7 @@
 #include <cstring>
 #include <utility>
 
+#include "base/ascii.h"
 #include "sql/parser.h"
 
 namespace kinglet::sql {
@@ -78,8 +79,7 @@ constexpr Bytes plain_bytes = [] {
 
 constexpr Bytes word_bytes = [] {
   Bytes out{};
-  for (std::size_t c = 0; c < out.size(); ++c)
-    out[c] = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_';
+  for (std::size_t c = 0; c < out.size(); ++c) out[c] = ascii::is_word(static_cast<char>(c));
   return out;
 }();
 
@@ -162,7 +162,7 @@ int bind(const Expr& expr) {
 /// A function's name is safe without quotes when it is a plain word that begins no syntax.
 bool bare_function(std::string_view name) {
   const auto word = [](char c) { return word_bytes[static_cast<unsigned char>(c)]; };
-  if (name.empty() || (name[0] >= '0' && name[0] <= '9') || !std::all_of(name.begin(), name.end(), word)) return false;
+  if (name.empty() || ascii::is_digit(name[0]) || !std::all_of(name.begin(), name.end(), word)) return false;
   using enum Keyword;
   switch (find_keyword(name)) {
     case none:
