@@ -6,6 +6,8 @@
 
 namespace kinglet {
 
+bool is_utf8(std::string_view text);
+
 /// Replaces each byte that is not part of valid UTF-8 by U+FFFD.
 std::string replace_invalid_utf8(std::string_view text);
 
