@@ -10,10 +10,6 @@
 
 namespace kinglet::engine {
 
-struct BlockLimits {
-  static constexpr std::uint64_t columns_max = 10'000;
-};
-
 /// Rows for one table, column-major. encode() writes exactly the bytes of spec/native-format.md 3, revision 0.
 /// Thread: any, one at a time.
 class Block {
@@ -55,27 +51,6 @@ class Block {
 
  private:
   std::vector<Entry> entries_;
-};
-
-/// Joins encoded blocks of the same columns into one. Cost: a comparison of each column's head and a copy of its bytes;
-/// no block after the first is decoded, unless a column of it is Nullable only here or only there.
-/// Thread: any, one at a time.
-class BlockJoiner {
- public:
-  /// Errors: invalid (damaged, or other columns than the first block's); nothing more may be added then.
-  Status add(std::string_view bytes);
-  /// Appends the joined block to `out`. Something was added.
-  void encode(std::string& out) const { joined_.encode(out); }
-
- private:
-  Status start(Block first);
-  Status add_slowly(std::string_view bytes);
-  Block joined_;
-  struct TypeText {  // as it stands in a block's head
-    std::string whole;
-    std::string present;  // inside a Nullable; else empty
-  };
-  std::vector<TypeText> types_;
 };
 
 }  // namespace kinglet::engine

@@ -149,21 +149,12 @@ struct Client::State {
   bool away = false;  // and the log says so
 
   /// Sends `body` to `target`; a reply with status 200, or the Error it stands for.
-  Task<Result<std::unique_ptr<http::ClientReply>>> exchange(std::string target, std::string body,
-                                                            std::string_view body_view, bool repeatable,
-                                                            Deadline deadline);
+  Task<Result<std::unique_ptr<http::ClientReply>>> exchange(http::ClientRequest request);
 };
 
-Task<Result<std::unique_ptr<http::ClientReply>>> Client::State::exchange(std::string target, std::string body,
-                                                                         std::string_view body_view, bool repeatable,
-                                                                         Deadline deadline) {
-  http::ClientRequest request;
+Task<Result<std::unique_ptr<http::ClientReply>>> Client::State::exchange(http::ClientRequest request) {
   request.method = "POST";
-  request.target = std::move(target);
-  request.body = std::move(body);
-  request.body_view = body_view;
-  request.repeatable = repeatable;
-  request.deadline = deadline == Deadline{} ? Clock::now() + default_time : deadline;
+  if (request.deadline == Deadline{}) request.deadline = Clock::now() + default_time;
   request.headers.add("TE", "trailers");
   if (!options.address.user.empty()) {
     request.headers.add("X-ClickHouse-User", options.address.user);
@@ -212,7 +203,12 @@ Task<Result<std::unique_ptr<Reply>>> Client::open(std::string sql, QueryOptions 
   }
   append_parameters(target, options.settings);
   append_parameters(target, options.parameters, "param_");
-  auto reply = co_await state_->exchange(std::move(target), std::move(sql), {}, options.read_only, options.deadline);
+  http::ClientRequest request;
+  request.target = std::move(target);
+  request.body = std::move(sql);
+  request.repeatable = options.read_only;
+  request.deadline = options.deadline;
+  auto reply = co_await state_->exchange(std::move(request));
   if (!reply) co_return std::unexpected(std::move(reply).error());
   co_return std::unique_ptr<Reply>(new HttpReply(std::move(*reply)));
 }
@@ -259,13 +255,17 @@ Task<Status> Client::execute(std::string sql, Deadline deadline, Settings settin
   co_return Status();
 }
 
-Task<Result<Summary>> Client::insert(std::string statement, std::string_view block, Settings settings,
+Task<Result<Summary>> Client::insert(std::string statement, std::vector<std::string_view> block, Settings settings,
                                      Deadline deadline, std::string_view format) {
   std::string target;
   append_parameter(target, "query", fmt::format("{} FORMAT {}", statement, format));
   append_parameter(target, "query_id", make_uuid());
   append_parameters(target, settings);
-  auto sent = co_await state_->exchange(std::move(target), {}, block, false, deadline);
+  http::ClientRequest request;
+  request.target = std::move(target);
+  request.body_pieces = std::move(block);
+  request.deadline = deadline;
+  auto sent = co_await state_->exchange(std::move(request));
   if (!sent) co_return std::unexpected(std::move(sent).error());
   HttpReply reply(std::move(*sent));
   while (true) {

@@ -80,9 +80,10 @@ class Client {
   Task<Result<std::string>> explain_tree(std::string_view sql, Deadline deadline);
   /// DDL, ALTER and other statements of ours without a result; never user SQL text.
   Task<Status> execute(std::string sql, Deadline deadline, Settings settings = {});
-  /// `statement` is `INSERT INTO db.t (a, b)` without FORMAT; `block` is one Native block, sent as the body.
-  Task<Result<Summary>> insert(std::string statement, std::string_view block, Settings settings, Deadline deadline,
-                               std::string_view format = "Native");
+  /// `statement` is `INSERT INTO db.t (a, b)` without FORMAT; `block` is one Native block in pieces, sent as the body:
+  /// what they point to must outlive the call.
+  Task<Result<Summary>> insert(std::string statement, std::vector<std::string_view> block, Settings settings,
+                               Deadline deadline, std::string_view format = "Native");
   /// True when the engine answers /ping within `deadline`.
   Task<bool> ping(Deadline deadline);
 

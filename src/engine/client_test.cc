@@ -164,7 +164,8 @@ TEST_F(EngineClientTest, AnInsertSendsTheBlockAsBody) {
   });
   const std::string block(1 << 20, '\0');
   auto summary = run([&] {
-    return client_->insert("INSERT INTO `d`.`t` (`a`)", block, {{"insert_deduplication_token", "x"}}, deadline_in(10s));
+    return client_->insert("INSERT INTO `d`.`t` (`a`)", {block}, {{"insert_deduplication_token", "x"}},
+                           deadline_in(10s));
   });
   ASSERT_TRUE(summary) << summary.error().message;
   EXPECT_EQ(summary->written_rows, 7U);

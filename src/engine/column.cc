@@ -8,6 +8,27 @@
 
 namespace kinglet::engine {
 
+Status check_written(const Type& type) {
+  if (is_insertable(type) && sent_type(type) == type && type.kind != Kind::nested) return {};
+  return fail(Code::invalid, "a block holds a column of type {}, which we never write", print(type));
+}
+
+void append_prefix(const Type& type, std::string& out) {
+  if (type.kind == Kind::json) {
+    out.append("\x01\0\0\0\0\0\0\0", 8);  // text form
+    return;
+  }
+  for (const Type& element : type.elements) append_prefix(element, out);
+}
+
+bool read_prefix(const Type& type, NativeReader& in) {
+  if (type.kind == Kind::json) {
+    std::uint64_t form = 0;
+    return in.fixed(form) && form == 1;
+  }
+  return std::ranges::all_of(type.elements, [&](const Type& element) { return read_prefix(element, in); });
+}
+
 Column::Column(const Type& sent) : type_(sent) {
   switch (sent.kind) {
     case Kind::string:
@@ -190,11 +211,6 @@ void Column::append_same(const Column& other) {
   size_ += other.size_;
 }
 
-void Column::write_prefix(std::string& out) const {
-  if (type_.kind == Kind::json) out.append("\x01\0\0\0\0\0\0\0", 8);  // text form
-  for (const Column& child : children_) child.write_prefix(out);
-}
-
 void Column::write_data(std::string& out) const {
   if (!data_.empty()) out.append(data_.data(), data_.size());
   for (const Column& child : children_) child.write_data(out);
@@ -202,22 +218,14 @@ void Column::write_data(std::string& out) const {
 
 void Column::encode_data(std::string& out) const {
   const Column& written = is_plain_default() ? children_[0] : *this;
-  written.write_prefix(out);
+  append_prefix(written.type_, out);
   written.write_data(out);
 }
 
 void Column::encode_flattened(std::size_t index, std::string& out) const {
-  children_[index].write_prefix(out);
+  append_prefix(children_[index].type_, out);
   if (!data_.empty()) out.append(data_.data(), data_.size());
   children_[index].write_data(out);
-}
-
-bool Column::read_prefix(const Type& type, NativeReader& in) {
-  if (type.kind == Kind::json) {
-    std::uint64_t form = 0;
-    return in.fixed(form) && form == 1;
-  }
-  return std::ranges::all_of(type.elements, [&](const Type& element) { return read_prefix(element, in); });
 }
 
 Status Column::read_data(std::uint64_t rows, NativeReader& in) {
@@ -225,39 +233,18 @@ Status Column::read_data(std::uint64_t rows, NativeReader& in) {
   std::string_view bytes;
   switch (shape_) {
     case Shape::fixed:
-      if (rows > in.left() / type_.width || !in.bytes(rows * type_.width, bytes)) return cut();
+      if (!in.rows(rows, type_.width, bytes)) return cut();
       data_.append(bytes.data(), bytes.size());
       break;
-    case Shape::string: {
-      if (rows > in.left()) return cut();
-      const std::uint64_t base = data_.size();
-      const char* start = in.position();
-      for (std::uint64_t row = 0; row < rows; ++row) {
-        const char* row_start = in.position();
-        if (!in.string(bytes)) return cut();
-        char shortest[10];
-        // One form for one value: a longer varuint than needed would break byte equality after joining.
-        if (write_varuint(bytes.size(), shortest) - shortest != bytes.data() - row_start) return cut();
-        offsets_.add<std::uint64_t>(base + static_cast<std::uint64_t>(in.position() - start));
-      }
-      data_.append(start, static_cast<std::size_t>(in.position() - start));
+    case Shape::string:
+      if (!in.strings(rows, bytes, [&](std::size_t end) { offsets_.add<std::uint64_t>(end); })) return cut();
+      data_.append(bytes.data(), bytes.size());
       break;
-    }
     case Shape::array: {
-      if (rows > in.left() / 8 || !in.bytes(rows * 8, bytes)) return cut();
-      const std::uint64_t base = children_[0].size();
-      char* out = data_.grow(rows * 8);
-      std::uint64_t last = 0;
-      for (std::uint64_t row = 0; row < rows; ++row) {
-        std::uint64_t end = 0;
-        std::memcpy(&end, bytes.data() + row * 8, 8);
-        if (end < last) return cut();
-        last = end;
-        end += base;
-        std::memcpy(out + row * 8, &end, 8);
-      }
-      data_.advance(rows * 8);
-      for (Column& child : children_) TRY_VOID(child.read_data(last, in));
+      std::uint64_t elements = 0;
+      if (!in.ends(rows, bytes, elements)) return cut();
+      data_.append(bytes.data(), bytes.size());
+      for (Column& child : children_) TRY_VOID(child.read_data(elements, in));
       break;
     }
     case Shape::tuple:
@@ -268,11 +255,8 @@ Status Column::read_data(std::uint64_t rows, NativeReader& in) {
       for (Column& child : children_) TRY_VOID(child.read_data(rows, in));
       break;
     case Shape::nullable:
-      if (!in.bytes(rows, bytes)) return cut();
-      for (char c : bytes) {
-        if (c != 0 && c != 1) return cut();
-        null_count_ += static_cast<std::size_t>(c);
-      }
+      if (!in.nulls(rows, bytes)) return cut();
+      null_count_ += static_cast<std::size_t>(std::ranges::count(bytes, '\1'));
       data_.append(bytes.data(), bytes.size());
       TRY_VOID(children_[0].read_data(rows, in));
       break;
@@ -281,21 +265,8 @@ Status Column::read_data(std::uint64_t rows, NativeReader& in) {
   return {};
 }
 
-Status Column::decode_more(std::uint64_t rows, NativeReader& in) {
-  if (!read_prefix(type_, in)) return fail(Code::invalid, "a block of type {} is cut or damaged", print(type_));
-  return read_data(rows, in);
-}
-
-Status Column::decode_present(std::uint64_t rows, NativeReader& in) {
-  if (rows > in.left()) return fail(Code::invalid, "a block of type {} is cut or damaged", print(type_));
-  data_.append_zeros(rows);
-  size_ += rows;
-  return children_[0].decode_more(rows, in);
-}
-
 Result<Column> Column::decode(const Type& sent, std::uint64_t rows, NativeReader& in) {
-  if (!is_insertable(sent) || sent_type(sent) != sent || sent.kind == Kind::nested)
-    return fail(Code::invalid, "a block holds a column of type {}, which we never write", print(sent));
+  TRY_VOID(check_written(sent));
   Column column(sent);
   if (!read_prefix(sent, in)) return fail(Code::invalid, "a block of type {} is cut or damaged", print(sent));
   TRY_VOID(column.read_data(rows, in));

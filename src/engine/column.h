@@ -12,6 +12,16 @@
 
 namespace kinglet::engine {
 
+struct BlockLimits {
+  static constexpr std::uint64_t columns_max = 10'000;
+};
+
+/// Is this what stands in the head of a block that we have written? Errors: invalid.
+Status check_written(const Type& type);
+/// What stands before the values of a column of this type: nothing, but for JSON.
+void append_prefix(const Type& type, std::string& out);
+bool read_prefix(const Type& type, NativeReader& in);
+
 /// Values of one type, column-major. Made from a type without LowCardinality (see sent_type); a Column holds exactly
 /// the bytes of spec/native-format.md 4, so that encoding is copying.
 ///
@@ -98,11 +108,6 @@ class Column {
   void encode_flattened(std::size_t index, std::string& out) const;
   /// Reads `rows` rows. Errors: invalid, at the first fault.
   static Result<Column> decode(const Type& sent, std::uint64_t rows, NativeReader& in);
-  /// Reads `rows` more rows of the column's own type behind those that it has. Errors: invalid; the column is then of
-  /// no more use.
-  Status decode_more(std::uint64_t rows, NativeReader& in);
-  /// The same for a nullable column from one of its inner type: none of the rows is NULL.
-  Status decode_present(std::uint64_t rows, NativeReader& in);
 
   /// Text of row `row` of a string column (for tests and for reading quarantine rows back).
   std::string_view string_at(std::size_t row) const;
@@ -115,9 +120,7 @@ class Column {
 
  private:
   Column() = default;
-  void write_prefix(std::string& out) const;
   void write_data(std::string& out) const;
-  static bool read_prefix(const Type& type, NativeReader& in);
   Status read_data(std::uint64_t rows, NativeReader& in);
   bool same_type(const Column& other) const;
   void append_same(const Column& other);

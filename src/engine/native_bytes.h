@@ -126,6 +126,44 @@ class NativeReader {
     std::uint64_t size = 0;
     return varuint(size) && bytes(size, out);
   }
+  /// `rows` values of `width` bytes.
+  bool rows(std::uint64_t rows, std::uint32_t width, std::string_view& out) {
+    return rows <= left() / width && bytes(rows * width, out);
+  }
+  /// `rows` texts with their lengths, each length in its shortest form: one form for one value, or blocks that are
+  /// equal would differ in bytes. `ended(n)` hears where each ends, in bytes from the first.
+  template <class Ended = void (*)(std::size_t)>
+  bool strings(std::uint64_t rows, std::string_view& out, Ended ended = [](std::size_t) {}) {
+    const char* const start = at_;
+    std::string_view text;
+    for (std::uint64_t row = 0; row < rows; ++row) {
+      const char* const length = at_;
+      if (!string(text)) return false;
+      if (const char* const last = text.data() - 1; last != length && *last == 0) return false;
+      ended(static_cast<std::size_t>(at_ - start));
+    }
+    out = {start, static_cast<std::size_t>(at_ - start)};
+    return true;
+  }
+  /// Where each of `rows` arrays ends among their elements, 8 bytes each; `elements`: the last of them.
+  bool ends(std::uint64_t rows, std::string_view& out, std::uint64_t& elements) {
+    if (!this->rows(rows, 8, out)) return false;
+    elements = 0;
+    for (std::uint64_t row = 0; row < rows; ++row) {
+      std::uint64_t end = 0;
+      std::memcpy(&end, out.data() + row * 8, 8);
+      if (end < elements) return false;
+      elements = end;
+    }
+    return true;
+  }
+  /// A byte for each of `rows`: 1 where it is NULL, else 0.
+  bool nulls(std::uint64_t rows, std::string_view& out) {
+    if (!bytes(rows, out)) return false;
+    unsigned char all = 0;
+    for (const char c : out) all |= static_cast<unsigned char>(c);
+    return all <= 1;
+  }
   template <class T>
   bool fixed(T& value) {
     if (left() < sizeof value) return false;

@@ -313,7 +313,7 @@ std::string host_header(const Endpoint& endpoint) {
   return text;
 }
 
-Result<std::string> request_head(const Endpoint& endpoint, const ClientRequest& request, std::string_view body) {
+Result<std::string> request_head(const Endpoint& endpoint, const ClientRequest& request) {
   if (!valid_header(request.method, request.target) || request.target.empty() ||
       request.target.find(' ') != std::string::npos) {
     return fail(Code::invalid, "The method or the target of the request holds a space or a line break");
@@ -325,11 +325,13 @@ Result<std::string> request_head(const Endpoint& endpoint, const ClientRequest& 
     if (!valid_header(name, value)) return fail(Code::invalid, "The request header '{}' holds a line break", name);
     head += name + ": " + value + "\r\n";
   }
-  const bool needs_length = !body.empty() || (request.method != "GET" && request.method != "HEAD");
+  std::size_t size = request.body.size();
+  for (const std::string_view piece : request.body_pieces) size += piece.size();
+  const bool needs_length = size > 0 || (request.method != "GET" && request.method != "HEAD");
   if (request.stream && !request.stream_length) {
     head += "Transfer-Encoding: chunked\r\n";
   } else if (needs_length || request.stream) {
-    head += fmt::format("Content-Length: {}\r\n", request.stream ? *request.stream_length : body.size());
+    head += fmt::format("Content-Length: {}\r\n", request.stream ? *request.stream_length : size);
   }
   head += "\r\n";
   return head;
@@ -411,15 +413,16 @@ Task<Result<std::unique_ptr<ClientReply>>> Client::send_once(const Endpoint& end
   internal::ClientConnection& connection = *lease->connection;
   connection.arm(request.deadline);
 
-  const std::string_view body = request.body_view.empty() ? std::string_view(request.body) : request.body_view;
-  CO_TRY(std::string head, internal::request_head(endpoint, request, body));
+  CO_TRY(std::string head, internal::request_head(endpoint, request));
   Status sent;
   bool source_failed = false;
   if (request.stream) {
     sent = co_await internal::send_stream(connection, *request.stream, request.stream_length, std::move(head),
                                           source_failed);
   } else {
-    sent = co_await connection.write_all(head, body, {});
+    std::vector<std::string_view> pieces{head, request.body};
+    pieces.insert(pieces.end(), request.body_pieces.begin(), request.body_pieces.end());
+    sent = co_await connection.write_all(pieces);
   }
   if (source_failed) co_return std::unexpected(std::move(sent).error());
   if (!sent && connection.expired) co_return fail(Code::timeout, "The peer did not take the request in time");

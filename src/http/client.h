@@ -10,6 +10,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "http/message.h"
 
@@ -50,7 +51,8 @@ struct ClientRequest {
   std::string target = "/";
   Headers headers = {};  // Host, Content-Length and Transfer-Encoding are the client's business
   std::string body = {};
-  std::string_view body_view = {};          // instead of `body`, when it should not be copied; must outlive the call
+  std::vector<std::string_view> body_pieces =
+      {};                                   // behind `body`, when they should not be copied; must outlive the call
   std::unique_ptr<BodySource> stream = {};  // instead of both
   std::optional<std::uint64_t> stream_length = {};              // unknown: sent in chunks
   Deadline deadline = Clock::now() + std::chrono::seconds(30);  // of the whole exchange, the reply's body included

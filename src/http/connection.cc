@@ -105,6 +105,26 @@ Task<Status> Connection::write_all(std::string_view first, std::string_view seco
   co_return Status();
 }
 
+Task<Status> Connection::write_all(std::span<const std::string_view> pieces) {
+  constexpr std::size_t parts_max = 64;  // what Asio hands to one call of the kernel
+  std::size_t next = 0, skip = 0;        // the first piece that is not gone, and how much of it is
+  while (true) {
+    std::array<asio::const_buffer, parts_max> parts;
+    std::size_t count = 0, part_skip = skip;
+    for (std::size_t i = next; i < pieces.size() && count < parts_max; ++i, part_skip = 0)
+      if (pieces[i].size() > part_skip) parts[count++] = asio::buffer(pieces[i].substr(part_skip));
+    if (count == 0) co_return Status();
+    wait = Wait::write;
+    deadline = Clock::now() + write_idle_timeout;
+    const auto [ec, size] = co_await stream.write_some(std::span<const asio::const_buffer>(parts).first(count));
+    deadline = no_deadline;
+    bytes_sent += size;
+    if (expired) co_return fail(Code::timeout, "The peer did not take the bytes in time");
+    if (ec) co_return fail(Code::cancelled, "The connection was closed by the peer");
+    for (skip += size; next < pieces.size() && skip >= pieces[next].size(); ++next) skip -= pieces[next].size();
+  }
+}
+
 SocketBody::SocketBody(Connection& connection, const Framing& framing, const Options& options)
     : connection_(connection), options_(options), patience_(options.idle_timeout) {
   if (framing.chunked) {

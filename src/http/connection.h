@@ -55,6 +55,7 @@ class Connection {
   /// Writes all; the deadline starts anew with each piece that the peer takes.
   Task<Status> write_all(std::string_view bytes);
   Task<Status> write_all(std::string_view first, std::string_view second, std::string_view third);
+  Task<Status> write_all(std::span<const std::string_view> pieces);
 
   /// Called by the sweeper.
   void expire() {

@@ -408,7 +408,7 @@ Task<Status> Replacement::insert(const engine::Block& block) {
     CO_TRY_VOID(co_await state_->runner().engine_ready(patience));
     // The same bytes under the same token: a second try after a lost answer stores nothing twice.
     const auto stored =
-        co_await state_->runner().client().insert(statement, bytes, settings, Clock::now() + step_patience);
+        co_await state_->runner().client().insert(statement, {bytes}, settings, Clock::now() + step_patience);
     if (stored) co_return Status{};
     if (stored.error().code != Code::unavailable || Clock::now() > patience) co_return fail(stored.error());
     asio::steady_timer pause(co_await asio::this_coro::executor, std::chrono::milliseconds(100));

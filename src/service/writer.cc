@@ -139,7 +139,7 @@ struct Writer::State : std::enable_shared_from_this<State> {
                               {"deduplicate_blocks_in_dependent_materialized_views", "1"},
                               {"max_partitions_per_insert_block", "0"},
                               {"async_insert", "0"}};
-    const auto stored = co_await client.insert(std::move(statement), bytes, std::move(settings), deadline);
+    const auto stored = co_await client.insert(std::move(statement), {bytes}, std::move(settings), deadline);
     if (!stored) co_return fail(stored.error());
     co_return Status{};
   }

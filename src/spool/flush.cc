@@ -404,6 +404,7 @@ void Flusher::remove(std::uint64_t segment_id) {
   const std::uint64_t size = segment.sealed.size;
   if (segment.sealed.damaged) remember_damaged(segment.sealed.name, size);
   segments_.erase(found);
+  if (segments_.empty()) *spare_ = std::string();
   events_.removed(segment_id, size);
   for (Table* table : touched) forget_if_idle(*table);
 

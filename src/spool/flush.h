@@ -191,6 +191,7 @@ class Flusher {
   std::vector<FlushEvents::Share> shares_;  // not told yet
   std::multimap<Time, Table*> sleeping_;
   std::uint64_t loaded_bytes_ = 0;  // of segments that are kept in memory
+  const std::shared_ptr<std::string> spare_ = std::make_shared<std::string>();  // a segment's memory, for the next one
   int engine_tries_ = 0;            // failed tries in a row, of all tables
   Time engine_not_before_{};
   asio::steady_timer timer_;

@@ -48,8 +48,14 @@ std::uint64_t rows_of(const SegmentScan& scan, const PlannedPart& plan, PartRang
 Result<std::shared_ptr<const Flusher::Loaded>> Flusher::load(Segment& segment) {
   if (segment.kept) return segment.kept;
   TRY(auto file, folder_.open_file(segment.sealed.name));
-  auto loaded = std::make_shared<Loaded>();
-  TRY(loaded->bytes, file->read(0, segment.sealed.size));
+  // The memory of a segment serves the next one: fresh pages would cost more than reading does.
+  const std::shared_ptr<Loaded> loaded(new Loaded{.bytes = std::exchange(*spare_, {}), .scan = {}, .plan = {}},
+                                       [spare = spare_](Loaded* gone) {
+                                         if (gone->bytes.capacity() > spare->capacity())
+                                           *spare = std::move(gone->bytes);
+                                         delete gone;
+                                       });
+  TRY_VOID(file->read_into(loaded->bytes, 0, segment.sealed.size));
   TRY(loaded->scan, scan_segment(loaded->bytes));
   loaded->plan = plan_parts(loaded->scan);
   for (const auto& part : segment.parts) {
@@ -57,15 +63,18 @@ Result<std::shared_ptr<const Flusher::Loaded>> Flusher::load(Segment& segment) {
       return fail(Code::internal, "the segment lost records after they were written: {}", loaded->scan.problem);
   }
   const std::uint64_t size = loaded->bytes.size();
-  if (size > options_.flush_memory_bytes_max) return std::shared_ptr<const Loaded>(std::move(loaded));
-  for (auto other = segments_.begin();
-       other != segments_.end() && loaded_bytes_ + size > options_.flush_memory_bytes_max; ++other) {
+  if (size > options_.flush_memory_bytes_max) return std::shared_ptr<const Loaded>(loaded);
+  // Those that arrived last are needed last.
+  for (auto other = segments_.rbegin();
+       other != segments_.rend() && loaded_bytes_ + size > options_.flush_memory_bytes_max; ++other) {
+    if (other->first <= segment.sealed.header.segment_id) break;
     if (!other->second->kept) continue;
     loaded_bytes_ -= other->second->kept->bytes.size();
     other->second->kept.reset();
   }
+  if (loaded_bytes_ + size > options_.flush_memory_bytes_max) return std::shared_ptr<const Loaded>(loaded);
   loaded_bytes_ += size;
-  segment.kept = std::move(loaded);
+  segment.kept = loaded;
   return segment.kept;
 }
 

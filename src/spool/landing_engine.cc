@@ -2,6 +2,7 @@
 #include "spool/landing_engine.h"
 
 #include "base/check.h"
+#include "engine/block_joiner.h"
 #include "engine/statement_text.h"
 #include "engine/system_rows.h"
 
@@ -55,10 +56,10 @@ SpoolSection make_section(TableName table, const engine::Block& block, SectionKi
 
 Result<std::string> join_blocks(std::span<const std::string_view> blocks) {
   CHECK(!blocks.empty(), "something is joined");
-  engine::BlockJoiner joined;
-  for (const auto bytes : blocks) TRY_VOID(joined.add(bytes));
+  engine::BlockJoiner joiner;
+  for (const auto bytes : blocks) TRY_VOID(joiner.add(bytes));
   std::string out;
-  joined.encode(out);
+  for (const auto piece : joiner.pieces()) out += piece;
   return out;
 }
 
@@ -68,19 +69,18 @@ std::string insert_statement(const Layout& layout) {
 }
 
 Task<LandingAnswer> EngineLanding::land(const LandingPart& part, Deadline deadline) {
-  std::string joined;
-  std::string_view block = part.blocks.front();
+  engine::BlockJoiner joiner;
+  std::vector<std::string_view> pieces{part.blocks.front()};
   if (part.blocks.size() > 1) {
-    auto all = join_blocks(part.blocks);
-    if (!all) co_return classify_landing_error(std::move(all).error());
-    joined = *std::move(all);
-    block = joined;
+    for (const auto block : part.blocks)
+      if (auto added = joiner.add(block); !added) co_return classify_landing_error(std::move(added).error());
+    pieces = joiner.pieces();
   }
   const auto send = [&](std::uint32_t partitions_max) {
     engine::Settings settings = settings_;
     settings.emplace_back("insert_deduplication_token", part.token);
     settings.emplace_back("max_partitions_per_insert_block", std::to_string(partitions_max));
-    return client_.insert(insert_statement(part.layout), block, std::move(settings), deadline);
+    return client_.insert(insert_statement(part.layout), pieces, std::move(settings), deadline);
   };
   auto stored = co_await send(options_.partitions_max);
   const bool alone = !stored && part.blocks.size() == 1 && is_too_many_partitions(stored.error());

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <array>
 
+#include "base/byte_pieces.h"
 #include "base/check.h"
 #include "spool/segment_checksum.h"
 
@@ -54,7 +55,7 @@ Status SegmentWriter::reserve(std::uint64_t size) {
 
 namespace {
 
-/// Records in the making: small blocks are copied between the frames, large ones stay where they are.
+/// Records in the making.
 class Records {
  public:
   Records(const SegmentHeader& segment, std::uint64_t offset) : segment_(segment), offset_(offset) {}
@@ -62,61 +63,42 @@ class Records {
   /// A frame with the meta part that `encode` appends.
   template <class Encode>
   void add(RecordType type, std::uint64_t blocks_size, std::uint32_t blocks_checksum, Encode encode) {
-    const std::size_t at = bytes_.size();
-    bytes_.resize(at + record_header_size);
-    encode(bytes_);
-    const std::string_view meta = std::string_view(bytes_).substr(at + record_header_size);
-    write_record_header(bytes_.data() + at,
+    std::string& bytes = bytes_.own();
+    const std::size_t at = bytes.size();
+    bytes.resize(at + record_header_size);
+    encode(bytes);
+    const std::string_view meta = std::string_view(bytes).substr(at + record_header_size);
+    write_record_header(bytes.data() + at,
                         {.type = type,
                          .meta_size = static_cast<std::uint32_t>(meta.size()),
                          .meta_checksum = crc32c(meta),
                          .blocks_size = blocks_size,
                          .blocks_checksum = blocks_checksum},
                         segment_, offset_);
-    offset_ += bytes_.size() - at;
+    offset_ += bytes.size() - at;
   }
   void add_block(std::string_view block) {
     offset_ += block.size();
-    if (block.size() <= copied_block_size_max) {
-      bytes_.append(block);
-      return;
-    }
-    end_run();
-    pieces_.push_back({.block = block});
+    bytes_.add(block);
   }
   void pad() {
     const std::uint64_t rest = offset_ % record_alignment;
     if (rest == 0) return;
-    bytes_.append(record_alignment - rest, '\0');
+    bytes_.own().append(record_alignment - rest, '\0');
     offset_ += record_alignment - rest;
   }
   std::uint64_t offset() const { return offset_; }
   /// Valid until the next add.
   std::vector<std::string_view> pieces() {
-    end_run();
     std::vector<std::string_view> out;
-    out.reserve(pieces_.size());
-    for (const auto& piece : pieces_)
-      out.push_back(piece.block.empty() ? std::string_view(bytes_).substr(piece.begin, piece.size) : piece.block);
+    bytes_.list(out);
     return out;
   }
 
  private:
-  /// A copy of this much costs less than one more piece of the write.
-  static constexpr std::size_t copied_block_size_max = 4'096;
-  struct Piece {
-    std::string_view block = {};  // empty: bytes_ from `begin` on
-    std::size_t begin = 0, size = 0;
-  };
-  void end_run() {
-    if (bytes_.size() > run_begin_) pieces_.push_back({.begin = run_begin_, .size = bytes_.size() - run_begin_});
-    run_begin_ = bytes_.size();
-  }
   const SegmentHeader& segment_;
   std::uint64_t offset_;
-  std::string bytes_;
-  std::size_t run_begin_ = 0;
-  std::vector<Piece> pieces_;
+  BytePieces bytes_;
 };
 
 }  // namespace

@@ -100,20 +100,25 @@ class PosixFile final : public SpoolFile {
     if (::ftruncate(fd_.get(), static_cast<off_t>(size)) != 0) return disk_failure("cut a file", errno);
     return {};
   }
-  Result<std::string> read(std::uint64_t offset, std::uint64_t size) override {
+  Status read_into(std::string& out, std::uint64_t offset, std::uint64_t size) override {
     TRY(const auto whole, this->size());
-    if (offset >= whole) return std::string();
-    std::string out(std::min(size, whole - offset), '\0');
-    std::size_t done = 0;
-    while (done < out.size()) {
-      const ssize_t n = ::pread(fd_.get(), out.data() + done, out.size() - done, static_cast<off_t>(offset + done));
-      if (n < 0 && errno == EINTR) continue;
-      if (n < 0) return disk_failure("read", errno);
-      if (n == 0) break;
-      done += static_cast<std::size_t>(n);
-    }
-    out.resize(done);
-    return out;
+    const std::uint64_t wanted = offset >= whole ? 0 : std::min(size, whole - offset);
+    int problem = 0;
+    // libstdc++ 12 tells the room that there is, which may be more than was asked for.
+    const auto fill = [&](char* to, std::size_t) {
+      std::size_t done = 0;
+      while (done < wanted) {
+        const ssize_t n = ::pread(fd_.get(), to + done, wanted - done, static_cast<off_t>(offset + done));
+        if (n < 0 && errno == EINTR) continue;
+        if (n < 0) problem = errno;
+        if (n <= 0) break;
+        done += static_cast<std::size_t>(n);
+      }
+      return done;
+    };
+    out.resize_and_overwrite(wanted, fill);
+    if (problem != 0) return disk_failure("read", problem);
+    return {};
   }
   Result<std::uint64_t> size() override {
     struct stat info{};

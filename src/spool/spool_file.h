@@ -25,7 +25,13 @@ class SpoolFile {
   virtual Status allocate(std::uint64_t size) = 0;
   virtual Status truncate(std::uint64_t size) = 0;
   /// At most `size` bytes from `offset`; fewer at the end of the file.
-  virtual Result<std::string> read(std::uint64_t offset, std::uint64_t size) = 0;
+  Result<std::string> read(std::uint64_t offset, std::uint64_t size) {
+    std::string out;
+    TRY_VOID(read_into(out, offset, size));
+    return out;
+  }
+  /// The same in place of what `out` holds, whose memory is used again.
+  virtual Status read_into(std::string& out, std::uint64_t offset, std::uint64_t size) = 0;
   virtual Result<std::uint64_t> size() = 0;
 };
 

@@ -202,9 +202,9 @@ class FaultyFolder final : public SpoolFolder {
         return fail(Code::unavailable, "the spool cannot cut a file: input/output error");
       return real_->truncate(size);
     }
-    Result<std::string> read(std::uint64_t offset, std::uint64_t size) override {
+    Status read_into(std::string& out, std::uint64_t offset, std::uint64_t size) override {
       if (faults_.hit(faults_.read, name_)) return fail(Code::unavailable, "the spool cannot read: input/output error");
-      return real_->read(offset, size);
+      return real_->read_into(out, offset, size);
     }
     Result<std::uint64_t> size() override { return real_->size(); }
 
