@@ -72,7 +72,7 @@ bool Flusher::take(SealedSegment& sealed) {
   const std::uint64_t id = sealed.header.segment_id;
   auto segment = std::make_unique<Segment>(std::move(sealed));
   auto noted = segment->sealed.has_notes ? segment->notes.load(folder_) : Status();
-  auto loaded = noted ? load(*segment) : std::unexpected(noted.error());
+  auto loaded = noted ? load(*segment, Use::plan) : std::unexpected(noted.error());
   if (!loaded && loaded.error().code == Code::unavailable) {  // no descriptor, or the disk: what is acknowledged waits
     log::warning("a spool segment cannot be read now",
                  {{"segment", segment->sealed.name}, {"error", loaded.error().message}});
@@ -520,7 +520,7 @@ void Flusher::check_hold(Table& table) {
   if (table.held->kind == HoldKind::clear) {
     while (!table.healing.empty()) {
       Part& part = *table.healing.front();
-      const auto loaded = load(*part.segment);
+      const auto loaded = load(*part.segment, Use::land);
       if (!loaded) return again();
       const auto moved = set_aside(part, **loaded, {0, part.item_count}, part.worst.error, true);
       if (!moved) return again();

@@ -154,7 +154,9 @@ class Flusher {
   Task<void> run(std::shared_ptr<Landing> landing, Table* table);
   Task<Step> land_part(std::shared_ptr<Landing> landing, Table* table, Part* part);
   Step view_failed(Table& table, Part& part, const Loaded& loaded, PartRange range, const Error& error);
-  Result<std::shared_ptr<const Loaded>> load(Segment& segment);
+  enum class Use : std::uint8_t { plan, land };
+  /// Reads a segment back, or gives what is kept of it. To plan it, it is kept only when there is room.
+  Result<std::shared_ptr<const Loaded>> load(Segment& segment, Use use);
   Status write_notes(Table& table, bool all, std::uint64_t next_entries);
   Task<void> watch_parts(std::shared_ptr<Landing> landing);
   Task<void> ask_partitions(std::shared_ptr<Landing> landing, Table* table);
@@ -190,9 +192,9 @@ class Flusher {
   std::size_t last_ready_ = 0;
   std::vector<FlushEvents::Share> shares_;  // not told yet
   std::multimap<Time, Table*> sleeping_;
-  std::uint64_t loaded_bytes_ = 0;  // of segments that are kept in memory
+  std::uint64_t loaded_bytes_ = 0;                                              // of segments that are kept in memory
   const std::shared_ptr<std::string> spare_ = std::make_shared<std::string>();  // a segment's memory, for the next one
-  int engine_tries_ = 0;            // failed tries in a row, of all tables
+  int engine_tries_ = 0;                                                        // failed tries in a row, of all tables
   Time engine_not_before_{};
   asio::steady_timer timer_;
   struct Crowded {

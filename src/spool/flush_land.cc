@@ -45,7 +45,7 @@ std::uint64_t rows_of(const SegmentScan& scan, const PlannedPart& plan, PartRang
 
 }  // namespace
 
-Result<std::shared_ptr<const Flusher::Loaded>> Flusher::load(Segment& segment) {
+Result<std::shared_ptr<const Flusher::Loaded>> Flusher::load(Segment& segment, Use use) {
   if (segment.kept) return segment.kept;
   TRY(auto file, folder_.open_file(segment.sealed.name));
   // The memory of a segment serves the next one: fresh pages would cost more than reading does.
@@ -64,15 +64,19 @@ Result<std::shared_ptr<const Flusher::Loaded>> Flusher::load(Segment& segment) {
   }
   const std::uint64_t size = loaded->bytes.size();
   if (size > options_.flush_memory_bytes_max) return std::shared_ptr<const Loaded>(loaded);
-  // Those that arrived last are needed last.
-  for (auto other = segments_.rbegin();
-       other != segments_.rend() && loaded_bytes_ + size > options_.flush_memory_bytes_max; ++other) {
-    if (other->first <= segment.sealed.header.segment_id) break;
-    if (!other->second->kept) continue;
-    loaded_bytes_ -= other->second->kept->bytes.size();
-    other->second->kept.reset();
+  const auto fits = [&] { return loaded_bytes_ + size <= options_.flush_memory_bytes_max; };
+  const auto drop = [&](Segment& other) {
+    if (!other.kept || fits()) return;
+    loaded_bytes_ -= other.kept->bytes.size();
+    other.kept.reset();
+  };
+  if (use == Use::land) {
+    // Those behind it are needed later than what waits for another try, the last one last.
+    for (auto other = segments_.rbegin(); other != segments_.rend() && other->second.get() != &segment; ++other)
+      drop(*other->second);
+    for (auto& [id, other] : segments_) drop(*other);
   }
-  if (loaded_bytes_ + size > options_.flush_memory_bytes_max) return std::shared_ptr<const Loaded>(loaded);
+  if (!fits()) return std::shared_ptr<const Loaded>(loaded);
   loaded_bytes_ += size;
   segment.kept = loaded;
   return segment.kept;
@@ -303,7 +307,7 @@ Task<void> Flusher::run(std::shared_ptr<Landing> landing, Table* table) {
 
 Task<Flusher::Step> Flusher::land_part(std::shared_ptr<Landing> landing, Table* table, Part* part) {
   Segment& segment = *part->segment;
-  const auto read = load(segment);
+  const auto read = load(segment, Use::land);
   if (!read) {
     if (read.error().code != Code::internal && read.error().code != Code::invalid) {
       log::warning("a spool segment cannot be read now",

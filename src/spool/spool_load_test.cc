@@ -81,6 +81,26 @@ TEST_F(SpoolTest, WhileTheFlusherIsBehindTheActiveSegmentGrows) {
   EXPECT_LE(std::ranges::count(inserts, "behind", &Tables::Insert::table), 3);
 }
 
+// attacks.md R9: batches that wait for another try do not hold the memory that others need.
+TEST_F(SpoolTest, ASegmentOfManyTablesIsReadOnceToLandBesideOneThatWaits) {
+  options_.flush_interval = std::chrono::seconds(60);
+  options_.retry_min = options_.retry_max = std::chrono::seconds(60);
+  options_.flush_memory_bytes_max = 10'000;
+  tables_.script([](const LandingPart& part, const auto&) {
+    return part.layout.table.table == "stuck" ? Verdict::busy : Verdict::stored;
+  });
+  open_faulty();
+  auto stuck = request("stuck", {std::string(8'000, 'x')});
+  stuck.wait = true;
+  EXPECT_EQ(wait(*append(std::move(stuck)), Clock::now() + std::chrono::milliseconds(50)).kind, Kind::pending);
+  for (int i = 0; i < 20; ++i) ASSERT_TRUE(append(request(fmt::format("t{}", i), {std::string(100, 'y')})));
+  auto last = request("last", {"z"});
+  last.wait = true;
+  EXPECT_EQ(wait(*append(std::move(last))).kind, Kind::stored);
+  ASSERT_TRUE(eventually([&] { return tables_.rows("t19").size() == 1; }));
+  EXPECT_EQ(faults_.segment_reads, 3) << "the one that waits; the other to plan it and to land its 21 batches";
+}
+
 // attacks.md R9, R12: batches of one table are bounded, also tiny ones; the others go on.
 TEST_F(SpoolTest, TooManyBatchesOfOneTableAreRefusedUntilSomeAreStored) {
   options_.table_batches_max = 3;

@@ -138,6 +138,7 @@ struct Faults {
   std::atomic<bool> remove{false}, rename{false}, folder_sync{false};
   std::atomic<const char*> only{""};
   std::atomic<std::uint64_t> zeros_written{0};  // bytes of pieces without any other
+  std::atomic<int> segment_reads{0};
   bool hit(const std::atomic<bool>& fault, const std::string& name) const {
     return fault && name.find(only.load()) != std::string::npos;
   }
@@ -204,6 +205,7 @@ class FaultyFolder final : public SpoolFolder {
     }
     Status read_into(std::string& out, std::uint64_t offset, std::uint64_t size) override {
       if (faults_.hit(faults_.read, name_)) return fail(Code::unavailable, "the spool cannot read: input/output error");
+      if (name_.ends_with(".segment")) ++faults_.segment_reads;
       return real_->read_into(out, offset, size);
     }
     Result<std::uint64_t> size() override { return real_->size(); }
