@@ -6,6 +6,7 @@
 
 #include "base/check.h"
 #include "engine/block.h"
+#include "engine/block_joiner.h"
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   using namespace kinglet::engine;
@@ -17,12 +18,19 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     sent_type(*type);
   }
   auto block = Block::decode(bytes);
+  BlockJoiner joiner;
+  const bool joins = joiner.add(bytes).has_value() && joiner.add(bytes).has_value();
+  CHECK(joins == block.has_value(), "the joiner takes what can be read");
   if (!block) return 0;
   std::string written;
   block->encode(written);
   auto back = Block::decode(written);
   CHECK(back.has_value(), "our own blocks can be read");
   CHECK(back->append(*block).has_value(), "equal blocks can be joined");
+  std::string twice, joined;
+  back->encode(twice);
+  for (const auto piece : joiner.pieces()) joined += piece;
+  CHECK(joined == twice, "the joiner makes what appending makes");
   back->truncate(block->row_count());
   std::string again;
   back->encode(again);
