@@ -34,6 +34,10 @@ struct LedgerKey {
 struct Baseline {
   std::string table;
   std::int64_t other_rows = 0;
+
+  /// Before something changes the table beside ingestion: what was counted is no measure, until it is counted anew.
+  static Baseline unknown() { return {.table = "?"}; }
+  bool is_unknown() const { return table == "?"; }
 };
 
 struct LedgerEntry {

@@ -223,6 +223,9 @@ struct Job {
   std::optional<double> progress_percentage = {};
   std::string parameters = {};  // JSON text: what it takes to start the job again; not shown
   std::uint64_t attempts = 0;   // starts, the first included; not shown
+
+  /// Does it change rows of the data source beside ingestion, whose rows the books know?
+  bool changes_rows() const { return kind != "import" || mode == "replace"; }
 };
 
 // ---- secrets ----------------------------------------------------------------------------------------------------

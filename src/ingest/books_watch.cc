@@ -17,8 +17,6 @@ namespace {
 constexpr auto query_patience = std::chrono::seconds(30);
 /// A difference is told when it is seen so often in a row.
 constexpr int sightings_min = 2;
-/// In place of a table's name: what was counted is no measure any more.
-constexpr std::string_view disturbed_table = "?";
 
 using TableKey = std::pair<std::string, std::string>;  // database, table
 
@@ -34,8 +32,7 @@ struct TableCounts {
 /// Does an unfinished job change rows of the data source beside ingestion?
 bool is_changing(const catalog::Workspace& workspace, const catalog::DataSource& source) {
   return std::ranges::any_of(*workspace.jobs, [&](const auto& job) {
-    return job->data_source_id == source.id && !catalog::is_finished(job->status) &&
-           (job->kind != "import" || job->mode == "replace");
+    return job->data_source_id == source.id && !catalog::is_finished(job->status) && job->changes_rows();
   });
 }
 
@@ -178,7 +175,7 @@ struct BooksWatch::State : std::enable_shared_from_this<State> {
     if (subject.comparison == Comparison::none || changed || changing) {
       forget(subject);
       // Written down at once: a server that ends now must not take the old count for a measure.
-      if (baseline.table != disturbed_table && !(co_await set(key, std::string(disturbed_table), 0))) co_return;
+      if (!baseline.is_unknown() && !(co_await set(key, catalog::Baseline::unknown()))) co_return;
       disturbances[key] = subject.disturbances;
       co_return;
     }
@@ -188,16 +185,16 @@ struct BooksWatch::State : std::enable_shared_from_this<State> {
       // A data source that was never counted is new: all of its rows came in by the books.
       const bool fresh = baseline.table.empty();
       const bool quiet = subject.before.pending() == 0 && after.pending() == 0 && subject.before.stored == after.stored;
-      if (fresh || quiet) co_await set(key, subject.source->table, fresh ? 0 : rows - after.stored);
+      if (fresh || quiet)
+        co_await set(key, {.table = subject.source->table, .other_rows = fresh ? 0 : rows - after.stored});
       co_return;
     }
     tell(subject, after, baseline.other_rows, rows,
          difference(subject.comparison, subject.before, after, baseline.other_rows, rows));
   }
 
-  Task<bool> set(catalog::LedgerKey key, std::string table, std::int64_t other_rows) {
-    const auto kept =
-        co_await books.set_baseline(std::move(key), {.table = std::move(table), .other_rows = other_rows});
+  Task<bool> set(catalog::LedgerKey key, catalog::Baseline baseline) {
+    const auto kept = co_await books.set_baseline(std::move(key), std::move(baseline));
     if (!kept) log::warning("the count of a table is not written yet", {{"error", kept.error().message}});
     co_return kept.has_value();
   }

@@ -29,8 +29,14 @@ ReaderTools Jobs::State::reader() {
 Task<Result<std::shared_ptr<const catalog::Job>>> Jobs::State::write(std::string workspace_id, catalog::Job job,
                                                                      bool is_new) {
   auto observed_in = workspace_id;
-  auto change = [workspace_id = std::move(workspace_id), job = std::move(job), is_new](catalog::Transaction& t) {
-    return is_new ? t.insert_job(workspace_id, job) : t.update_job(workspace_id, job);
+  auto change = [workspace_id = std::move(workspace_id), job = std::move(job),
+                 is_new](catalog::Transaction& t) -> Result<std::shared_ptr<const catalog::Job>> {
+    if (!is_new) return t.update_job(workspace_id, job);
+    // Durable before the first row changes: a server that is killed meanwhile takes no old count for a measure.
+    if (job.changes_rows() && !job.data_source_id.empty())
+      TRY_VOID(t.set_baseline({.workspace_id = workspace_id, .data_source_id = job.data_source_id},
+                              catalog::Baseline::unknown()));
+    return t.insert_job(workspace_id, job);
   };
   auto written = co_await parts.catalog.update(std::move(change));
   if (written) parts.observer.record(job_record(std::move(observed_in), **written));

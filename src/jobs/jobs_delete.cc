@@ -61,10 +61,20 @@ Task<Result<std::uint64_t>> Jobs::State::count(const catalog::Workspace& workspa
   co_return rows;
 }
 
-Task<Status> Jobs::State::truncate(const catalog::Workspace& workspace, const std::string& table) {
+Task<Status> Jobs::State::truncate(const catalog::Workspace& workspace, const catalog::DataSource& source,
+                                   bool quarantine) {
+  const auto& table = quarantine ? source.quarantine_table : source.table;
   // Held: a batch on its way would come in again, because truncating forgets its token.
   CO_TRY(const auto hold, co_await parts.spool.hold({.database = workspace.database, .table = table},
                                                     spool::HoldKind::clear, Clock::now() + hold_patience));
+  if (!quarantine) {
+    // As for a job: durable before the first row goes.
+    const catalog::LedgerKey key{.workspace_id = workspace.id, .data_source_id = source.id};
+    CO_TRY_VOID(co_await parts.catalog.update([key](catalog::Transaction& transaction) -> Result<bool> {
+      TRY_VOID(transaction.set_baseline(key, catalog::Baseline::unknown()));
+      return true;
+    }));
+  }
   auto status =
       co_await execute(fmt::format("TRUNCATE TABLE {} SYNC", qualified(workspace.database, table)), statement_patience);
   co_return status;
@@ -100,7 +110,7 @@ Task<Result<std::shared_ptr<const catalog::Job>>> Jobs::delete_rows(DeleteReques
 Task<Status> Jobs::truncate(std::shared_ptr<const catalog::Workspace> workspace,
                             std::shared_ptr<const catalog::DataSource> source, bool quarantine) {
   const auto start = wall_now();
-  auto status = co_await state_->truncate(*workspace, quarantine ? source->quarantine_table : source->table);
+  auto status = co_await state_->truncate(*workspace, *source, quarantine);
   auto record = operation_record(*workspace, *source, "truncate", start);
   record.operation_id = catalog::new_uuid();
   if (quarantine) record.options = {{"table", "quarantine"}};

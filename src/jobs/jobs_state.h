@@ -73,7 +73,7 @@ struct Jobs::State : std::enable_shared_from_this<State> {
   Task<Status> run_recorded_delete(DeleteRequest request, std::string condition, const catalog::Job& job);
   Task<Result<std::uint64_t>> count(const catalog::Workspace& workspace, const std::string& table,
                                     const std::string& condition);
-  Task<Status> truncate(const catalog::Workspace& workspace, const std::string& table);
+  Task<Status> truncate(const catalog::Workspace& workspace, const catalog::DataSource& source, bool quarantine);
 };
 
 }  // namespace kinglet::jobs

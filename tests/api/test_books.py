@@ -151,6 +151,39 @@ def test_truncate_delete_and_replace_are_no_differences(ws):
     assert eventually(lambda: metric(ws, "kinglet_books_mismatch_rows") == -1)
 
 
+def kill_and_start(server, ws, books_interval_ms):
+    server.kill()
+    server.flags = ["--flush-interval-ms", "50", "--books-interval-ms", str(books_interval_ms)]
+    server.start()
+    ws.base = server.url
+
+
+@pytest.mark.parametrize("change", ["truncate", "delete", "replace"])
+def test_a_server_that_is_killed_behind_a_change_takes_no_old_count_for_a_measure(change):
+    server = Server(flags=["--flush-interval-ms", "50", "--books-interval-ms", "100"])
+    try:
+        ws = server.workspace()
+        ws.must_build(PROJECT)
+        ws.must_append("events", rows(*range(20)))
+        assert holds(ws)
+        kill_and_start(server, ws, 3_600_000)  # no watcher sees the change
+        if change == "truncate":
+            assert ws.post("/v0/datasources/events/truncate").status_code == 200
+        elif change == "delete":
+            assert ws.job(ws.post("/v0/datasources/events/delete", form={"delete_condition": "id >= 5"}))["status"] == "done"
+        else:
+            reply = ws.post("/v0/datasources", "id,word\n1,x\n", name="events", mode="replace", headers={"Content-Type": "text/csv"})
+            assert reply.status_code == 200, reply.text
+        kill_and_start(server, ws, 100)
+        assert holds(ws), server.log_text()
+        # And what it counts anew is a measure.
+        ws.must_append("events", rows(50))
+        assert holds(ws) and ws.server.engine(f"TRUNCATE TABLE {ws.table('events')}").status == 200
+        assert eventually(lambda: (metric(ws, "kinglet_books_mismatch_rows") or 0) < 0)
+    finally:
+        server.remove()
+
+
 def test_targets_of_views_are_not_compared(ws):
     ws.must_append("events", rows(*range(40)))
     assert holds(ws)
