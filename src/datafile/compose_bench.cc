@@ -6,6 +6,7 @@
 #include "datafile/check.h"
 #include "datafile/parse.h"
 #include "datafile/project_check.h"
+#include "json/document.h"
 #include "sql/resolve.h"
 #include "template/template.h"
 
@@ -125,6 +126,17 @@ void tokenize_only(benchmark::State& state) {
   for (auto step : state) benchmark::DoNotOptimize(sql::tokenize(made->sql));
 }
 BENCHMARK(tokenize_only);
+
+/// The same work of a library in every build: how fast the machine is at the moment.
+void machine(benchmark::State& state) {
+  std::string text = "[";
+  for (int i = 0; i < 40; ++i)
+    text +=
+        fmt::format(R"({}{{"number":{},"text":"some words {}","list":[1,2.5,true,null]}})", i == 0 ? "" : ",", i, i);
+  text += "]";
+  for (auto step : state) benchmark::DoNotOptimize(json::parse(text));
+}
+BENCHMARK(machine);
 
 /// 150 data sources, 50 pipes that others read, 300 endpoints over them.
 std::vector<SourceFile> project() {
