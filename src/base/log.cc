@@ -7,12 +7,13 @@
 #include <spdlog/spdlog.h>
 
 #include <chrono>
+#include <system_error>
 
 namespace kinglet::log {
 namespace {
 
 constexpr std::size_t queue_lines_max = 8192;
-std::shared_ptr<spdlog::async_logger> logger;
+std::shared_ptr<spdlog::logger> logger;
 std::shared_ptr<spdlog::details::thread_pool> pool;
 Options current;
 
@@ -88,9 +89,13 @@ std::string render(Level level, std::string_view message, std::initializer_list<
 
 void start(const Options& options) {
   current = options;
-  pool = std::make_shared<spdlog::details::thread_pool>(queue_lines_max, 1);
-  logger = std::make_shared<spdlog::async_logger>("kinglet", std::make_shared<spdlog::sinks::stderr_sink_mt>(), pool,
-                                                  spdlog::async_overflow_policy::overrun_oldest);
+  const auto to = std::make_shared<spdlog::sinks::stderr_sink_mt>();
+  try {
+    pool = std::make_shared<spdlog::details::thread_pool>(queue_lines_max, 1);
+    logger = std::make_shared<spdlog::async_logger>("kinglet", to, pool, spdlog::async_overflow_policy::overrun_oldest);
+  } catch (const std::system_error&) {
+    logger = std::make_shared<spdlog::logger>("kinglet", to);
+  }
   logger->set_pattern("%v");
 }
 

@@ -32,7 +32,8 @@ struct Options {
   Format format = Format::text;
 };
 
-/// Starts the writer thread (bounded queue; the oldest line is dropped when it is full). Lines go to standard error.
+/// Starts the writer thread (bounded queue; the oldest line is dropped when it is full); when the system gives none,
+/// each line is written by its caller. Lines go to standard error.
 void start(const Options& options);
 /// Writes what is queued; nothing is logged after it.
 void stop();

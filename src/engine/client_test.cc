@@ -195,6 +195,14 @@ TEST_F(EngineClientTest, ExceptionsBecomeErrorsWithTheirCode) {
             Code::unavailable);
   EXPECT_EQ(error_for(209, "").code, Code::unavailable) << "the header alone tells the code";
   EXPECT_EQ(error_for(241, "Code: 241. DB::Exception: Memory limit").engine_code, 241);
+  EXPECT_EQ(error_for(439,
+                      "Code: 439. DB::Exception: Cannot schedule a task: thread constructor failed, Stack trace (when "
+                      "copying this message, always include the lines below):\n\n0. ? @ 0x00007f\n (version 26.7.2.1) "
+                      "(threads=21, jobs=20). (CANNOT_SCHEDULE_TASK), Stack trace (when copying this message, always "
+                      "include the lines below):\n\n0. ? @ 0x00007f\n (version 26.7.2.1) (threads=4, jobs=4). "
+                      "(CANNOT_SCHEDULE_TASK)")
+                .message,
+            "Cannot schedule a task: thread constructor failed");
   EXPECT_EQ(error_for(0, "something else").message, "something else");
   EXPECT_EQ(server_->statistics().connections_accepted, 6U) << "no connection is used again after an error";
 }

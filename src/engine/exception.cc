@@ -48,6 +48,8 @@ Error parse_exception(std::string_view text) {
   if (begin != std::string_view::npos) text.remove_prefix(begin + text_mark.size());
   const std::size_t version = text.rfind(" (version ");
   if (version != std::string_view::npos) text = text.substr(0, version);
+  // Errors that the engine wraps carry their stack traces, addresses only.
+  text = text.substr(0, text.find(", Stack trace (when copying this message"));
   error.message = std::string(text);
   return error;
 }

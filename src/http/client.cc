@@ -84,6 +84,19 @@ class ClientPool : public std::enable_shared_from_this<ClientPool> {
  private:
   Task<Result<Stream::Socket>> connect_unix(const Endpoint& endpoint);
   Task<Result<Stream::Socket>> connect_tcp(const Endpoint& endpoint, Deadline deadline);
+  /// Asio starts a thread for the first name, and throws where no coroutine can catch when it gets none (attacks.md
+  /// R7): a resolution that nobody waits for goes first.
+  error_code start_resolving() {
+    if (resolving_) return {};
+    try {
+      const auto first = std::make_shared<asio::ip::tcp::resolver>(executor_);
+      first->async_resolve("127.0.0.1", "0", asio::ip::tcp::resolver::numeric_host, [first](auto, auto) {});
+    } catch (const boost::system::system_error& problem) {
+      return problem.code();
+    }
+    resolving_ = true;
+    return {};
+  }
   void wake_one() {
     while (!waiting_.empty()) {
       const auto timer = waiting_.front().lock();
@@ -99,6 +112,7 @@ class ClientPool : public std::enable_shared_from_this<ClientPool> {
   std::deque<std::weak_ptr<asio::steady_timer>> waiting_;
   std::size_t open_ = 0;  // requests that have their turn
   std::unique_ptr<asio::ssl::context> tls_;
+  bool resolving_ = false;
   bool closed_ = false;
 };
 
@@ -189,6 +203,8 @@ Task<Result<Stream::Socket>> ClientPool::connect_tcp(const Endpoint& endpoint, D
     waiting->socket.close(ignored);
   });
   const std::string service = std::to_string(endpoint.port);
+  if (const error_code problem = start_resolving())
+    co_return fail(Code::unavailable, "The host '{}' cannot be resolved: {}", endpoint.host, problem.message());
   const auto [resolve_error, addresses] = co_await attempt->resolver.async_resolve(endpoint.host, service, use_task);
   if (attempt->late) co_return fail(Code::timeout, "The host '{}' was not resolved in time", endpoint.host);
   if (resolve_error) {

@@ -3,8 +3,6 @@
 
 #include <pthread.h>
 
-#include <csignal>
-
 #include "base/check.h"
 #include "runtime/threads.h"
 
@@ -19,8 +17,8 @@ BlockingPool::BlockingPool(Options options) : options_(std::move(options)) {
   }
   for (std::size_t i = 0; i < options_.thread_count; ++i) {
     pthread_t thread{};
-    CHECK(pthread_create(&thread, &attributes, &BlockingPool::thread_main, this) == 0,
-          "the system gives us threads at the start");
+    if (const int problem = pthread_create(&thread, &attributes, &BlockingPool::thread_main, this); problem != 0)
+      end_without_thread(problem);
     pthread_setname_np(thread, (options_.name + std::to_string(i)).substr(0, 15).c_str());
     threads_.push_back(thread);
   }

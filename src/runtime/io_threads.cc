@@ -3,6 +3,8 @@
 
 #include <pthread.h>
 
+#include <system_error>
+
 #include "base/check.h"
 #include "runtime/threads.h"
 
@@ -20,13 +22,18 @@ IoThreads::IoThreads(std::size_t count, std::string name) {
     loops_.push_back(std::move(loop));
   }
   for (std::size_t i = 0; i < count; ++i) {
-    loops_[i]->thread = std::thread([context = loops_[i]->context.get(), i, name] {
+    const auto loop = [context = loops_[i]->context.get(), i, name] {
       block_signals_in_this_thread();
       const std::string thread_name = (name + std::to_string(i)).substr(0, 15);
       pthread_setname_np(pthread_self(), thread_name.c_str());
       current_io_thread = i;
       context->run();
-    });
+    };
+    try {
+      loops_[i]->thread = std::thread(loop);
+    } catch (const std::system_error& problem) {
+      end_without_thread(problem.code().value());
+    }
   }
 }
 

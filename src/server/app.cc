@@ -226,6 +226,9 @@ struct App::Parts {
       tables_known = true;
       return {};
     }
+    if (store && store->restart_count() > 0)
+      return fail(status.error().code, "the engine did not start in {} tries: the messages above say why",
+                  store->restart_count());
     if (store) return status;
     log::warning("started without the engine; rows wait in the spool until it answers",
                  {{"error", status.error().message}});

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "engine/embedded/connection.h"
 
+#include <pthread.h>
+
 #include "engine/embedded/errors.h"
 
 namespace kinglet::embedded {
@@ -50,6 +52,14 @@ void add(Statistics& sum, const ChdbApi& api, ChdbResult* result) {
   sum.written_bytes += api.result_bytes_written(result);
 }
 
+/// libchdb does not say why it gives no connection; that there are no threads can be asked.
+bool can_start_thread() {
+  pthread_t thread{};
+  if (::pthread_create(&thread, nullptr, [](void*) -> void* { return nullptr; }, nullptr) != 0) return false;
+  ::pthread_join(thread, nullptr);
+  return true;
+}
+
 }  // namespace
 
 Result<std::unique_ptr<Connection>> Connection::open(const ChdbApi& api, const std::vector<std::string>& arguments) {
@@ -59,6 +69,9 @@ Result<std::unique_ptr<Connection>> Connection::open(const ChdbApi& api, const s
   pointers.reserve(owned.size());
   for (auto& argument : owned) pointers.push_back(argument.data());
   ChdbConnection* handle = api.connect(static_cast<int>(pointers.size()), pointers.data());
+  if (handle == nullptr && !can_start_thread())
+    return refuse(number::cannot_schedule_task,
+                  "The system starts no more threads: raise the limit of threads and processes");
   if (handle == nullptr)
     return refuse(number::cannot_parse_number, "A setting has a value that the engine does not take");
   return std::unique_ptr<Connection>(new Connection(api, handle));

@@ -20,6 +20,8 @@ std::string_view name_of(int engine_code) {
       return "SYNTAX_ERROR";
     case number::cannot_parse_number:
       return "CANNOT_PARSE_NUMBER";
+    case number::cannot_schedule_task:
+      return "CANNOT_SCHEDULE_TASK";
     case number::unknown_format:
       return "UNKNOWN_FORMAT";
     case number::unknown_setting:

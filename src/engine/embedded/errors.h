@@ -15,6 +15,7 @@ inline constexpr int bad_arguments = 36;
 inline constexpr int cannot_read_all_data = 33;
 inline constexpr int syntax_error = 62;
 inline constexpr int cannot_parse_number = 72;
+inline constexpr int cannot_schedule_task = 439;
 inline constexpr int unknown_format = 73;
 inline constexpr int not_implemented = 48;
 inline constexpr int unknown_setting = 115;
