@@ -204,7 +204,7 @@ TEST_F(EngineClientTest, ExceptionsBecomeErrorsWithTheirCode) {
                 .message,
             "Cannot schedule a task: thread constructor failed");
   EXPECT_EQ(error_for(0, "something else").message, "something else");
-  EXPECT_EQ(server_->statistics().connections_accepted, 6U) << "no connection is used again after an error";
+  EXPECT_EQ(server_->statistics().connections_accepted, 7U) << "no connection is used again after an error";
 }
 
 constexpr std::string_view tag = "hpcxvbnmasdfghjk";
