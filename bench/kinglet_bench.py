@@ -12,6 +12,7 @@ import socket
 import statistics
 import subprocess
 import tempfile
+import threading
 import time
 import urllib.parse
 import urllib.request
@@ -203,6 +204,29 @@ def resident_mb(pid):
 def cpu_seconds(pid):
     fields = pathlib.Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+class MemoryWatch:
+    """Memory of both processes, seen ten times a second while it runs; `moved` is a list with the bytes that came or went so far."""
+
+    def __init__(self, server, moved):
+        self.server, self.moved, self.seen, self.stopped = server, moved, [], threading.Event()
+        self.thread = threading.Thread(target=self.run)
+
+    def __enter__(self):
+        self.started = time.monotonic()
+        self.thread.start()
+        return self
+
+    def __exit__(self, *_):
+        self.stopped.set()
+        self.thread.join()
+
+    def run(self):
+        while not self.stopped.is_set():
+            gateway, engine = (resident_mb(pid) for pid in self.server.pids())
+            self.seen.append([round(time.monotonic() - self.started, 2), round(self.moved[0] / 1e6), round(gateway, 1), round(engine, 1)])
+            self.stopped.wait(0.1)
 
 
 def spread(values):

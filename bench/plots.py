@@ -168,6 +168,12 @@ def goals():
         figures = stream["figures"]
         peak = max(figures[name]["gateway_mb"]["peak"] for name in ("chunked", "zstd"))
         add("P13", f"the gateway's memory while a body of {figures['chunked']['text_gb']} GB streams in", f"{peak:.0f} MB", f"{figures['goal']['gateway_mb_max']} MB", figures["met"], stream)
+    if stream_out := load("stream_out"):
+        figures = stream_out["figures"]
+        forms = [name for name in figures if name not in ("goal", "met")]
+        peak = max(figures[name]["gateway_mb_peak"] for name in forms)
+        add("P13", f"the same while an answer of {min(figures[name]['received_gb'] for name in forms)} GB streams out ({', '.join(forms)}; its reader stops for some seconds)",
+            f"{peak:.0f} MB", f"{figures['goal']['gateway_mb_max']} MB", figures["met"], stream_out)
     if fairness:
         grown = fairness["figures"]["p99_growth"]
         add("I13", "how much p99 of a well-behaved token grows beside one at ten times its limit", f"{grown['median']:.0%} ({grown['min']:.0%}-{grown['max']:.0%})", "20%",

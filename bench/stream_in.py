@@ -8,11 +8,10 @@ import ctypes
 import ctypes.util
 import json
 import socket
-import threading
 import time
 
 from ingest_rows import NARROW, data_source, narrow_body
-from kinglet_bench import ROOT, Server, cpu_seconds, print_table, record, resident_mb
+from kinglet_bench import ROOT, MemoryWatch, Server, cpu_seconds, print_table, record, resident_mb
 
 parser = argparse.ArgumentParser(description=__doc__)
 parser.add_argument("--bin", default=ROOT / "build/release/bin")
@@ -33,29 +32,6 @@ def zstd(data):
     out = ctypes.create_string_buffer(library.ZSTD_compressBound(len(data)))
     size = library.ZSTD_compress(out, len(out), data, len(data), 3)
     return out.raw[:size]
-
-
-class Watch:
-    """Memory of both processes, seen ten times a second while it runs."""
-
-    def __init__(self, server, sent):
-        self.server, self.sent, self.seen, self.stopped = server, sent, [], threading.Event()
-        self.thread = threading.Thread(target=self.run)
-
-    def __enter__(self):
-        self.started = time.monotonic()
-        self.thread.start()
-        return self
-
-    def __exit__(self, *_):
-        self.stopped.set()
-        self.thread.join()
-
-    def run(self):
-        while not self.stopped.is_set():
-            gateway, engine = (resident_mb(pid) for pid in self.server.pids())
-            self.seen.append([round(time.monotonic() - self.started, 2), round(self.sent[0] / 1e6), round(gateway, 1), round(engine, 1)])
-            self.stopped.wait(0.1)
 
 
 def stream(server, block, times, headers, sent):
@@ -94,7 +70,7 @@ for name, block, headers in (("chunked", text, []), ("zstd", zstd(text), ["Conte
         sent = [0]
         idle = resident_mb(server.process.pid)
         cpu = cpu_seconds(server.process.pid)
-        with Watch(server, sent) as watch:
+        with MemoryWatch(server, sent) as watch:
             reply = stream(server, block, times, headers, sent)
             seconds = time.monotonic() - watch.started
         cpu = cpu_seconds(server.process.pid) - cpu

@@ -431,6 +431,7 @@ Result<Expr*> Parser::parenthesised() {
   Expr* node = make(Expr::Kind::tuple, where);
   bool comma = false;
   while (!at(")")) {
+    if (!node->args.empty() && lambda_ahead()) return lambda_needs_parentheses();
     TRY(Expr * item, aliased());
     TRY_VOID(push(node->args, item, limits_.list_items, "items in a list"));
     comma = take(",");
@@ -447,6 +448,7 @@ Result<Expr*> Parser::bracketed() {
   Expr* node = make(Expr::Kind::array, token().where);
   ++next_;
   while (!at("]")) {
+    if (!node->args.empty() && lambda_ahead()) return lambda_needs_parentheses();
     TRY(Expr * item, aliased());
     TRY_VOID(push(node->args, item, limits_.list_items, "items in an array"));
     if (!take(",")) break;
@@ -629,6 +631,28 @@ Result<Expr*> Parser::lambda() {
   TRY(Expr * body, expression(bind_ternary));
   node->args.push(arena_, body);
   return finish(node);
+}
+
+/// f(x, y -> …): as in the engine, all arguments before a bare lambda are its parameters. They leave `before`.
+Result<Expr*> Parser::lambda_behind(Exprs& before) {
+  if (!at_name()) return lambda_needs_parentheses();
+  Names names;
+  for (const Expr* one : before) {
+    if (one->kind != Expr::Kind::column || one->names.size() != 1 || !one->alias.empty())
+      return lambda_needs_parentheses();
+    names.push(arena_, one->names[0].text);
+  }
+  TRY(Expr * node, lambda());
+  Expr* whole = make(Expr::Kind::lambda, before[0]->where);
+  for (const std::string_view one : names) whole->names.push(arena_, {one});
+  for (const PathPart& part : node->names) whole->names.push(arena_, part);
+  whole->args = node->args;
+  before = {};
+  return finish(whole);
+}
+
+std::unexpected<Error> Parser::lambda_needs_parentheses() const {
+  return error_here("a lambda behind other expressions needs parentheses: (x -> …)");
 }
 
 }  // namespace kinglet::sql::internal

@@ -221,7 +221,7 @@ Result<Expr*> Parser::call() {
 Status Parser::arguments(Exprs& list) {
   if (list.empty() && take(")")) return {};  // else a comma stands before
   do {
-    TRY(Expr * arg, aliased());
+    TRY(Expr * arg, !list.empty() && lambda_ahead() ? lambda_behind(list) : aliased());
     TRY_VOID(push(list, arg, limits_.list_items, "arguments"));
   } while (take(","));
   if (at(Keyword::settings)) return error_here("SETTINGS is not allowed here", Code::forbidden);

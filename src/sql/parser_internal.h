@@ -178,6 +178,8 @@ class Parser {
   Result<Expr*> interval();
   Result<Expr*> interval_text(const Token& text);
   Result<Expr*> lambda();
+  Result<Expr*> lambda_behind(Exprs& before);
+  std::unexpected<Error> lambda_needs_parentheses() const;
   Result<Expr*> column();
   Status path_part(Path& path, std::string_view what, PathPart::Style style = PathPart::Style::plain);
   Status json_brackets(Expr& column);

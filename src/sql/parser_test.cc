@@ -75,6 +75,21 @@ TEST(Parser, SpecialForms) {
       expression("substring(a from 1 for 2), trim(both 'x' from a), trim(a), position('x' in a), position(a, 'x')"),
       "substring(`a`, 1, 2), trimBoth(`a`, 'x'), trimBoth(`a`), position(`a`, 'x'), position(`a`, 'x')");
   EXPECT_EQ(expression("position((a in b), c)"), "position((`a` IN `b`), `c`)");
+  // As in the engine: what stands before a bare lambda is its parameters, so it must be names.
+  EXPECT_EQ(expression("f(a, b -> a + b, c), f(7, (x -> y)), position(7, (x -> y)), f(a, (x -> y)), f(x -> y, 7)"),
+            "f((`a`, `b`) -> `a` + `b`, `c`), f(7, (`x` -> `y`)), position(7, (`x` -> `y`)), f(`a`, (`x` -> `y`)), "
+            "f(`x` -> `y`, 7)");
+  EXPECT_EQ(expression("[a, (x -> y)], (1, (x -> y))"), "[`a`, (`x` -> `y`)], (1, (`x` -> `y`))");
+  EXPECT_EQ(expression("f(7, (x -> y) AS z)"), "f(7, (`x` -> `y` AS `z`))");
+  for (const char* text :
+       {"f(7, x -> y)", "position(7, x -> y)", "f(g(a), x -> y)", "f(a, b -> c, d -> e)", "f(a.b, x -> y)",
+        "f(a AS z, x -> y)", "f(a, (x, y) -> z)", "trim([a], x -> y)", "[a, x -> y]", "(1, x -> y)"}) {
+    const auto parsed = parse_query("SELECT " + std::string(text));
+    ASSERT_FALSE(parsed.has_value()) << text;
+    EXPECT_NE(parsed.error().message.find("a lambda behind other expressions needs parentheses: (x -> …)"),
+              std::string::npos)
+        << parsed.error().message;
+  }
   EXPECT_EQ(expression("overlay(a placing b from 1 for 2), date '2020-01-01', timestamp 'x', date(a)"),
             "overlay(`a`, `b`, 1, 2), toDate('2020-01-01'), toDateTime('x'), date(`a`)");
   EXPECT_EQ(expression("date_add(day, 1, x), DATE_SUB(x, INTERVAL 1 DAY), dateDiff(day, a, b), dateDiff('day', a, b)"),

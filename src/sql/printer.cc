@@ -232,7 +232,17 @@ class Printer {
     }
   }
   void items(const Exprs& exprs) {
-    list(exprs, [&](const Expr* expr) { item(*expr); });
+    list(exprs, [&](const Expr* expr) {
+      if (expr == exprs[0])
+        item(*expr);
+      else
+        later_item(*expr);
+    });
+  }
+  /// A bare lambda would take what stands before it for its parameters.
+  void later_item(const Expr& expr) {
+    if (expr.kind != Expr::Kind::lambda) return item(expr);
+    operand(expr, bind_lambda + 1);
   }
   void names(const Names& list_of_names) {
     list(list_of_names, [&](std::string_view one) { name(one); });
@@ -405,7 +415,7 @@ class Printer {
       operand(*expr.args[0], bind_concat);  // position(a IN b) means something else
       for (std::uint32_t i = 1; i < expr.args.size(); ++i) {
         out_ += ", ";
-        item(*expr.args[i]);
+        later_item(*expr.args[i]);
       }
     } else {
       items(expr.args);
