@@ -28,6 +28,8 @@ std::unexpected<Error> not_there(std::string_view token) {
 }  // namespace
 
 void Flusher::remember_failed(FailedBatch batch) {
+  // Set aside again when the first time could not be noted, also by an earlier process: it is one batch and one file.
+  std::erase_if(failed_, [&](const FailedBatch& known) { return known.token == batch.token; });
   failed_.push_back(std::move(batch));
   if (failed_.size() > Spool::failed_listed_max) failed_.pop_front();
   count_failed();

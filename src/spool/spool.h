@@ -57,7 +57,8 @@ struct SpoolOptions {
   /// Requests on their way to the disk. Beyond: unavailable at once.
   std::uint64_t queue_requests_max = 16'384;
   std::uint64_t queue_bytes_max = 256u << 20;
-  /// Accepted and not yet stored, for all tables and for one. Beyond: unavailable at once.
+  /// Accepted and not yet stored (rows; their frames come on top), for all tables and for one. Beyond: unavailable at
+  /// once.
   std::uint64_t spool_bytes_max = 8ull << 30;
   std::uint64_t table_bytes_max = 4ull << 30;
   /// Batches of one table that wait for the engine. Beyond: unavailable at once, for this table only.
