@@ -4,27 +4,9 @@
 
 #include "sql/hints.h"
 #include "sql/parser_internal.h"
+#include "sql/precedence.h"
 
 namespace kinglet::sql::internal {
-namespace {
-
-// What binds how strongly, as in the engine: a lambda loosest, access to an element tightest.
-constexpr int bind_lambda = 1;
-constexpr int bind_ternary = 2;
-constexpr int bind_or = 3;
-constexpr int bind_and = 4;
-constexpr int bind_not = 5;
-constexpr int bind_distinct = 6;
-constexpr int bind_between = 7;
-constexpr int bind_is = 6;
-constexpr int bind_compare = 9;
-constexpr int bind_concat = 10;
-constexpr int bind_add = 11;
-constexpr int bind_multiply = 12;
-constexpr int bind_time_zone = 13;
-constexpr int bind_element = 14;
-
-}  // namespace
 
 Status Parser::alias(Expr& expr) {
   if (!aliases_) return error_here("an alias is not allowed here");

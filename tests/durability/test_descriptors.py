@@ -11,13 +11,10 @@ import urllib.parse
 import pytest
 
 import kinglet_server
-from kinglet_server import eventually
 
-from .checker import assert_books, assert_holds
-from .history import EVERYTHING, VIEWS, WIDE_PROJECT, History, Mix
-from .load import Load, engine_pid, health, wait_until_stored, workspace_of
-
-MIX = Mix(rows=(1, 100), sources=EVERYTHING.sources, keyed=0.7, bad=0.05, wait=0.02, packed=0.5)
+from .history import WIDE_PROJECT, History
+from .load import Load, engine_pid, workspace_of
+from .scarcity import MIX, assert_clear_answers, assert_well_again
 
 
 def descriptors(pid):
@@ -32,14 +29,6 @@ def few_descriptors(pid, spare):
     yield
     with contextlib.suppress(ProcessLookupError):
         resource.prlimit(pid, resource.RLIMIT_NOFILE, before)
-
-
-def assert_clear_answers(history):
-    """Nothing but refusals that say what is missing, or that the server is behind."""
-    texts = {(a.status, a.text) for r in list(history.requests.values()) for a in list(r.attempts) if a.status not in (200, 202, None)}
-    assert all(status in (429, 503) for status, _ in texts), texts
-    assert all("/db/" not in text and "error" in text for _, text in texts), texts
-    return texts
 
 
 @pytest.mark.parametrize("spare", [0, 6])
@@ -57,14 +46,7 @@ def test_r7_descriptors_run_out_under_load(start_server, pick, who, spare):
             load.wait_until(lambda: load.ended >= before + 50 or len(load.history.of_state("unsent")) >= 8 and load.history.retries > 20, 60)
         load.release(50)
         load.wait_for(load.released, 90)
-    load.stop()
-    load.join()
-    wait_until_stored(server)
-    assert_clear_answers(load.history)
-    assert_holds(ws, load.history)
-    assert_books(ws, sorted(VIEWS))
-    assert server.process.poll() is None
-    assert eventually(lambda: health(server)["status"] == "ready"), health(server)
+    assert_well_again(server, ws, load)
 
 
 def test_r7_a_machine_with_few_descriptors(start_server, monkeypatch, pick):
@@ -83,7 +65,4 @@ def test_r7_a_machine_with_few_descriptors(start_server, monkeypatch, pick):
         load = Load(ws, pick(500, 5000), MIX, connections=24, history=History(8), patience=20)
         load.wait_until(lambda: any("connections" in text for _, text in assert_clear_answers(load.history)), 60, lambda: "none was refused")
     load.join(120)
-    wait_until_stored(server)
-    assert_clear_answers(load.history)
-    assert_holds(ws, load.history)
-    assert server.process.poll() is None
+    assert_well_again(server, ws, load)

@@ -6,16 +6,14 @@ import tempfile
 
 import pytest
 
-from kinglet_server import binary, eventually
+from kinglet_server import binary
 
-from .checker import assert_books, assert_holds
-from .history import EVERYTHING, VIEWS, WIDE_PROJECT, History, Mix
-from .load import Load, engine_pid, health, wait_until_stored, workspace_of
+from .history import EVERYTHING, WIDE_PROJECT, History
+from .load import Load, engine_pid, workspace_of
+from .scarcity import MIX, assert_well_again
 from .strace import failing
-from .test_descriptors import assert_clear_answers
 
 NEW_THREADS = "clone,clone3"
-MIX = Mix(rows=(1, 100), sources=EVERYTHING.sources, keyed=0.7, bad=0.05, wait=0.02, packed=0.5)
 
 
 @pytest.mark.parametrize("who", ["server", "engine"])
@@ -35,14 +33,7 @@ def test_r7_no_new_threads_under_load(start_server, who):
             assert "Resource temporarily unavailable" in job["error"], job
     load.release(50)
     load.wait_for(load.released, 90)
-    load.stop()
-    load.join()
-    wait_until_stored(server)
-    assert_clear_answers(load.history)
-    assert_holds(ws, load.history)
-    assert_books(ws, sorted(VIEWS))
-    assert server.process.poll() is None
-    assert eventually(lambda: health(server)["status"] == "ready"), health(server)
+    assert_well_again(server, ws, load)
     assert "Stack trace" not in server.log_text()
 
 
