@@ -85,11 +85,15 @@ with Server(options.bin, cores=options.cores, flags=["--keep-alive-timeout-ms", 
         one.sendall(REQUEST)
     for one in idle:
         good += one.recv(4096).startswith(b"HTTP/1.1 200 ")
+    began = time.monotonic()
     for one in idle:
         one.close()
-    time.sleep(2)  # sleep: the server has seen them close
+    while server.metrics()["kinglet_http_connections_open"] > 10:
+        time.sleep(0.01)  # sleep: between two looks
+    closed_in = time.monotonic() - began
     again = latencies(server)
     figures = {"connections": options.connections, "opened_per_second": round(options.connections / opened_in),
+               "closed_per_second": round(options.connections / closed_in),
                "bytes_per_idle_connection": round(grown_mb * 1_048_576 / options.connections),
                "resident_mb_without": round(before, 1), "resident_mb_grown": round(grown_mb, 1), "resident_mb_grown_after_load": round(later_mb, 1),
                "kernel_pages_grown": pages, "still_good": good,
