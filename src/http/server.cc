@@ -373,6 +373,7 @@ ServerStatistics ServerState::statistics() const {
   result.timeouts_write = timeouts(Connection::Wait::write);
   result.disconnects = counters.disconnects;
   result.handler_exceptions = counters.handler_exceptions;
+  result.large_heads = large_heads;
   result.bytes_received = counters.bytes_received;
   result.bytes_sent = counters.bytes_sent;
   return result;

@@ -86,6 +86,7 @@ struct ServerOptions {
 /// What happened since the start; for metrics.
 struct ServerStatistics {
   std::uint64_t connections_open = 0, connections_accepted = 0;
+  std::uint64_t large_heads = 0;  // in memory now: at most ServerLimits::large_heads_max
   /// Beyond connections_max, beyond connections_per_peer_max, and for want of file descriptors.
   std::uint64_t refused_total = 0, refused_peer = 0, refused_descriptors = 0;
   std::uint64_t requests = 0, requests_refused = 0, disconnects = 0, handler_exceptions = 0;

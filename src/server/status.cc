@@ -81,6 +81,8 @@ std::string StatusPage::metrics(const http::ServerStatistics& http) const {
              number(parts_.store->restart_count()), "{role=\"store\"}");
   }
   text.add("kinglet_http_connections_open", "gauge", "connections of clients", number(http.connections_open));
+  text.add("kinglet_http_large_heads", "gauge", "heads of requests beyond 64 KiB that are in memory",
+           number(http.large_heads));
   constexpr auto refused = "kinglet_http_connections_refused_total";
   constexpr auto refused_help =
       "connections answered with 503: too many, too many of one peer, no file descriptor left";
