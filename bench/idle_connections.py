@@ -89,6 +89,8 @@ with Server(options.bin, cores=options.cores, flags=["--keep-alive-timeout-ms", 
     for one in idle:
         one.close()
     while server.metrics()["kinglet_http_connections_open"] > 10:
+        if time.monotonic() - began > 120:
+            raise SystemExit("connections that their peers closed are still open")
         time.sleep(0.01)  # sleep: between two looks
     closed_in = time.monotonic() - began
     again = latencies(server)
