@@ -28,6 +28,12 @@ bool contains(const std::array<int, n>& codes, int code) {
 /// TOO_MANY_PARTS, for both of its meanings.
 constexpr int too_many_parts = 252;
 
+/// EMFILE or ENFILE in the engine's process, wherever it met it: that says nothing of the rows or of a view.
+bool is_out_of_descriptors(const Error& error) {
+  constexpr std::array file_errors{76, 1001};  // cannot open; std::filesystem's own
+  return contains(file_errors, error.engine_code) && error.message.find("Too many open files") != std::string::npos;
+}
+
 /// An error that did not come from the engine.
 Verdict verdict_of(Code code) {
   switch (code) {
@@ -49,6 +55,7 @@ Verdict verdict_of(Code code) {
 
 Verdict verdict_of(const Error& error) {
   const int code = error.engine_code;
+  if (is_out_of_descriptors(error)) return Verdict::busy;
   // Native-format 10: the text names the view, whatever the code; the rows themselves are stored.
   if (code != 0 && error.message.find("while pushing to view") != std::string::npos) {
     // A target whose merges are behind takes the rows soon: the same token again, in order.

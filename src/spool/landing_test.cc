@@ -51,5 +51,16 @@ TEST(ClassifyLandingError, AViewIsNamedInTheTextWhateverTheCode) {
       << "a target whose merges are behind takes the rows soon";
 }
 
+// attacks.md R7.
+TEST(ClassifyLandingError, AnEngineWithoutDescriptorsSaysNothingOfTheRows) {
+  const std::string text = "Code: 76. DB::ErrnoException: Cannot open file x, errno: 24, strerror: Too many open files";
+  EXPECT_EQ(verdict(76, text), Verdict::busy);
+  EXPECT_EQ(verdict(76, text + ": while pushing to view db.v"), Verdict::busy);
+  EXPECT_EQ(verdict(76, "Code: 76. DB::ErrnoException: Cannot open file x, errno: 5"), Verdict::unknown);
+  EXPECT_EQ(verdict(395, "Code: 395. DB::Exception: Too many open files: while pushing to view db.v"),
+            Verdict::view_failed)
+      << "what a view's own throwIf says";
+}
+
 }  // namespace
 }  // namespace kinglet::spool

@@ -93,7 +93,7 @@ def assert_holds(ws, history, first=0, set_aside=False, ask=None):
     found = violations(ws, history, first, ask)
     kept = [f.name for f in failed_folder(ws.server).iterdir()]
     if not set_aside and kept:
-        found.append(f"batches were set aside: {kept}")
+        found.insert(0, f"batches were set aside: {kept}")
     assert not found, f"{len(found)} violations:\n  " + "\n  ".join(found[:SHOWN_MAX])
 
 

@@ -15,7 +15,7 @@
 
 #include "base/log.h"
 #include "engine/embedded/chdb_api.h"
-#include "engine/embedded/durable.h"
+#include "engine/embedded/commit_files.h"
 #include "engine/embedded/engine.h"
 #include "engine/embedded/host.h"
 #include "engine/embedded/server_config.h"
@@ -132,6 +132,7 @@ Status run(const Options& options) {
   std::size_t lost_tokens = 0;
   if (options.role != "reader") {
     TRY(lost_tokens, take_back_lost_tokens(data + "/engine"));
+    guard_commits();
   }
   if (options.durable) make_tokens_durable();
   TRY(const auto api, ChdbApi::load(library));

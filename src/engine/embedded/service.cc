@@ -6,6 +6,7 @@
 #include <boost/json.hpp>
 #include <random>
 
+#include "engine/embedded/commit_files.h"
 #include "engine/embedded/durable.h"
 #include "engine/embedded/errors.h"
 #include "engine/embedded/read_query.h"
@@ -81,11 +82,14 @@ class Activity {
 
 /// ClickHouse notes a token in memory and on disk before it commits the part. When the commit fails at a file, the
 /// token stays, and the same insert sent again would be dropped: only a new process reads the record after
-/// take_back_lost_tokens(). A full disk fails earlier, while the part is written.
+/// take_back_lost_tokens().
 bool may_leave_its_token(const Error& error) {
   constexpr std::array file_errors{75, 76, 77, 88, 1001};  // cannot write, open, close, truncate; std::filesystem's own
-  return std::ranges::find(file_errors, error.engine_code) != file_errors.end() &&
-         error.message.find("No space left") == error.message.npos;
+  if (std::ranges::find(file_errors, error.engine_code) == file_errors.end()) return false;
+  // Without space an insert fails while the part is written, as it does without descriptors (commit_files.h). Only a
+  // rename is later.
+  const auto says = [&](std::string_view text) { return error.message.find(text) != error.message.npos; };
+  return says("in rename") || !(says("No space left") || says("Too many open files"));
 }
 constexpr int disk_failure_status = 3;
 
@@ -320,7 +324,8 @@ Task<http::Response> Service::insert(Engine& engine, http::Request& request, Eng
   }
   if (!status) {
     if (engine.options.role == Role::store && may_leave_its_token(status.error()))
-      end_process(disk_failure_status, "an insert failed at its files; its token is put right by the next start");
+      end_process(disk_failure_status,
+                  "an insert failed at its files; the next start puts right its token: " + status.error().message);
     // Without finish() nothing of the last part is stored.
     leased->release([insert](ConnectionCache&) { insert->abandon(); });
     co_return error_response(engine, status.error(), query_id);

@@ -67,22 +67,21 @@ std::unexpected<Error> failure(std::string_view what) {
   return fail(Code::unavailable, "the engine's record of tokens cannot be {}: {}", what, std::strerror(errno));
 }
 
-/// The newest log of a folder; empty when there is none.
-fs::path newest_log(const fs::path& folder) {
+/// The logs of a folder by number, the newest last.
+std::vector<fs::path> logs_of(const fs::path& folder) {
   constexpr std::string_view start = "deduplication_log_", end = ".txt";
-  std::int64_t highest = -1;
-  fs::path found;
+  std::vector<std::pair<std::int64_t, fs::path>> found;
   std::error_code ignored;
   for (const auto& entry : fs::directory_iterator(folder, ignored)) {
     const std::string name = entry.path().filename().string();
     if (!name.starts_with(start) || !name.ends_with(end)) continue;
     const auto which = number(std::string_view(name).substr(start.size(), name.size() - start.size() - end.size()));
-    if (which && *which > highest) {
-      highest = *which;
-      found = entry.path();
-    }
+    if (which) found.emplace_back(*which, entry.path());
   }
-  return found;
+  std::ranges::sort(found);
+  std::vector<fs::path> logs;
+  for (auto& [_, path] : found) logs.push_back(std::move(path));
+  return logs;
 }
 
 struct Record {
@@ -108,21 +107,49 @@ std::vector<Record> held(std::string_view lines) {
   return records;
 }
 
-Result<std::size_t> put_right(const fs::path& table, const fs::path& log) {
-  const File file(::open(log.c_str(), O_RDWR | O_CLOEXEC | O_NOFOLLOW));
+/// The end of a log: whole lines, and where in the file they begin and end.
+struct Tail {
+  std::string bytes;
+  off_t begin = 0, end = 0;
+  bool torn = false;  // a line that was written in part follows them
+
+  bool all() const { return begin == 0; }
+  std::string_view lines() const {
+    std::string_view view = bytes;
+    if (!all()) view.remove_prefix(std::min(view.size(), view.find('\n') + 1));
+    return view;
+  }
+};
+
+Result<Tail> read_tail(const File& file) {
   if (file.get() < 0) return failure("opened");
   const off_t size = ::lseek(file.get(), 0, SEEK_END);
   if (size < 0) return failure("read");
-  const auto from = std::max<off_t>(0, size - static_cast<off_t>(token_log_tail_bytes));
-  std::string tail(static_cast<std::size_t>(size - from), '\0');
-  if (::pread(file.get(), tail.data(), tail.size(), from) != static_cast<ssize_t>(tail.size())) return failure("read");
+  Tail tail{.bytes = {}, .begin = std::max<off_t>(0, size - static_cast<off_t>(token_log_tail_bytes))};
+  tail.bytes.resize(static_cast<std::size_t>(size - tail.begin));
+  if (::pread(file.get(), tail.bytes.data(), tail.bytes.size(), tail.begin) != static_cast<ssize_t>(tail.bytes.size()))
+    return failure("read");
+  const std::size_t last = tail.bytes.rfind('\n');
+  const std::size_t whole = last == std::string::npos ? 0 : last + 1;
+  tail.torn = whole < tail.bytes.size();
+  tail.bytes.resize(whole);
+  tail.end = tail.begin + static_cast<off_t>(whole);
+  return tail;
+}
 
-  // A line that was written in part would keep the engine from opening the table.
-  const std::size_t whole = tail.rfind('\n') == std::string::npos ? 0 : tail.rfind('\n') + 1;
-  if (whole == 0 && from > 0) return 0;  // no log of this format
-  const bool torn = whole < tail.size();
-  std::string_view lines(tail.data(), whole);
-  if (from > 0) lines.remove_prefix(lines.find('\n') + 1);
+/// `logs` are those of `table`, the newest last.
+Result<std::size_t> put_right(const fs::path& table, const std::vector<fs::path>& logs) {
+  const File file(::open(logs.back().c_str(), O_RDWR | O_CLOEXEC | O_NOFOLLOW));
+  TRY(const Tail newest, read_tail(file));
+  if (newest.bytes.empty() && !newest.all()) return 0;  // no log of this format
+  std::string lines;
+  // A full log is followed by a new one right after its last token, and that is still before the commit.
+  if (newest.all() && logs.size() > 1) {
+    const File full(::open(logs[logs.size() - 2].c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW));
+    TRY(const Tail before, read_tail(full));
+    lines += before.lines();
+  }
+  lines += newest.lines();
 
   std::string dropped;
   std::size_t count = 0;
@@ -143,10 +170,10 @@ Result<std::size_t> put_right(const fs::path& table, const fs::path& log) {
     dropped += fmt::format("2\t{}\t{}\n", record.part, record.block);
     ++count;
   }
-  if (!torn && count == 0) return 0;
-  if (::ftruncate(file.get(), from + static_cast<off_t>(whole)) != 0) return failure("cut");
-  if (::pwrite(file.get(), dropped.data(), dropped.size(), from + static_cast<off_t>(whole)) !=
-      static_cast<ssize_t>(dropped.size()))
+  // A line that was written in part would keep the engine from opening the table.
+  if (!newest.torn && count == 0) return 0;
+  if (::ftruncate(file.get(), newest.end) != 0) return failure("cut");
+  if (::pwrite(file.get(), dropped.data(), dropped.size(), newest.end) != static_cast<ssize_t>(dropped.size()))
     return failure("written");
   if (::fsync(file.get()) != 0) return failure("made durable");
   return count;
@@ -160,9 +187,9 @@ Result<std::size_t> take_back_lost_tokens(const std::string& engine_folder) {
   for (const auto& group : fs::directory_iterator(fs::path(engine_folder) / "store", ignored)) {
     std::error_code gone;
     for (const auto& table : fs::directory_iterator(group.path(), gone)) {
-      const auto log = newest_log(table.path() / "deduplication_logs");
-      if (log.empty()) continue;
-      TRY(const auto one, put_right(table.path(), log));
+      const auto logs = logs_of(table.path() / "deduplication_logs");
+      if (logs.empty()) continue;
+      TRY(const auto one, put_right(table.path(), logs));
       count += one;
     }
   }

@@ -14,7 +14,8 @@ namespace kinglet::embedded {
 /// lost. This takes back the tokens whose part is not on disk, and a last line that was written in part.
 ///
 /// `engine_folder` is the folder that libchdb opens; no engine may be running on it. Looks at the newest
-/// `token_log_tail_bytes` of each log: what was in flight is at the end. Returns how many tokens were taken back.
+/// `token_log_tail_bytes` of each table's last two logs: what was in flight is at the end. Returns how many tokens were
+/// taken back.
 /// Errors: unavailable (a log cannot be read or written; the message names no path).
 Result<std::size_t> take_back_lost_tokens(const std::string& engine_folder);
 
