@@ -85,7 +85,7 @@ Task<Status> Deployer::State::create_tables(const catalog::Workspace& workspace,
     const auto quarantine = qualified(workspace.database, source->quarantine_table);
     const std::array statements{
         std::pair(table, datafile::create_table_ddl(source->definition, table, ddl_options())),
-        std::pair(quarantine, datafile::quarantine_ddl(source->definition, quarantine, ddl_options()))};
+        std::pair(quarantine, datafile::quarantine_ddl(source->definition, quarantine, quarantine_options()))};
     for (const auto& [name, ddl] : statements) {
       made.push_back(fmt::format("DROP TABLE IF EXISTS {} SYNC", name));  // first: it may be made without an answer
       auto status = co_await execute(ddl, Clock::now() + ddl_patience);

@@ -43,7 +43,8 @@ Task<Status> Deployer::State::settle_settings(const catalog::Snapshot& snapshot)
     if (found == known.end()) continue;
     const auto wanted = datafile::table_settings(*found->second, ddl_options());
     std::string changes;
-    for (std::size_t i = 0; i < names.size(); ++i) {
+    // A quarantine's window is opened by its first rows.
+    for (std::size_t i = found->second == &of_quarantine ? 1 : 0; i < names.size(); ++i) {
       const auto setting = std::ranges::find(wanted, names[i], &std::pair<std::string, std::string>::first);
       const std::string_view value = setting == wanted.end() ? "0" : std::string_view(setting->second);
       const bool same = row[2 + i] == value || (row[2 + i] == "-" && setting == wanted.end());

@@ -61,6 +61,12 @@ struct Deployer::State {
   Task<void> undo(Undo statements);
   /// Tables sync their parts where the spool syncs its rows: it lets go of them once they are inserted.
   datafile::DdlOptions ddl_options() const { return {.durable = spool.durability() == spool::Durability::fsync}; }
+  /// Of a quarantine: its deduplication window is opened by its first rows (spool/landing_engine.h).
+  datafile::DdlOptions quarantine_options() const {
+    auto options = ddl_options();
+    options.deduplication_window = 0;
+    return options;
+  }
 
   // A deployment (deployer.cc).
   /// Makes new tables; those that the engine refuses come into `missing`, and `plan` says why.

@@ -351,15 +351,18 @@ Task<Flusher::Step> Flusher::land_part(std::shared_ptr<Landing> landing, Table* 
     };
 
     std::vector<std::string_view> blocks;
+    bool quarantine = false;  // all of a table's sections are of one kind
     for (std::uint32_t i = range.begin; i < range.end; ++i) {
       const auto& section = loaded->scan.requests[plan.items[i].request].sections[plan.items[i].section];
       blocks.push_back(std::string_view(loaded->bytes).substr(section.offset, section.size));
+      quarantine = section.kind == SectionKind::quarantine;
     }
     const std::uint64_t rows = rows_of(loaded->scan, plan, range);
     const LandingPart insert{.layout = loaded->scan.layouts[plan.layout],
                              .token = part_token(segment.sealed.header, part->index, range, part->item_count),
                              .row_count = rows,
-                             .blocks = blocks};
+                             .blocks = blocks,
+                             .quarantine = quarantine};
     const bool engine_was_there = engine_tries_ == 0;
     const auto start = Clock::now();
     const LandingAnswer answer = co_await landing->land(insert, start + options_.insert_timeout);

@@ -22,6 +22,7 @@ struct LandingPart {
   std::string token;
   std::uint64_t row_count = 0;
   std::span<const std::string_view> blocks;
+  bool quarantine = false;  // the table is a quarantine, whose deduplication window may not be open yet
 };
 
 enum class Verdict : std::uint8_t {

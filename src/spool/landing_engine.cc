@@ -68,6 +68,16 @@ std::string insert_statement(const Layout& layout) {
                      engine::column_list(layout.columns));
 }
 
+Task<Status> EngineLanding::open_window(const TableName& quarantine, Deadline deadline) {
+  if (windows_.contains(quarantine)) co_return Status{};
+  CO_TRY_VOID(co_await client_.execute(
+      fmt::format("ALTER TABLE {} MODIFY SETTING non_replicated_deduplication_window = {}",
+                  engine::qualified(quarantine.database, quarantine.table), options_.deduplication_window),
+      deadline));
+  windows_.insert(quarantine);
+  co_return Status{};
+}
+
 Task<LandingAnswer> EngineLanding::land(const LandingPart& part, Deadline deadline) {
   engine::BlockJoiner joiner;
   std::vector<std::string_view> pieces{part.blocks.front()};
@@ -76,6 +86,9 @@ Task<LandingAnswer> EngineLanding::land(const LandingPart& part, Deadline deadli
       if (auto added = joiner.add(block); !added) co_return classify_landing_error(std::move(added).error());
     pieces = joiner.pieces();
   }
+  if (part.quarantine)
+    if (auto opened = co_await open_window(part.layout.table, deadline); !opened)
+      co_return classify_landing_error(std::move(opened).error());
   const auto send = [&](std::uint32_t partitions_max) {
     engine::Settings settings = settings_;
     settings.emplace_back("insert_deduplication_token", part.token);

@@ -2,6 +2,8 @@
 // Landing in the real engine: blocks are joined into one and sent as one INSERT with a deduplication token.
 #pragma once
 
+#include <set>
+
 #include "engine/block.h"
 #include "engine/client.h"
 #include "spool/landing.h"
@@ -17,6 +19,9 @@ struct EngineLandingOptions {
   std::uint32_t partitions_max = 1'000;
   /// Of a batch that is one request and cannot be cut further; two units.
   std::uint32_t partitions_alone_max = 2'000;
+  /// What a quarantine gets before its first rows: it is made without a window, which holds a descriptor of the engine
+  /// as long as the table is there. As in datafile::DdlOptions.
+  std::uint32_t deduplication_window = 10'000;
   /// Of our databases: an engine behind a URL may have others.
   std::string database_prefix = "ws_";
 };
@@ -31,9 +36,12 @@ class EngineLanding final : public Landing {
   Task<Result<std::uint64_t>> partitions(std::string database, Deadline deadline) override;
 
  private:
+  Task<Status> open_window(const TableName& quarantine, Deadline deadline);
+
   EngineLandingOptions options_;
   engine::Client client_;
   engine::Settings settings_;
+  std::set<TableName> windows_;  // quarantines whose window is open; a table's name is never used again
 };
 
 LandingFactory engine_landing(EngineLandingOptions options);

@@ -6,6 +6,7 @@
 #include <signal.h>
 
 #include <filesystem>
+#include <functional>
 #include <future>
 #include <numeric>
 #include <random>
@@ -101,14 +102,35 @@ class EngineSpoolTest : public ::testing::Test {
     ASSERT_TRUE(opened) << opened.error().message;
     spool_ = *std::move(opened);
   }
-  Result<AppendReceipt> append(const std::string& table, const engine::Block& block, const std::string& key = {}) {
+  Result<AppendReceipt> append(const std::string& table, const engine::Block& block, const std::string& key = {},
+                               SectionKind kind = SectionKind::rows) {
     AppendRequest request;
     request.meta.source = "t_" + table;
     request.meta.idempotency_key = key;
     request.meta.successful_rows = block.row_count();
     request.wait = true;
-    request.sections.push_back(make_section({.database = "db", .table = table}, block));
+    request.sections.push_back(make_section({.database = "db", .table = table}, block, kind));
     return io_.run(1, [&] { return spool_->append(std::move(request)); });
+  }
+  /// Stores what `send` appends, and sends it again as a process would that ended after the insert and before it knew.
+  void store_twice(const std::function<Result<AppendReceipt>()>& send) {
+    const auto folder = engine_->folder().path();
+    const auto receipt = send();
+    ASSERT_TRUE(receipt);
+    const auto segments = std::filesystem::path(folder) / "spool";
+    // Again when a file got its name or went meanwhile: the spool prepares its next segment beside.
+    for (std::error_code moved = std::make_error_code(std::errc::interrupted); moved;) {
+      std::filesystem::remove_all(folder + "/before");
+      std::filesystem::copy(segments, folder + "/before", std::filesystem::copy_options::recursive, moved);
+    }
+    EXPECT_EQ(wait(*receipt).kind, Kind::stored);
+    ASSERT_TRUE(flush());
+    spool_.reset();
+    std::filesystem::remove_all(segments);
+    std::filesystem::rename(folder + "/before", segments);
+    open();
+    ASSERT_TRUE(flush());
+    EXPECT_EQ(spool_->stats().landed_parts, 1u) << "it was sent again";
   }
   FlushOutcome wait(const AppendReceipt& receipt) {
     return io_.run(1, [&] { return spool_->wait(receipt, Clock::now() + std::chrono::seconds(30)); });
@@ -237,30 +259,23 @@ TEST_F(EngineSpoolTest, AReplayIsStoredOnceAlsoInChainedViews) {
   table("sums_of_sums", "(k UInt64, n UInt64)");
   run("CREATE MATERIALIZED VIEW db.v TO db.sums AS SELECT k, toUInt64(1) AS n FROM db.t");
   run("CREATE MATERIALIZED VIEW db.w TO db.sums_of_sums AS SELECT k, n FROM db.sums");
-  const auto folder = engine_->folder().path();
   options_.wait_flush = std::chrono::milliseconds(200);  // the files are copied before
   open();
-  for (std::uint64_t i = 0; i < 10; ++i) {
-    const auto receipt = append("t", block_of({i}));
-    ASSERT_TRUE(receipt);
-    const auto segments = std::filesystem::path(folder) / "spool";
-    // Again when a file got its name or went meanwhile: the spool prepares its next segment beside.
-    for (std::error_code moved = std::make_error_code(std::errc::interrupted); moved;) {
-      std::filesystem::remove_all(folder + "/before");
-      std::filesystem::copy(segments, folder + "/before", std::filesystem::copy_options::recursive, moved);
-    }
-    EXPECT_EQ(wait(*receipt).kind, Kind::stored);
-    ASSERT_TRUE(flush());
-    // The process ended after the insert and before it could know: its files are as they were.
-    spool_.reset();
-    std::filesystem::remove_all(segments);
-    std::filesystem::rename(folder + "/before", segments);
-    open();
-    ASSERT_TRUE(flush());
-    EXPECT_EQ(spool_->stats().landed_parts, 1u) << "it was sent again";
-  }
+  for (std::uint64_t i = 0; i < 10; ++i) store_twice([&] { return append("t", block_of({i})); });
   for (const std::string name : {"t", "sums", "sums_of_sums"})
     EXPECT_EQ(ask("SELECT count(), uniqExact(k) FROM db." + name), "10\t10\n") << name;
+}
+
+// attacks.md R10, I14: a quarantine is made without a window.
+TEST_F(EngineSpoolTest, TheFirstRowsOfAQuarantineOpenItsWindow) {
+  run("CREATE TABLE db.bad (k UInt64, s String) ENGINE=MergeTree ORDER BY k");
+  options_.wait_flush = std::chrono::milliseconds(200);
+  open();
+  for (std::uint64_t i = 0; i < 3; ++i)
+    store_twice([&] { return append("bad", block_of({i}), {}, SectionKind::quarantine); });
+  EXPECT_EQ(ask("SELECT count(), uniqExact(k) FROM db.bad"), "3\t3\n");
+  EXPECT_EQ(ask("SELECT extract(engine_full, '_window = [0-9]+') FROM system.tables WHERE name = 'bad'"),
+            "_window = 10000\n");
 }
 
 // attacks.md R24, R1, R10: the engine is killed while rows come in; the table and the view have each row once.

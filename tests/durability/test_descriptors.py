@@ -31,6 +31,30 @@ def few_descriptors(pid, spare):
         resource.prlimit(pid, resource.RLIMIT_NOFILE, before)
 
 
+def held_by_tables(pid):
+    """Files of tables that the engine `pid` holds open, whoever asks it for something."""
+    links = []
+    for one in os.listdir(f"/proc/{pid}/fd"):
+        with contextlib.suppress(FileNotFoundError):
+            links.append(os.readlink(f"/proc/{pid}/fd/{one}"))
+    return sum("/deduplication_logs/" in link for link in links)
+
+
+def test_r7_a_data_source_holds_one_descriptor_and_with_bad_rows_two(start_server):
+    server = start_server(flags=["--flush-interval-ms", "50"])
+    ws = server.workspace()
+    engine = engine_pid(server)
+    before = held_by_tables(engine)
+    names = [f"events_{i}" for i in range(30)]
+    ws.must_build({f"{name}.datasource": "SCHEMA >\n    `id` UInt32 `json:$.id`\n" for name in names})
+    assert held_by_tables(engine) - before == len(names)
+    for name in names[:3]:
+        for _ in range(2):
+            assert ws.events(name, '{"id": "none"}\n{"id": 1}\n').json() == {"successful_rows": 1, "quarantined_rows": 1}
+    assert ws.value(f"SELECT count() FROM {names[0]}_quarantine FORMAT JSON") == 2
+    assert held_by_tables(engine) - before == len(names) + 3
+
+
 @pytest.mark.parametrize("spare", [0, 6])
 @pytest.mark.parametrize("who", ["server", "engine"])
 def test_r7_descriptors_run_out_under_load(start_server, pick, who, spare):
