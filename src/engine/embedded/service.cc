@@ -91,7 +91,6 @@ bool may_leave_its_token(const Error& error) {
   const auto says = [&](std::string_view text) { return error.message.find(text) != error.message.npos; };
   return says("in rename") || !(says("No space left") || says("Too many open files"));
 }
-constexpr int disk_failure_status = 3;
 
 /// An insert between its steps; they run on the leased worker.
 struct Insert {
@@ -101,6 +100,7 @@ struct Insert {
   std::shared_ptr<RunningQuery> running;
   std::unique_ptr<Connection> connection;
   std::unique_ptr<StreamInsert> stream;
+  bool into_store = false;
   Clock::time_point begun_at = Clock::now();
 
   void abandon() {
@@ -116,15 +116,24 @@ struct Insert {
   Status append(std::string_view bytes) {
     if (running->cancel_requested()) return refuse(number::query_was_cancelled, "Query was cancelled");
     const RunningQuery::Step step(*running);
-    return stream->append(bytes);
+    return end_if_token_stays(stream->append(bytes));
   }
   Result<Statistics> finish(ConnectionCache& cache) {
     if (running->cancel_requested()) return refuse(number::query_was_cancelled, "Query was cancelled");
     const RunningQuery::Step step(*running);
-    TRY(auto statistics, stream->finish());
+    TRY(auto statistics, end_if_token_stays(stream->finish()));
     stream.reset();
     cache.put(profile, std::move(connection));
     return statistics;
+  }
+
+ private:
+  /// At once: a merge over the place of the part that failed would look as if it held its rows.
+  template <class Outcome>
+  Outcome end_if_token_stays(Outcome outcome) const {
+    if (!outcome && into_store && may_leave_its_token(outcome.error()))
+      end_process(3, "an insert failed at its files; the next start puts right its token: " + outcome.error().message);
+    return outcome;
   }
 };
 
@@ -282,6 +291,7 @@ Task<http::Response> Service::insert(Engine& engine, http::Request& request, Eng
   }
   auto insert = std::make_shared<Insert>();
   insert->running = running;
+  insert->into_store = engine.options.role == Role::store;
   insert->request = std::move(asked);
   insert->text = std::move(*text);
   insert->profile = *engine.profiles->own({});
@@ -323,9 +333,6 @@ Task<http::Response> Service::insert(Engine& engine, http::Request& request, Eng
     }
   }
   if (!status) {
-    if (engine.options.role == Role::store && may_leave_its_token(status.error()))
-      end_process(disk_failure_status,
-                  "an insert failed at its files; the next start puts right its token: " + status.error().message);
     // Without finish() nothing of the last part is stored.
     leased->release([insert](ConnectionCache&) { insert->abandon(); });
     co_return error_response(engine, status.error(), query_id);
