@@ -234,6 +234,7 @@ def spread(values):
 
 
 def record(name, figures):
+    name += os.environ.get("KINGLET_BENCH_SUFFIX", "")  # of another kernel than the machine's: bench/own_kernel
     commit = subprocess.run(["git", "rev-parse", "--short", "HEAD"], cwd=ROOT, capture_output=True, text=True).stdout.strip()
     model = next((l.split(":")[1].strip() for l in open("/proc/cpuinfo") if l.startswith("model name")), platform.machine())
     result = {"scenario": name, "date": time.strftime("%Y-%m-%d"), "commit": commit,
