@@ -34,7 +34,8 @@ def tables(ws):
 
 
 def test_r10_tables_of_an_older_server_get_the_settings_of_exactly_once_at_the_start(start_server):
-    """The window on landing tables, quarantine tables and view targets; fsync as the durability says; the file's own settings stay."""
+    """The window on landing tables and view targets, on a quarantine with its first rows; fsync as the durability says; the file's own
+    settings stay."""
     server = start_server(flags=["--durability", "os"])
     ws = server.default_workspace()
     ws.must_build(PROJECT)
@@ -52,8 +53,10 @@ def test_r10_tables_of_an_older_server_get_the_settings_of_exactly_once_at_the_s
     ws = server.default_workspace()
     assert settings(ws, events) == ["10000", "1", "1", "1"]
     assert settings(ws, sums) == ["10000", "3", "1", "1"]
-    assert settings(ws, quarantine) == ["10000", "1", "1", "1"]
+    assert settings(ws, quarantine) == ["100", "1", "1", "1"]
     ws.must_append("events", [{"n": 1}])
+    assert ws.events("events", [{"n": "none"}]).json()["quarantined_rows"] == 1
+    assert settings(ws, quarantine) == ["10000", "1", "1", "1"]
     server.stop()
 
     server.flags = ["--durability", "memory"]

@@ -15,7 +15,7 @@
 #include <cstring>
 #include <string_view>
 
-#include "engine/embedded/engine.h"
+#include "engine/embedded/host.h"
 
 namespace kinglet::embedded {
 namespace {

@@ -1,10 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "engine/embedded/engine.h"
 
-#include <unistd.h>
-
 #include "base/log.h"
 #include "engine/embedded/errors.h"
+#include "engine/embedded/host.h"
 #include "engine/embedded/statement.h"
 
 namespace kinglet::embedded {
@@ -26,12 +25,6 @@ Result<std::set<std::string, std::less<>>> read_setting_names(Connection& connec
 }
 
 }  // namespace
-
-void end_process(int status, std::string_view why) {
-  log::error("the engine process ends", {{"why", why}});
-  log::stop();
-  ::_exit(status);
-}
 
 Result<std::unique_ptr<Engine>> Engine::open(const ChdbApi& api, EngineOptions options, FenceState fence,
                                              asio::any_io_executor executor) {

@@ -44,7 +44,4 @@ struct Engine {
   void stop();
 };
 
-/// Ends the process at once, without libchdb's clean-up (leaving main with an open connection crashes).
-[[noreturn]] void end_process(int status, std::string_view why);
-
 }  // namespace kinglet::embedded

@@ -23,6 +23,8 @@
 #include <filesystem>
 #include <fstream>
 
+#include "base/log.h"
+
 namespace kinglet::embedded {
 namespace {
 
@@ -141,6 +143,21 @@ void drop_startup_pages(std::string_view library_path) {
     const bool never_written = kind == "r-xp" || (kind == "r--p" && offset == 0);
     if (never_written) ::madvise(reinterpret_cast<void*>(begin), end - begin, MADV_DONTNEED);
   }
+}
+
+void end_process(int status, std::string_view why) {
+  log::error("the engine process ends", {{"why", why}});
+  log::stop();
+  ::_exit(status);
+}
+
+Status sync_file_system(const std::string& folder) {
+  const int fd = ::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  const bool synced = fd >= 0 && ::syncfs(fd) == 0;
+  const int error = errno;
+  if (fd >= 0) ::close(fd);
+  if (!synced) return fail(Code::unavailable, "the engine's folder cannot be synced: {}", std::strerror(error));
+  return {};
 }
 
 }  // namespace kinglet::embedded

@@ -37,4 +37,11 @@ bool follow_parent(pid_t parent);
 /// and what is used later comes back from the page cache. Never written pages only.
 void drop_startup_pages(std::string_view library_path);
 
+/// Ends the process at once, without libchdb's clean-up (leaving main with an open connection crashes).
+[[noreturn]] void end_process(int status, std::string_view why);
+
+/// All that was written to the file system of `folder`, by anybody, survives a power cut:
+/// docs/design/0010-power-cut.md. Errors: unavailable.
+Status sync_file_system(const std::string& folder);
+
 }  // namespace kinglet::embedded

@@ -7,8 +7,8 @@
 #include <random>
 
 #include "engine/embedded/commit_files.h"
-#include "engine/embedded/durable.h"
 #include "engine/embedded/errors.h"
+#include "engine/embedded/host.h"
 #include "engine/embedded/read_query.h"
 
 namespace kinglet::embedded {
